@@ -1,0 +1,39 @@
+import type { Mac } from '../packet/mac.ts'
+import type { InterfaceAddress } from '../packet/prefix.ts'
+
+/** A machine as a compiler finds it: what earlier compilers made, and what its kernel can do. */
+export interface HostFacts {
+  readonly hostname: string
+  /** Links of the root namespace in the order they were made, without lo. */
+  readonly interfaces: readonly InterfaceFacts[]
+  /** The link of the default route, or undefined. */
+  readonly defaultInterface: string | undefined
+  readonly capabilities: Capabilities
+  /** The node's own /etc/resolv.conf, /etc/hosts and the like. */
+  readonly files: ReadonlyMap<string, string>
+}
+
+export interface InterfaceFacts {
+  readonly name: string
+  readonly mac: Mac
+  readonly mtu: number
+  readonly addresses: readonly InterfaceAddress[]
+}
+
+/** What differs between kernels and tools in the field. */
+export interface Capabilities {
+  readonly ipv6: boolean
+  /** The kernel has nfnetlink_acct. */
+  readonly nfacct: boolean
+  /** iptables has `--random-fully` (1.6.2). */
+  readonly randomFully: boolean
+  /** sysctl net.netfilter.nf_conntrack_tcp_be_liberal is not 0. */
+  readonly conntrackTcpBeLiberal: boolean
+}
+
+export const USUAL_CAPABILITIES: Capabilities = {
+  ipv6: true,
+  nfacct: false,
+  randomFully: true,
+  conntrackTcpBeLiberal: false,
+}

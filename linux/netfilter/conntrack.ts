@@ -1,0 +1,4 @@
+/** One tracked flow. */
+export interface ConntrackEntry {
+  readonly id: number
+}
