@@ -1,3 +1,4 @@
+import { get32, put32 } from './octets.ts'
 import { type Parsed, parsed, refused } from './parsed.ts'
 
 export type Family = 4 | 6
@@ -47,8 +48,7 @@ export function ipKey(ip: Ip): number | string {
 
 export const isUnspecified = (ip: Ip): boolean => (ip.a | ip.b | ip.c | ip.d) === 0
 /** 127.0.0.0/8 and ::1. */
-export const isLoopback = (ip: Ip): boolean =>
-  ip.family === 4 ? ip.d >>> 24 === 127 : sameIp(ip, LOOPBACK_V6)
+export const isLoopback = (ip: Ip): boolean => (ip.family === 4 ? ip.d >>> 24 === 127 : sameIp(ip, LOOPBACK_V6))
 /** 224.0.0.0/4 and ff00::/8. */
 export const isMulticast = (ip: Ip): boolean => (ip.family === 4 ? ip.d >>> 28 === 0xe : ip.a >>> 24 === 0xff)
 /** 169.254.0.0/16 and fe80::/10. */
@@ -152,16 +152,16 @@ export function ipBytes(ip: Ip): Uint8Array {
 }
 
 export function writeIp(bytes: Uint8Array, at: number, ip: Ip): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (ip.family === 4) return view.setUint32(at, ip.d)
-  view.setUint32(at, ip.a)
-  view.setUint32(at + 4, ip.b)
-  view.setUint32(at + 8, ip.c)
-  view.setUint32(at + 12, ip.d)
+  if (ip.family === 4) put32(bytes, at, ip.d)
+  else {
+    put32(bytes, at, ip.a)
+    put32(bytes, at + 4, ip.b)
+    put32(bytes, at + 8, ip.c)
+    put32(bytes, at + 12, ip.d)
+  }
 }
 
 export function readIp(bytes: Uint8Array, at: number, family: Family): Ip {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (family === 4) return ipv4(view.getUint32(at))
-  return ipv6(view.getUint32(at), view.getUint32(at + 4), view.getUint32(at + 8), view.getUint32(at + 12))
+  if (family === 4) return ipv4(get32(bytes, at))
+  return ipv6(get32(bytes, at), get32(bytes, at + 4), get32(bytes, at + 8), get32(bytes, at + 12))
 }

@@ -1,3 +1,4 @@
+import { get16, get32, put16, put32 } from './octets.ts'
 import { type Parsed, parsed, refused } from './parsed.ts'
 
 /** A 48-bit Ethernet address as an integer; the first octet on the wire is the most significant. */
@@ -23,16 +24,17 @@ export function mac(text: string): Mac {
 }
 
 export function formatMac(mac: Mac): string {
-  return mac.toString(16).padStart(12, '0').replace(/..(?=.)/g, '$&:')
+  return mac
+    .toString(16)
+    .padStart(12, '0')
+    .replace(/..(?=.)/g, '$&:')
 }
 
 export function writeMac(bytes: Uint8Array, at: number, mac: Mac): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  view.setUint16(at, Math.floor(mac / 0x100000000))
-  view.setUint32(at + 2, mac % 0x100000000)
+  put16(bytes, at, Math.floor(mac / 0x100000000))
+  put32(bytes, at + 2, mac % 0x100000000)
 }
 
 export function readMac(bytes: Uint8Array, at: number): Mac {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return (view.getUint16(at) * 0x100000000 + view.getUint32(at + 2)) as Mac
+  return (get16(bytes, at) * 0x100000000 + get32(bytes, at + 2)) as Mac
 }

@@ -7,7 +7,7 @@ import type { Mac } from './mac.ts'
  */
 
 export const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const
-export const PROTOCOL = { icmp: 1, ipip: 4, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const
+export const PROTOCOL = { icmp: 1, ipip: 4, tcp: 6, udp: 17, ipv6: 41, icmpv6: 58, sctp: 132 } as const
 
 /** An Ethernet II frame. */
 export interface Frame {
@@ -76,7 +76,7 @@ export interface Tcp {
   readonly dstPort: number
   readonly seq: number
   readonly ack: number
-  /** The bits of TCP_FLAG. */
+  /** The bits of TCP_FLAG; above them the four reserved bits of the header, as they stand. */
   readonly flags: number
   /** As on the wire, not scaled. */
   readonly window: number
@@ -122,6 +122,8 @@ export interface Sctp {
   readonly dstPort: number
   readonly verificationTag: number
   readonly chunk: SctpChunk
+  /** The chunks after the first, as they stand; absent where there are none. */
+  readonly further?: Uint8Array
 }
 
 export type SctpChunk =
@@ -147,9 +149,16 @@ export interface Icmp {
 
 export type IcmpBody =
   | { readonly kind: 'echo'; readonly id: number; readonly seq: number; readonly data: Uint8Array }
-  | { readonly kind: 'error'; readonly quote: Quote; /** Next-hop MTU of "too big", else 0. */ readonly mtu: number }
-  | { readonly kind: 'redirect'; readonly gateway: Ip; readonly quote: Quote }
-  | { readonly kind: 'neighborSolicitation'; readonly target: Ip; readonly sourceMac?: Mac }
+  | { readonly kind: 'error'; readonly quote: Quote /** Next-hop MTU of "too big", else 0. */; readonly mtu: number }
+  /** `targetMac` is ICMPv6's link-layer option: the address of the gateway. */
+  | { readonly kind: 'redirect'; readonly gateway: Ip; readonly targetMac?: Mac; readonly quote: Quote }
+  | {
+      readonly kind: 'neighborSolicitation'
+      readonly target: Ip
+      readonly sourceMac?: Mac
+      /** NDP options after that one, as they stand (the nonce of duplicate address detection, RFC 7527). */
+      readonly options?: Uint8Array
+    }
   | {
       readonly kind: 'neighborAdvertisement'
       readonly target: Ip
@@ -157,6 +166,7 @@ export type IcmpBody =
       readonly router: boolean
       readonly solicited: boolean
       readonly override: boolean
+      readonly options?: Uint8Array
     }
   | { readonly kind: 'other'; readonly bytes: Uint8Array }
 
@@ -192,7 +202,7 @@ export function protocolOf(packet: IpPacket): number {
     case 'icmp':
       return packet.src.family === 4 ? PROTOCOL.icmp : PROTOCOL.icmpv6
     case 'ip':
-      return payload.src.family === 4 ? PROTOCOL.ipip : 41
+      return payload.src.family === 4 ? PROTOCOL.ipip : PROTOCOL.ipv6
     case 'raw':
       return payload.protocol
   }

@@ -1,4 +1,4 @@
-import { type Ip, compareIp, formatIp, parseIp, sameIp } from './ip.ts'
+import { compareIp, formatIp, type Ip, parseIp, sameIp } from './ip.ts'
 import { type Parsed, parsed, refused } from './parsed.ts'
 
 /** A network: an address whose host bits are zero, and the number of network bits (0..32 or 0..128). */
