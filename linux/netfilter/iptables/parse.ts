@@ -131,13 +131,16 @@ function emptyPart(flag: Part['flag'], name: string): Part {
 }
 
 /** `-m icmpv6` and `-m ipv6-icmp` are other names of icmp6. */
-const MATCH_ALIASES: Readonly<Record<string, string>> = { icmpv6: 'icmp6', 'ipv6-icmp': 'icmp6' }
+const MATCH_ALIASES: ReadonlyMap<string, string> = new Map([
+  ['icmpv6', 'icmp6'],
+  ['ipv6-icmp', 'icmp6'],
+])
 
 function readPart(reading: Reading, flag: Part['flag']): string | undefined {
   const name = reading.words[reading.at++]
   if (name === undefined) return `${flag} needs an argument`
   if (flag === '-m') {
-    const part = emptyPart(flag, MATCH_ALIASES[name] ?? name)
+    const part = emptyPart(flag, MATCH_ALIASES.get(name) ?? name)
     part.modelled = part.extension !== undefined
     reading.parts.push(part)
     return undefined
