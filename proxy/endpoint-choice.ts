@@ -1,0 +1,121 @@
+import { type Endpoint, isDraining } from './endpoint.ts'
+import { sortEndpoints } from './service-map.ts'
+import { type ServicePort, usesClusterEndpoints, usesLocalEndpoints } from './service-port.ts'
+import { proxyFeatures } from './versions.ts'
+
+/** The node that asks. */
+export interface Viewpoint {
+  readonly node: string
+  /** Label topology.kubernetes.io/zone; `''` without. */
+  readonly zone: string
+  /** kube-proxy's version. */
+  readonly version: string
+}
+
+/**
+ * Which endpoints a node uses for a service port (pkg/proxy/topology.go CategorizeEndpoints). Nodes that choose alike
+ * get the same object, so it can be the key of what is made from it.
+ */
+export interface EndpointChoice {
+  /** For traffic policy Cluster; empty where the port never uses it. */
+  readonly cluster: readonly Endpoint[]
+  /** For traffic policy Local; empty where the port never uses it, or nothing local is usable. */
+  readonly local: readonly Endpoint[]
+  /** Union of both. */
+  readonly reachable: readonly Endpoint[]
+  /** Whether anything usable exists on any node. */
+  readonly any: boolean
+}
+
+/** What of a port decides how nodes differ in their choice; found once. */
+interface PortTopology {
+  readonly nodesWithEndpoints: ReadonlySet<string>
+  /** Nodes, or zones, that ready endpoints are hinted for; undefined where one endpoint lacks the hint. */
+  readonly hintNodes: ReadonlySet<string> | undefined
+  readonly hintZones: ReadonlySet<string> | undefined
+  readonly choices: Map<string, EndpointChoice>
+}
+
+const topologies = new WeakMap<ServicePort, PortTopology>()
+
+export function chooseEndpoints(port: ServicePort, from: Viewpoint): EndpointChoice {
+  const topology = topologies.get(port) ?? topologyOf(port)
+  topologies.set(port, topology)
+  const mode = hintMode(port, topology, from)
+  const local = usesLocalEndpoints(port) && topology.nodesWithEndpoints.has(from.node) ? from.node : ''
+  const key = `${mode} ${mode === 'node' ? from.node : mode === 'zone' ? from.zone : ''} ${local}`
+  const known = topology.choices.get(key)
+  if (known !== undefined) return known
+  const choice = choose(port, from, mode)
+  topology.choices.set(key, choice)
+  return choice
+}
+
+function topologyOf(port: ServicePort): PortTopology {
+  const ready = port.endpoints.filter((endpoint) => endpoint.ready)
+  return {
+    nodesWithEndpoints: new Set(port.endpoints.map((endpoint) => endpoint.node)),
+    hintNodes: unionUnlessMissing(ready.map((endpoint) => endpoint.hintNodes)),
+    hintZones: unionUnlessMissing(ready.map((endpoint) => endpoint.hintZones)),
+    choices: new Map(),
+  }
+}
+
+function unionUnlessMissing(hints: readonly (readonly string[] | undefined)[]): ReadonlySet<string> | undefined {
+  return hints.includes(undefined) ? undefined : new Set(hints.flatMap((hint) => hint ?? []))
+}
+
+type HintMode = 'none' | 'node' | 'zone'
+
+const TOPOLOGY_ANNOTATIONS = ['service.kubernetes.io/topology-aware-hints', 'service.kubernetes.io/topology-mode']
+
+/**
+ * Hints count only when every ready endpoint has one and one of them names this node, or else its zone; otherwise all
+ * ready endpoints are used.
+ */
+function hintMode(port: ServicePort, topology: PortTopology, from: Viewpoint): HintMode {
+  const features = proxyFeatures(from.version)
+  if (!usesClusterEndpoints(port)) return 'none'
+  if (features.nodeHints && topology.hintNodes?.has(from.node)) return 'node'
+  if (features.hintsNeedAnnotation && !asksForHints(port)) return 'none'
+  return topology.hintZones?.has(from.zone) ? 'zone' : 'none'
+}
+
+/** The Service once had to ask for it, with any value that is not "disabled"; the older annotation wins over the newer. */
+function asksForHints(port: ServicePort): boolean {
+  const { annotations } = port.service.meta
+  const value = TOPOLOGY_ANNOTATIONS.map((name) => annotations[name]).find((text) => text !== undefined) ?? ''
+  return value !== '' && value !== 'disabled' && value !== 'Disabled'
+}
+
+function choose(port: ServicePort, from: Viewpoint, mode: HintMode): EndpointChoice {
+  const { endpoints } = port
+  const isLocal = (endpoint: Endpoint) => endpoint.node !== '' && endpoint.node === from.node
+  const hinted = (endpoint: Endpoint) =>
+    mode === 'node'
+      ? (endpoint.hintNodes ?? []).includes(from.node)
+      : mode === 'none' || (endpoint.hintZones ?? []).includes(from.zone)
+  const cluster = usesClusterEndpoints(port) ? readyOrDraining(endpoints, hinted) : { used: [], draining: false }
+  const any = endpoints.some((endpoint) => endpoint.ready || isDraining(endpoint))
+  if (!usesLocalEndpoints(port)) return { cluster: cluster.used, local: [], reachable: cluster.used, any }
+  const local = readyOrDraining(endpoints.filter(isLocal), () => true)
+  const localIsPart = mode === 'none' && !local.draining
+  return {
+    cluster: cluster.used,
+    local: local.used,
+    reachable: !usesClusterEndpoints(port)
+      ? local.used
+      : localIsPart
+        ? cluster.used
+        : sortEndpoints([...new Set([...cluster.used, ...local.used])]),
+    any,
+  }
+}
+
+/** The ready ones that `wanted` lets pass, or, where there is none, all that drain (topology no longer looked at). */
+function readyOrDraining(endpoints: readonly Endpoint[], wanted: (endpoint: Endpoint) => boolean) {
+  const ready = endpoints.filter((endpoint) => endpoint.ready && wanted(endpoint))
+  if (ready.length > 0) return { used: ready, draining: false }
+  const draining = endpoints.filter(isDraining)
+  return { used: draining, draining: draining.length > 0 }
+}

@@ -1,0 +1,386 @@
+import { formatLocation, type SourceLocation } from '../../cluster/source.ts'
+import { type ChainName, type IptablesBlock, type OwnChain, once, type RuleLine } from '../../linux/netfilter/block.ts'
+import type { IptablesTable } from '../../linux/op.ts'
+import type { Origin } from '../../linux/origin.ts'
+import { formatIp } from '../../packet/ip.ts'
+import { contains, formatPrefix } from '../../packet/prefix.ts'
+import type { Endpoint } from '../endpoint.ts'
+import type { EndpointChoice } from '../endpoint-choice.ts'
+import { isExternallyAccessible, type ServicePort } from '../service-port.ts'
+import {
+  EXTERNAL_SERVICES,
+  endpointChainName,
+  MARK_MASQ,
+  NODEPORTS,
+  PROXY_FIREWALL,
+  SERVICES,
+  type ServiceChainNames,
+  serviceChainNames,
+} from './chain-names.ts'
+import type { SyncSetup } from './sync-setup.ts'
+
+/** The rules of one service port, as the nodes that share them have them. */
+export interface ServiceRules extends IptablesBlock {
+  readonly port: ServicePort
+  readonly origin: Origin
+  /** The chains of its own in the order in which kube-proxy writes their lines, and their rules in its order. */
+  readonly own: () => OwnRules
+}
+
+export interface OwnRules {
+  readonly chains: readonly string[]
+  /** All in table nat. */
+  readonly rules: readonly RuleLine[]
+}
+
+/** What of a node, beside its choice of endpoints, shows in the rules of a service. */
+export interface ServiceFlavour {
+  readonly masqueradeAll: boolean
+  readonly local: SyncSetup['local']
+  /** nodePorts on 127.0.0.0/8 are counted. */
+  readonly countsLocalhost: boolean
+  /** Large-cluster mode: rules of endpoints have no comments. */
+  readonly terse: boolean
+}
+
+const made = new WeakMap<EndpointChoice, Map<string, ServiceRules>>()
+
+/** The one block for this port, choice and flavour; two nodes that agree on these get the same object. */
+export function serviceRules(
+  port: ServicePort,
+  choice: EndpointChoice,
+  given: { readonly flavour: ServiceFlavour; readonly nodeIP: SyncSetup['nodeIP'] },
+): ServiceRules {
+  const { flavour, nodeIP } = given
+  const nodeAllowed = port.sourceRanges.some((range) => contains(range, nodeIP))
+  const key = `${flavourKey(flavour)} ${nodeAllowed}`
+  const variants = made.get(choice) ?? new Map<string, ServiceRules>()
+  made.set(choice, variants)
+  const known = variants.get(key)
+  if (known !== undefined) return known
+  const rules = makeServiceRules({ ...given.flavour, ...traffic(port, choice), nodeAllowed })
+  variants.set(key, rules)
+  return rules
+}
+
+const flavourKey = ({ masqueradeAll, local, countsLocalhost, terse }: ServiceFlavour): string =>
+  `${masqueradeAll} ${local?.is ?? ''} ${countsLocalhost} ${terse}`
+
+/** Everything that the rules of one block are written from. */
+interface Service extends ServiceFlavour, Traffic {
+  /** A range of loadBalancerSourceRanges holds the node's own address. */
+  readonly nodeAllowed: boolean
+}
+
+/** Where traffic to the service port goes on the nodes that made this choice. */
+interface Traffic {
+  readonly port: ServicePort
+  readonly choice: EndpointChoice
+  readonly names: ServiceChainNames
+  /** `-m tcp -p tcp`. */
+  readonly protocol: string
+  readonly origin: Origin
+  /** Chain of ClusterIP traffic, and that of external traffic after the special cases; undefined: no endpoint for it. */
+  readonly internal: string | undefined
+  readonly external: string | undefined
+  /** The chains KUBE-EXT and KUBE-FW are there. */
+  readonly hasExternalChain: boolean
+  readonly hasFirewallChain: boolean
+}
+
+function traffic(port: ServicePort, choice: EndpointChoice): Traffic {
+  const names = serviceChainNames(port)
+  const protocol = port.protocol.toLowerCase()
+  const policyChain = (isLocal: boolean) =>
+    isLocal ? (choice.local.length > 0 ? names.local : undefined) : choice.any ? names.cluster : undefined
+  return {
+    port,
+    choice,
+    names,
+    protocol: `-m ${protocol} -p ${protocol}`,
+    origin: originOf(port),
+    internal: policyChain(port.internalPolicyLocal),
+    external: policyChain(port.externalPolicyLocal),
+    hasExternalChain: choice.any && isExternallyAccessible(port),
+    hasFirewallChain: choice.any && port.loadBalancerVIPs.length > 0 && port.sourceRanges.length > 0,
+  }
+}
+
+function originOf(port: ServicePort): Origin {
+  const { meta } = port.service
+  const named = port.spec.name === '' ? `port ${port.port}` : `port ${port.spec.name}`
+  return {
+    by: 'kube-proxy',
+    for: `Service ${meta.namespace}/${meta.name} ${named}`,
+    ...sourceOf(port.service.at),
+  }
+}
+
+const sourceOf = (at: SourceLocation | undefined) => (at === undefined ? {} : { source: formatLocation(at) })
+
+function makeServiceRules(service: Service): ServiceRules {
+  const own = once(() => ownRules(service))
+  return {
+    port: service.port,
+    origin: service.origin,
+    dispatch: dispatchRules(service),
+    entries: entryChains(service),
+    chains: once(() => groupByChain(own())),
+    own,
+  }
+}
+
+function entryChains(service: Service): readonly ChainName[] {
+  const { names } = service
+  return [
+    ...(service.hasExternalChain ? [names.external] : []),
+    ...(service.hasFirewallChain ? [names.firewall] : []),
+    ...(service.internal === undefined ? [] : [service.internal]),
+  ].map((chain) => ({ table: 'nat', chain }))
+}
+
+function groupByChain(own: OwnRules): readonly OwnChain[] {
+  const rules = new Map<string, RuleLine[]>(own.chains.map((chain) => [chain, []]))
+  for (const rule of own.rules) rules.get(rule.chain)?.push(rule)
+  return [...rules].map(([chain, ofChain]) => ({ table: 'nat', chain, rules: ofChain }))
+}
+
+/** The rules in chains that all services write to (written in every sync). */
+function dispatchRules(service: Service): readonly RuleLine[] {
+  return [
+    ...clusterIPRules(service),
+    ...externalIPRules(service),
+    ...loadBalancerRules(service),
+    ...nodePortRules(service),
+    ...healthCheckRules(service),
+  ]
+}
+
+function line(service: Service, at: readonly [IptablesTable, string], args: string): RuleLine {
+  return { table: at[0], chain: at[1], args, origin: service.origin }
+}
+
+const comment = (text: string): string =>
+  text.includes(' ') ? `-m comment --comment "${text}"` : `-m comment --comment ${text}`
+
+/** `-m comment --comment "ns/name:port WHAT"`. */
+const about = (service: Service, what: string): string => comment(`${service.port.name} ${what}`)
+
+const toAddress = (service: Service, address: string): string =>
+  `${service.protocol} -d ${address} --dport ${service.port.port}`
+
+function clusterIPRules(service: Service): readonly RuleLine[] {
+  const match = toAddress(service, formatIp(service.port.clusterIP))
+  return service.internal === undefined
+    ? [line(service, ['filter', SERVICES], `${refusal(service).comment} ${match} -j ${refusal(service).target}`)]
+    : [line(service, ['nat', SERVICES], `${about(service, 'cluster IP')} ${match} -j ${service.internal}`)]
+}
+
+/** Nobody anywhere: the client is told at once. Somebody, but not here: policy Local drops in silence. */
+function refusal(service: Service): { readonly comment: string; readonly target: string } {
+  return service.choice.any
+    ? { comment: about(service, 'has no local endpoints'), target: 'DROP' }
+    : { comment: about(service, 'has no endpoints'), target: 'REJECT' }
+}
+
+/** Refuses external traffic that the KUBE-EXT chain did not send on; nothing where there are endpoints for it. */
+function externalRefusal(service: Service, match: string): readonly RuleLine[] {
+  if (service.external !== undefined) return []
+  const { comment, target } = refusal(service)
+  return [line(service, ['filter', EXTERNAL_SERVICES], `${comment} ${match} -j ${target}`)]
+}
+
+function externalIPRules(service: Service): readonly RuleLine[] {
+  return service.port.externalIPs.flatMap((ip) => {
+    const match = toAddress(service, formatIp(ip))
+    const capture = `${about(service, 'external IP')} ${match} -j ${service.names.external}`
+    return [
+      ...(service.choice.any ? [line(service, ['nat', SERVICES], capture)] : []),
+      ...externalRefusal(service, match),
+    ]
+  })
+}
+
+function loadBalancerRules(service: Service): readonly RuleLine[] {
+  const { names, choice } = service
+  const target = service.hasFirewallChain ? names.firewall : names.external
+  const matches = service.port.loadBalancerVIPs.map((ip) => toAddress(service, formatIp(ip)))
+  const captured = matches.flatMap((match) => [
+    ...(choice.any
+      ? [line(service, ['nat', SERVICES], `${about(service, 'loadbalancer IP')} ${match} -j ${target}`)]
+      : []),
+    ...(service.hasFirewallChain
+      ? [
+          line(
+            service,
+            ['filter', PROXY_FIREWALL],
+            `${about(service, `traffic not accepted by ${names.firewall}`)} ${match} -j DROP`,
+          ),
+        ]
+      : []),
+  ])
+  return [...captured, ...matches.flatMap((match) => externalRefusal(service, match))]
+}
+
+const LOCALHOST_COUNTER = '-m nfacct --nfacct-name localhost_nps_accepted_pkts'
+
+/** loadBalancerSourceRanges do not hold here: a nodePort leads straight to KUBE-EXT. */
+function nodePortRules(service: Service): readonly RuleLine[] {
+  const { port, protocol, names } = service
+  if (port.nodePort === 0) return []
+  const dport = `--dport ${port.nodePort}`
+  const named = `${comment(port.name)} ${protocol}`
+  const counted = `${named} -d 127.0.0.0/8 ${dport} ${LOCALHOST_COUNTER} -j ${names.external}`
+  return [
+    ...(service.choice.any && service.countsLocalhost ? [line(service, ['nat', NODEPORTS], counted)] : []),
+    ...(service.choice.any ? [line(service, ['nat', NODEPORTS], `${named} ${dport} -j ${names.external}`)] : []),
+    ...externalRefusal(service, `-m addrtype --dst-type LOCAL ${protocol} ${dport}`),
+  ]
+}
+
+/** The load balancer's probe is let in whether or not an endpoint is here. */
+function healthCheckRules(service: Service): readonly RuleLine[] {
+  const nodePort = service.port.healthCheckNodePort
+  if (nodePort === 0) return []
+  const match = `${about(service, 'health check node port')} -m tcp -p tcp --dport ${nodePort}`
+  return [line(service, ['filter', NODEPORTS], `${match} -j ACCEPT`)]
+}
+
+/** Chains and rules that only this service has (left out of a partial sync where nothing of it changed). */
+function ownRules(service: Service): OwnRules {
+  const { choice, names } = service
+  const perEndpoint = new Map(choice.reachable.map((endpoint) => [endpoint, endpointRules(service, endpoint)]))
+  const reached = [...perEndpoint.values()]
+  const balance = (chain: string, endpoints: readonly Endpoint[]) =>
+    balancingRules(
+      service,
+      chain,
+      endpoints.flatMap((endpoint) => perEndpoint.get(endpoint) ?? []),
+    )
+  return {
+    chains: [
+      ...(service.hasExternalChain ? [names.external] : []),
+      ...(service.hasFirewallChain ? [names.firewall] : []),
+      ...(choice.cluster.length > 0 ? [names.cluster] : []),
+      ...(choice.local.length > 0 ? [names.local] : []),
+      ...reached.map((endpoint) => endpoint.chain),
+    ],
+    rules: [
+      ...internalMasqueradeRules(service),
+      ...(service.hasExternalChain ? externalRules(service) : []),
+      ...(service.hasFirewallChain ? firewallRules(service) : []),
+      ...balance(names.cluster, choice.cluster),
+      ...balance(names.local, choice.local),
+      ...reached.flatMap((endpoint) => endpoint.rules),
+    ],
+  }
+}
+
+/** Off-cluster clients may route the service range to any node; the answer must come back through it. */
+function internalMasqueradeRules(service: Service): readonly RuleLine[] {
+  const { internal, local, masqueradeAll } = service
+  if (internal === undefined || (!masqueradeAll && local === undefined)) return []
+  const match = `${about(service, 'cluster IP')} ${toAddress(service, formatIp(service.port.clusterIP))}`
+  const from = masqueradeAll ? '' : ` ${local?.not ?? ''}`
+  return [line(service, ['nat', internal], `${match}${from} -j ${MARK_MASQ}`)]
+}
+
+function externalRules(service: Service): readonly RuleLine[] {
+  const at = ['nat', service.names.external] as const
+  return [
+    ...(service.port.externalPolicyLocal ? localPolicyRules(service) : [line(service, at, clusterPolicyArgs(service))]),
+    ...(service.external === undefined ? [] : [line(service, at, `-j ${service.external}`)]),
+  ]
+}
+
+/** Another node's endpoint may be chosen, and its answer must come back through this one. */
+const clusterPolicyArgs = (service: Service): string =>
+  `${comment(`masquerade traffic for ${service.port.name} external destinations`)} -j ${MARK_MASQ}`
+
+/** Pods and the node itself are sent to any endpoint, as if their traffic had gone out to the load balancer and back. */
+function localPolicyRules(service: Service): readonly RuleLine[] {
+  const at = ['nat', service.names.external] as const
+  const destinations = `for ${service.port.name} external destinations`
+  const fromHost = '-m addrtype --src-type LOCAL'
+  const all = service.names.cluster
+  return [
+    ...(service.local === undefined
+      ? []
+      : [line(service, at, `${comment(`pod traffic ${destinations}`)} ${service.local.is} -j ${all}`)]),
+    line(service, at, `${comment(`masquerade LOCAL traffic ${destinations}`)} ${fromHost} -j ${MARK_MASQ}`),
+    line(service, at, `${comment(`route LOCAL traffic ${destinations}`)} ${fromHost} -j ${all}`),
+  ]
+}
+
+/** Traffic that passes the end of this chain was not translated, and meets its rule in KUBE-PROXY-FIREWALL. */
+function firewallRules(service: Service): readonly RuleLine[] {
+  const { port, names } = service
+  const at = ['nat', names.firewall] as const
+  // A node that answers for the VIP itself sends to it from the VIP.
+  const self = service.nodeAllowed ? port.loadBalancerVIPs.map(formatIp) : []
+  return [
+    ...[...port.sourceRanges.map(formatPrefix), ...self].map((source) =>
+      line(service, at, `${about(service, 'loadbalancer IP')} -s ${source} -j ${names.external}`),
+    ),
+    line(service, at, comment(`other traffic to ${port.name} will be dropped by KUBE-PROXY-FIREWALL`)),
+  ]
+}
+
+/** An endpoint with its chain and the rules in it. */
+interface EndpointRules {
+  readonly endpoint: Endpoint
+  readonly chain: string
+  readonly origin: Origin
+  readonly rules: readonly RuleLine[]
+}
+
+function endpointRules(service: Service, endpoint: Endpoint): EndpointRules {
+  const { port } = service
+  const chain = endpointChainName(port, endpoint.text)
+  const origin = endpointOrigin(service, endpoint)
+  const named = service.terse ? '' : `${comment(port.name)} `
+  const remember = port.affinity === undefined ? '' : `-m recent --name ${chain} --set `
+  const rule = (args: string): RuleLine => ({ table: 'nat', chain, args, origin })
+  return {
+    endpoint,
+    chain,
+    origin,
+    rules: [
+      // Hairpin: a pod that reaches itself must see another source than itself.
+      rule(`${named}-s ${formatIp(endpoint.ip)} -j ${MARK_MASQ}`),
+      rule(`${named}${remember}${service.protocol} -j DNAT --to-destination ${endpoint.text}`),
+    ],
+  }
+}
+
+function endpointOrigin(service: Service, endpoint: Endpoint): Origin {
+  const { slice, targetRef } = endpoint
+  const target = targetRef === undefined ? '' : `, ${targetRef.kind} ${targetRef.namespace}/${targetRef.name}`
+  return {
+    by: 'kube-proxy',
+    for: service.origin.for ?? '',
+    reason: `endpoint ${endpoint.text}${target}, in EndpointSlice ${slice.meta.name}`,
+    ...sourceOf(slice.at),
+  }
+}
+
+/** Clients that were here before go where they went; the others are spread evenly. */
+function balancingRules(service: Service, chain: string, endpoints: readonly EndpointRules[]): readonly RuleLine[] {
+  const { port, terse } = service
+  const named = ({ endpoint }: EndpointRules) => (terse ? '' : `${about(service, `-> ${endpoint.text}`)} `)
+  const rule = (to: EndpointRules, match: string): RuleLine => ({
+    table: 'nat',
+    chain,
+    args: `${named(to)}${match}-j ${to.chain}`,
+    origin: to.origin,
+  })
+  const sticky = port.affinity === undefined ? [] : endpoints
+  return [
+    ...sticky.map((to) => rule(to, `-m recent --name ${to.chain} --rcheck --seconds ${port.affinity} --reap `)),
+    ...endpoints.map((to, i) => rule(to, shareOf(endpoints.length - i))),
+  ]
+}
+
+/** Each rule takes one in as many as are left; the last takes the rest. */
+const shareOf = (left: number): string =>
+  left === 1 ? '' : `-m statistic --mode random --probability ${(1 / left).toFixed(10)} `

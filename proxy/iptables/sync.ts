@@ -1,0 +1,50 @@
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { KubeNode } from '../../cluster/objects.ts'
+import type { HostFacts } from '../../linux/host-facts.ts'
+import type { Family } from '../../packet/ip.ts'
+import type { KubeProxyConfig } from '../config.ts'
+import { chooseEndpoints, type Viewpoint } from '../endpoint-choice.ts'
+import { type ServiceMap, serviceMap } from '../service-map.ts'
+import { type FrameRules, frameRules } from './frame-rules.ts'
+import { type ServiceFlavour, type ServiceRules, serviceRules } from './service-rules.ts'
+import { type SyncSetup, syncSetup } from './sync-setup.ts'
+
+/** What one sync of kube-proxy's iptables mode makes of one family: all rules that should be there. */
+export interface IptablesSync {
+  readonly setup: SyncSetup
+  readonly frame: FrameRules
+  /** In the order of the service map. */
+  readonly services: readonly ServiceRules[]
+}
+
+/** Above this many endpoints kube-proxy leaves out comments and most clean-up. */
+const LARGE_CLUSTER_ENDPOINTS = 1000
+
+export function iptablesSync(
+  cluster: Cluster,
+  node: KubeNode,
+  given: { readonly family: Family; readonly config: KubeProxyConfig; readonly facts: HostFacts },
+): IptablesSync {
+  const { config, family } = given
+  const setup = syncSetup(node, family, given)
+  const map = serviceMap(cluster, family, config.version)
+  const from: Viewpoint = { node: node.meta.name, zone: node.meta.labels[ZONE_LABEL] ?? '', version: config.version }
+  const shared = { flavour: flavourOf(setup, map), nodeIP: setup.nodeIP }
+  return {
+    setup,
+    frame: frameRules(setup),
+    services: map.ports.map((port) => serviceRules(port, chooseEndpoints(port, from), shared)),
+  }
+}
+
+const ZONE_LABEL = 'topology.kubernetes.io/zone'
+
+const flavourOf = (setup: SyncSetup, map: ServiceMap): ServiceFlavour => ({
+  masqueradeAll: setup.masqueradeAll,
+  local: setup.local,
+  countsLocalhost: setup.localhostNodePorts && setup.counters,
+  terse: isLargeCluster(map),
+})
+
+export const isLargeCluster = (map: Pick<ServiceMap, 'totalEndpoints'>): boolean =>
+  map.totalEndpoints > LARGE_CLUSTER_ENDPOINTS

@@ -1,0 +1,27 @@
+import { sha256 } from './sha256.ts'
+
+/** RFC 4648 §6. */
+const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+
+const utf8 = new TextEncoder()
+
+/**
+ * The first `length` characters of the base32 text of a name's SHA-256: how kube-proxy makes names that fit a chain
+ * (pkg/proxy/iptables/proxier.go portProtoHash, 16 characters; pkg/proxy/nftables/proxier.go hashAndTruncate, 8).
+ */
+export function nameHash(text: string, length: number): string {
+  const digest = sha256(utf8.encode(text))
+  let out = ''
+  let bits = 0
+  let held = 0
+  for (let i = 0; out.length < length && i < digest.length; i++) {
+    bits = (bits << 8) | (digest[i] ?? 0)
+    held += 8
+    while (held >= 5 && out.length < length) {
+      held -= 5
+      out += BASE32.charAt((bits >>> held) & 31)
+    }
+    bits &= (1 << held) - 1
+  }
+  return out
+}

@@ -1,0 +1,16 @@
+import type { Cluster } from '../cluster/cluster.ts'
+import type { KubeNode } from '../cluster/objects.ts'
+import type { HostFacts } from '../linux/host-facts.ts'
+import type { Op } from '../linux/op.ts'
+import type { KubeProxyConfig } from './config.ts'
+
+/** One way in which kube-proxy makes Services work on a node: what it writes there, in the order it writes it. */
+export interface ProxyMode {
+  readonly name: string
+  compile(cluster: Cluster, node: KubeNode, config: KubeProxyConfig, facts: HostFacts): Op[]
+}
+
+/** Every mode that kube-proxy has or had on Linux; userspace went in 1.26. */
+export const PROXY_MODE_NAMES = ['iptables', 'ipvs', 'nftables', 'userspace'] as const
+
+export type ProxyModeName = (typeof PROXY_MODE_NAMES)[number]

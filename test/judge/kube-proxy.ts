@@ -1,0 +1,31 @@
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { Family } from '../../packet/ip.ts'
+import { familiesOf } from '../../proxy/iptables/compile.ts'
+import { renderRestore } from '../../proxy/iptables/restore.ts'
+import { iptablesSync } from '../../proxy/iptables/sync.ts'
+import { judgeOfJsonFiles, type Replayed } from './judge.ts'
+import { caseConfig, caseFacts, caseNode, type KubeProxyCase } from './kube-proxy-case.ts'
+import { storedCluster } from './stored-cluster.ts'
+
+/** Replays a case of the real kube-proxy: what we write, under the same keys. */
+export function replayKubeProxyCase(recorded: KubeProxyCase): Replayed {
+  const { config } = recorded
+  if (config.mode !== 'iptables') return { kind: 'skipped', reason: `not modelled: kube-proxy mode ${config.mode}` }
+  const cluster = storedCluster(recorded.objects, { kubernetesVersion: recorded.kubeProxyVersion })
+  const expected = rulesOf(recorded, cluster)
+  return { kind: 'result', value: { config: { mode: config.mode }, expected } }
+}
+
+function rulesOf(recorded: KubeProxyCase, cluster: Cluster) {
+  const facts = caseFacts(recorded.config)
+  const node = caseNode(cluster.nodes, recorded.config.nodeName)
+  const texts = familiesOf(facts).map((family): readonly [string, string] => {
+    const sync = iptablesSync(cluster, node, { family, facts, config: caseConfig(recorded) })
+    return [`${tool(family)}-restore`, renderRestore(sync)]
+  })
+  return Object.fromEntries(texts)
+}
+
+const tool = (family: Family): string => (family === 4 ? 'iptables' : 'ip6tables')
+
+export const kubeProxyJudge = judgeOfJsonFiles((recorded) => replayKubeProxyCase(recorded as KubeProxyCase))
