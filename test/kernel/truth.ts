@@ -1,0 +1,123 @@
+import { ROOT_NETNS } from '../../linux/op.ts'
+import { parseFrame, parseIpPacket } from '../../packet/parse.ts'
+import { iptablesTables } from '../../render/iptables-restore.ts'
+import type { KernelFrame, KernelRuleHit } from './agent.ts'
+import type { KernelTruth, RulePass, SeenFrame } from './case-file.ts'
+import { frameText } from './frame-text.ts'
+import type { KernelLab, Place } from './lab.ts'
+import { isIpv6Noise, type KernelRun } from './record.ts'
+
+/** What a run showed, by the lab's own names and with noise taken out. */
+export function truthOf(run: KernelRun): KernelTruth {
+  const { answer, materialised } = run
+  const placeOf = (netns: string): string => {
+    const place = materialised.places.get(netns)
+    return place === undefined ? `cable/${netns}` : `${place.host}/${place.netns}`
+  }
+  const byPlace = <T>(tables: Readonly<Record<string, readonly T[]>>): Record<string, readonly T[]> =>
+    Object.fromEntries(
+      Object.entries(tables)
+        .filter(([netns, entries]) => materialised.places.has(netns) && entries.length > 0)
+        .map(([netns, entries]) => [placeOf(netns), entries]),
+    )
+  const lengths = new ChainLengths(run.lab)
+  return {
+    refused: run.refused,
+    sockets: answer.sockets,
+    frames: seenFrames(
+      answer.frames.filter((frame) => materialised.places.has(frame.netns)),
+      placeOf,
+    ),
+    rules: Object.fromEntries(
+      Object.entries(answer.rules).map(([netns, hits]) => {
+        const place = materialised.places.get(netns) ?? { host: netns, netns: ROOT_NETNS }
+        return [placeOf(netns), rulePasses(hits, place, lengths)]
+      }),
+    ),
+    conntrack: byPlace(answer.conntrack),
+    neighbours: byPlace(answer.neighbours),
+    fdb: byPlace(answer.fdb),
+  }
+}
+
+function seenFrames(frames: readonly KernelFrame[], placeOf: (netns: string) => string): SeenFrame[] {
+  const groups: (SeenFrame & { seen: string[] })[] = []
+  const start = frames[0]?.at ?? 0
+  for (const frame of frames) {
+    if (isIpv6Noise(frame)) continue
+    const tap = `${placeOf(frame.netns)} ${frame.device} ${frame.direction}`
+    const last = groups.at(-1)
+    if (last !== undefined && last.bytes === frame.bytes && last.kind === frame.kind) last.seen.push(tap)
+    else
+      groups.push({
+        ms: Math.round((frame.at - start) / 1e6),
+        seen: [tap],
+        text: bytesText(frame.bytes, frame.kind),
+        kind: frame.kind,
+        bytes: frame.bytes,
+      })
+  }
+  return groups
+}
+
+/** A line for people. */
+export function bytesText(hex: string, kind: 'ethernet' | 'ip'): string {
+  const bytes = Buffer.from(hex, 'hex')
+  const read = kind === 'ip' ? parseIpPacket(bytes) : parseFrame(bytes)
+  return read.ok ? frameText(read.value) : `unreadable: ${read.reason}`
+}
+
+function rulePasses(hits: readonly KernelRuleHit[], place: Place, lengths: ChainLengths): RulePass[] {
+  const passes: (RulePass & { rules: string[] })[] = []
+  for (const hit of hits) {
+    const length = lengths.of(place, hit.family, `${hit.table}/${hit.chain}`)
+    const rule = `${hit.table}/${hit.chain}:${hit.index > length ? 'end' : hit.index}`
+    const last = passes.at(-1)
+    if (
+      last !== undefined &&
+      last.packet === hit.packet &&
+      last.in === hit.in &&
+      last.out === hit.out &&
+      last.mark === hit.mark
+    )
+      last.rules.push(rule)
+    else
+      passes.push({
+        family: hit.family,
+        in: hit.in,
+        out: hit.out,
+        mark: hit.mark,
+        rules: [rule],
+        text: bytesText(hit.packet, 'ip'),
+        packet: hit.packet,
+      })
+  }
+  return passes
+}
+
+/** How many rules each chain of a lab has: what a trace calls rule N+1 is the chain's end. */
+class ChainLengths {
+  private readonly known = new Map<string, ReadonlyMap<string, number>>()
+  private readonly lab: KernelLab
+
+  constructor(lab: KernelLab) {
+    this.lab = lab
+  }
+
+  of({ host, netns }: Place, family: 4 | 6, chain: string): number {
+    const key = `${host} ${netns} ${family}`
+    const lengths = this.known.get(key) ?? this.count(host, netns, family)
+    this.known.set(key, lengths)
+    return lengths.get(chain) ?? 0
+  }
+
+  private count(host: string, netns: string, family: 4 | 6): ReadonlyMap<string, number> {
+    const ops = this.lab.hosts.find(({ name }) => name === host)?.ops.filter((op) => op.netns === netns) ?? []
+    const tables = iptablesTables(ops, family)
+    return new Map(
+      [...tables].flatMap(([table, chains]) =>
+        [...chains].map(([chain, { rules }]): [string, number] => [`${table}/${chain}`, rules.length]),
+      ),
+    )
+  }
+}
