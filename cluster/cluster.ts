@@ -15,6 +15,7 @@ import type {
   Workload,
 } from './objects.ts'
 import type { Assumption, Diagnostic } from './source.ts'
+import type { SourceTexts } from './source-texts.ts'
 
 /**
  * The cluster as the API server and its controllers would hold it. Frozen data and indexes, no behaviour. Lists are
@@ -86,6 +87,8 @@ export interface Inventory {
 export interface Loaded {
   readonly cluster: Cluster
   readonly diagnostics: readonly Diagnostic[]
+  /** Finds the line of a field of an object of the cluster. */
+  readonly sources: SourceTexts
 }
 
 /** `namespace/name`, or the bare name of a cluster-scoped object. */

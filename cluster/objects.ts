@@ -43,6 +43,8 @@ export interface KubeNode extends ApiObject<'Node'> {
   readonly ready: boolean
   /** `status.nodeInfo.kubeletVersion`: `v1.36.3`. */
   readonly kubeletVersion?: string
+  /** `status.allocatable.cpu` in thousandths; topology hints weigh zones by it. */
+  readonly allocatableMilliCpu?: number
 }
 
 export interface Taint {
@@ -205,7 +207,14 @@ export interface Endpoints extends ApiObject<'Endpoints'> {
 export interface EndpointSubset {
   readonly addresses: readonly EndpointAddress[]
   readonly notReadyAddresses: readonly EndpointAddress[]
-  readonly ports: readonly { readonly name: string; readonly port: number; readonly protocol: Protocol }[]
+  readonly ports: readonly EndpointsPort[]
+}
+
+export interface EndpointsPort {
+  readonly name: string
+  readonly port: number
+  readonly protocol: Protocol
+  readonly appProtocol?: string
 }
 
 export interface EndpointAddress {
@@ -223,7 +232,8 @@ export interface ServiceCIDR extends ApiObject<'ServiceCIDR'> {
   readonly cidrs: readonly Prefix[]
 }
 
-export interface Workload extends ApiObject<'Deployment' | 'ReplicaSet' | 'StatefulSet' | 'DaemonSet' | 'Job' | 'CronJob'> {
+export interface Workload
+  extends ApiObject<'Deployment' | 'ReplicaSet' | 'StatefulSet' | 'DaemonSet' | 'Job' | 'CronJob'> {
   readonly replicas: number
   readonly selector: LabelSelector
   readonly template: PodTemplate

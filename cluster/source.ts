@@ -27,6 +27,10 @@ export interface Diagnostic {
   readonly notes?: readonly { readonly message: string; readonly at?: SourceLocation }[]
   /** What to do. */
   readonly suggestion?: string
+  /** The object it is about: `Service default/my-nginx`. */
+  readonly object?: string
+  /** The API server would not take the object; `message` is then in its own words. */
+  readonly refused?: boolean
 }
 
 /** A fact the input does not hold and that was filled in. */

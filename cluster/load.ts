@@ -1,0 +1,43 @@
+import type { Cluster, Loaded } from './cluster.ts'
+import { completeCluster } from './complete/complete.ts'
+import { deepFreeze } from './freeze.ts'
+import type { SourceFile } from './input/item.ts'
+import type { Lab } from './lab.ts'
+import { readLabs } from './lab-document.ts'
+import { readSnapshot } from './read/snapshot.ts'
+import type { Diagnostic } from './source.ts'
+
+export interface LoadOptions {
+  /** Unpacks gzip (node:zlib's gunzipSync at the command line); without it a gzip file is a diagnostic. */
+  readonly gunzip?: (bytes: Uint8Array) => Uint8Array
+  /** Settings that override those of the Lab documents: what the user gave beside the files. */
+  readonly lab?: Lab
+  /** What to do with an object that the API server would refuse: use what is right in it, or leave it out. */
+  readonly refused?: 'use' | 'drop'
+}
+
+/**
+ * Turns named files into the Cluster that an API server and its controllers would hold. Never throws: what cannot be
+ * read is told, with its place, and the rest is used. The order of the files does not matter.
+ */
+export function load(inputs: readonly SourceFile[], options: LoadOptions = {}): Loaded {
+  const snapshot = readSnapshot(inputs, options)
+  const labs = readLabs(snapshot.labs, snapshot.sources)
+  const lab = { ...labs.lab, ...options.lab }
+  const completed = completeCluster({ snapshot, lab, refused: options.refused ?? 'use' })
+  const diagnostics: Diagnostic[] = [...snapshot.diagnostics, ...labs.diagnostics, ...completed.diagnostics]
+  if (snapshot.found.length === 0) diagnostics.push(noObjects(inputs))
+  const cluster: Cluster = deepFreeze(completed.cluster)
+  return { cluster, diagnostics, sources: snapshot.sources }
+}
+
+function noObjects(inputs: readonly SourceFile[]): Diagnostic {
+  const [first] = inputs
+  return {
+    severity: 'error',
+    code: 'no-objects',
+    message: first === undefined ? 'there is no input' : 'the input holds no Kubernetes object',
+    ...(first === undefined ? {} : { at: { file: first.name, line: 1 } }),
+    suggestion: 'give what `kubectl get nodes,pods,svc,endpointslices,cm -A -o yaml` prints, or manifests',
+  }
+}

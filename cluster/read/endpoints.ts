@@ -1,0 +1,90 @@
+import type { Endpoint, EndpointAddress, EndpointPort, EndpointSlice, EndpointSubset, Endpoints } from '../objects.ts'
+import { readMeta } from './meta.ts'
+import { child, children, flag, has, ipAt, ips, note, oneOf, optionalText, type Place, port, text } from './place.ts'
+
+const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const
+const ADDRESS_TYPES = ['IPv4', 'IPv6', 'FQDN'] as const
+const SERVICE_NAME = 'kubernetes.io/service-name'
+
+/** Reads an EndpointSlice (discovery.k8s.io/v1), conditions as the API defines their absence. */
+export function readEndpointSlice(root: Place): Omit<EndpointSlice, 'kind' | 'at' | 'assumed'> {
+  const meta = readMeta(root, 'namespaced')
+  const addressType = oneOf(root, 'addressType', { values: ADDRESS_TYPES, absent: 'IPv4' })
+  return {
+    meta,
+    serviceName: meta.labels[SERVICE_NAME] ?? '',
+    addressType,
+    ports: children(root, 'ports').map(endpointPortOf),
+    endpoints: children(root, 'endpoints').map((endpoint) => endpointOf(endpoint, addressType)),
+  }
+}
+
+function endpointPortOf(entry: Place): EndpointPort {
+  const appProtocol = optionalText(entry, 'appProtocol')
+  return {
+    name: optionalText(entry, 'name'),
+    port: has(entry, 'port') ? port(entry, 'port') : undefined,
+    protocol: oneOf(entry, 'protocol', { values: PROTOCOLS, absent: 'TCP' }),
+    ...(appProtocol === undefined ? {} : { appProtocol }),
+  }
+}
+
+function endpointOf(entry: Place, addressType: EndpointSlice['addressType']): Endpoint {
+  const conditions = child(entry, 'conditions')
+  const ready = flag(conditions, 'ready', true)
+  const addresses = addressType === 'FQDN' ? [] : ips(entry, 'addresses')
+  const wanted = addressType === 'IPv6' ? 6 : 4
+  for (const address of addresses)
+    if (address.family !== wanted)
+      note(entry, 'addresses', { code: 'endpoint-family', text: `holds an address that is not ${addressType}` })
+  const hints = child(entry, 'hints')
+  return {
+    addresses: addresses.filter((address) => address.family === wanted),
+    ready,
+    serving: flag(conditions, 'serving', ready),
+    terminating: flag(conditions, 'terminating'),
+    ...texted(entry, 'nodeName'),
+    ...texted(entry, 'hostname'),
+    ...texted(entry, 'zone'),
+    ...targetOf(entry),
+    ...(has(hints, 'forZones') ? { hintZones: children(hints, 'forZones').map((zone) => text(zone, 'name')) } : {}),
+    ...(has(hints, 'forNodes') ? { hintNodes: children(hints, 'forNodes').map((node) => text(node, 'name')) } : {}),
+  }
+}
+
+/** A text member that is left out where it is absent. */
+function texted<const K extends string>(place: Place, key: K): { readonly [k in K]?: string } {
+  const value = optionalText(place, key)
+  return (value === undefined ? {} : { [key]: value }) as { readonly [k in K]?: string }
+}
+
+function targetOf(entry: Place): Pick<Endpoint, 'targetRef'> {
+  if (!has(entry, 'targetRef')) return {}
+  const target = child(entry, 'targetRef')
+  return { targetRef: { kind: text(target, 'kind'), namespace: text(target, 'namespace'), name: text(target, 'name') } }
+}
+
+/** Reads an Endpoints object (v1). */
+export function readEndpoints(root: Place): Omit<Endpoints, 'kind' | 'at' | 'assumed'> {
+  return { meta: readMeta(root, 'namespaced'), subsets: children(root, 'subsets').map(subsetOf) }
+}
+
+const subsetOf = (subset: Place): EndpointSubset => ({
+  addresses: children(subset, 'addresses').flatMap(addressOf),
+  notReadyAddresses: children(subset, 'notReadyAddresses').flatMap(addressOf),
+  ports: children(subset, 'ports').map((entry) => {
+    const appProtocol = optionalText(entry, 'appProtocol')
+    return {
+      name: text(entry, 'name'),
+      port: port(entry, 'port'),
+      protocol: oneOf(entry, 'protocol', { values: PROTOCOLS, absent: 'TCP' }),
+      ...(appProtocol === undefined ? {} : { appProtocol }),
+    }
+  }),
+})
+
+function addressOf(entry: Place): EndpointAddress[] {
+  const ip = ipAt(entry, 'ip', 'endpoint-ip-invalid')
+  if (ip === undefined) return []
+  return [{ ip, ...texted(entry, 'hostname'), ...texted(entry, 'nodeName'), ...targetOf(entry) }]
+}

@@ -1,0 +1,58 @@
+import { type Prefix, parsePrefix } from '../../packet/prefix.ts'
+import type { KubeNode, Taint } from '../objects.ts'
+import { readMeta } from './meta.ts'
+import { child, children, flag, has, ipAt, note, oneOf, optionalText, type Place, prefixes, text } from './place.ts'
+
+/** Reads a Node. Host bits of a podCIDR are cut off as the kubelet and the CNIs do. */
+export function readNode(root: Place): Omit<KubeNode, 'kind' | 'at' | 'assumed'> {
+  const meta = readMeta(root, 'cluster')
+  const spec = child(root, 'spec')
+  const status = child(root, 'status')
+  const addresses = children(status, 'addresses')
+  const ofType = (type: string) =>
+    addresses.flatMap((address) => {
+      const ip = text(address, 'type') === type ? ipAt(address, 'address') : undefined
+      return ip === undefined ? [] : [ip]
+    })
+  const named = addresses.find((address) => text(address, 'type') === 'Hostname')
+  const ready = children(status, 'conditions').find((condition) => text(condition, 'type') === 'Ready')
+  const kubeletVersion = optionalText(child(status, 'nodeInfo'), 'kubeletVersion')
+  const cpu = milliCpu(text(child(status, 'allocatable'), 'cpu'))
+  return {
+    meta,
+    podCIDRs: podCIDRsOf(spec),
+    internalIPs: ofType('InternalIP'),
+    externalIPs: ofType('ExternalIP'),
+    hostname: (named === undefined ? '' : text(named, 'address')) || meta.name,
+    taints: children(spec, 'taints').map(taintOf),
+    unschedulable: flag(spec, 'unschedulable'),
+    // A manifest has no conditions; the machine is taken to be up.
+    ready: ready === undefined || text(ready, 'status') === 'True',
+    ...(kubeletVersion === undefined || kubeletVersion === '' ? {} : { kubeletVersion }),
+    ...(cpu === undefined ? {} : { allocatableMilliCpu: cpu }),
+  }
+}
+
+function podCIDRsOf(spec: Place): Prefix[] {
+  if (has(spec, 'podCIDRs')) return prefixes(spec, 'podCIDRs')
+  const single = text(spec, 'podCIDR')
+  if (single === '') return []
+  const result = parsePrefix(single, 'mask')
+  if (result.ok) return [result.value]
+  note(spec, 'podCIDR', { code: 'cidr-invalid', text: result.reason })
+  return []
+}
+
+const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const
+
+const taintOf = (taint: Place): Taint => ({
+  key: text(taint, 'key'),
+  value: text(taint, 'value'),
+  effect: oneOf(taint, 'effect', { values: EFFECTS, absent: 'NoSchedule' }),
+})
+
+/** A CPU quantity (`4`, `1500m`) in thousandths. */
+function milliCpu(quantity: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(m?)$/.exec(quantity)
+  return match === null ? undefined : Math.round(Number(match[1]) * (match[2] === 'm' ? 1 : 1000))
+}

@@ -1,0 +1,137 @@
+import type { Item } from '../input/item.ts'
+import { type Json, member } from '../input/json-value.ts'
+import type {
+  ConfigMap,
+  EndpointSlice,
+  Endpoints,
+  KubeNode,
+  Meta,
+  Namespace,
+  NetworkPolicy,
+  OtherObject,
+  ServiceCIDR,
+  Workload,
+} from '../objects.ts'
+import type { SourceSpan } from '../source.ts'
+import { readEndpointSlice, readEndpoints } from './endpoints.ts'
+import { readMeta } from './meta.ts'
+import { readNetworkPolicy } from './network-policy.ts'
+import { readNode } from './node.ts'
+import { child, type FieldProblem, has, type Place, prefixes, rootPlace, textMap } from './place.ts'
+import { type PodDraft, readPod } from './pod.ts'
+import { readService, type ServiceDraft } from './service.ts'
+import { readWorkload } from './workload.ts'
+
+/** What a reader makes of an item: an object of the API, still without the marks that loading adds. */
+export type Draft =
+  | ({ readonly kind: 'Node' } & Bare<KubeNode>)
+  | ({ readonly kind: 'Namespace' } & Bare<Namespace>)
+  | ({ readonly kind: 'Pod' } & PodDraft)
+  | ({ readonly kind: 'Service' } & ServiceDraft)
+  | ({ readonly kind: 'EndpointSlice' } & Bare<EndpointSlice>)
+  | ({ readonly kind: 'Endpoints' } & Bare<Endpoints>)
+  | ({ readonly kind: 'ConfigMap' } & Bare<ConfigMap>)
+  | ({ readonly kind: 'NetworkPolicy' } & Bare<NetworkPolicy>)
+  | ({ readonly kind: 'ServiceCIDR' } & Bare<ServiceCIDR>)
+  | Omit<Workload, 'at' | 'assumed'>
+  | ({ readonly kind: 'Other' } & Bare<OtherObject>)
+
+type Bare<T> = Omit<T, 'kind' | 'at' | 'assumed'>
+
+/** A draft with its place, and whether it came from an API server (it has a uid or a status) or is a manifest. */
+export interface Found<D = Draft> {
+  readonly draft: D
+  readonly at: SourceSpan
+  readonly recorded: boolean
+  readonly resourceVersion: number
+}
+
+type Reader = (root: Place) => Draft
+
+const workload =
+  (kind: Workload['kind']): Reader =>
+  (root) =>
+    readWorkload(root, kind)
+
+const other =
+  (scope: 'cluster' | 'namespaced'): ((root: Place, item: Item) => Draft) =>
+  (root, item) => ({
+    kind: 'Other',
+    meta: readMeta(root, scope),
+    apiVersion: item.apiVersion,
+    objectKind: item.kind,
+    spec: (member(root.value, 'spec') ?? null) as Json,
+  })
+
+/** The readers by API group and kind; the version of a group does not matter to what is read. */
+const READERS: Readonly<Record<string, (root: Place, item: Item) => Draft>> = {
+  '/Node': (root) => ({ kind: 'Node', ...readNode(root) }),
+  '/Namespace': (root) => ({ kind: 'Namespace', meta: readMeta(root, 'cluster') }),
+  '/Pod': (root) => ({ kind: 'Pod', ...readPod(root) }),
+  '/Service': (root) => ({ kind: 'Service', ...readService(root) }),
+  '/Endpoints': (root) => ({ kind: 'Endpoints', ...readEndpoints(root) }),
+  '/ConfigMap': (root) => ({ kind: 'ConfigMap', meta: readMeta(root, 'namespaced'), data: textMap(root, 'data') }),
+  'discovery.k8s.io/EndpointSlice': (root) => ({ kind: 'EndpointSlice', ...readEndpointSlice(root) }),
+  'networking.k8s.io/NetworkPolicy': (root) => ({ kind: 'NetworkPolicy', ...readNetworkPolicy(root) }),
+  'networking.k8s.io/ServiceCIDR': (root) => ({
+    kind: 'ServiceCIDR',
+    meta: readMeta(root, 'cluster'),
+    cidrs: prefixes(child(root, 'spec'), 'cidrs'),
+  }),
+  'apps/Deployment': workload('Deployment'),
+  'apps/ReplicaSet': workload('ReplicaSet'),
+  'apps/StatefulSet': workload('StatefulSet'),
+  'apps/DaemonSet': workload('DaemonSet'),
+  'batch/Job': workload('Job'),
+  'batch/CronJob': workload('CronJob'),
+  'networking.k8s.io/Ingress': other('namespaced'),
+  'networking.k8s.io/IngressClass': other('cluster'),
+  'operator.tigera.io/Installation': other('cluster'),
+  'policy.networking.k8s.io/AdminNetworkPolicy': other('cluster'),
+  'policy.networking.k8s.io/BaselineAdminNetworkPolicy': other('cluster'),
+  'policy.networking.k8s.io/ClusterNetworkPolicy': other('cluster'),
+}
+
+/** Calico's resources, in both of the groups it serves them under. */
+const CALICO_GROUPS = new Set(['crd.projectcalico.org', 'projectcalico.org'])
+const CALICO_NAMESPACED = new Set([
+  'NetworkPolicy',
+  'NetworkSet',
+  'StagedNetworkPolicy',
+  'StagedKubernetesNetworkPolicy',
+])
+
+const groupOf = (apiVersion: string): string =>
+  apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
+
+/** One for each address that IPAM gave out; blocks and pods say the same. */
+const CALICO_UNREAD = 'IPAMHandle'
+
+/** Reads an item; undefined where its kind is not one that is read. */
+export function readDraft(item: Item, problems: FieldProblem[]): Found | undefined {
+  const group = groupOf(item.apiVersion)
+  if (CALICO_GROUPS.has(group) && item.kind === CALICO_UNREAD) return undefined
+  const read = CALICO_GROUPS.has(group)
+    ? other(CALICO_NAMESPACED.has(item.kind) ? 'namespaced' : 'cluster')
+    : Object.hasOwn(READERS, `${group}/${item.kind}`)
+      ? READERS[`${group}/${item.kind}`]
+      : undefined
+  if (read === undefined) return undefined
+  const root = rootPlace(item.value, problems)
+  const draft = read(root, item)
+  const meta = child(root, 'metadata')
+  const version = member(meta.value, 'resourceVersion')
+  return {
+    draft,
+    at: item.at,
+    recorded: has(meta, 'uid'),
+    resourceVersion: typeof version === 'string' && /^\d+$/.test(version) ? Number(version) : 0,
+  }
+}
+
+/** `Service default/my-nginx`, `Node node1`: how a message names an object. */
+export function objectName(kind: string, meta: Pick<Meta, 'namespace' | 'name'>): string {
+  return meta.namespace === '' ? `${kind} ${meta.name}` : `${kind} ${meta.namespace}/${meta.name}`
+}
+
+export const kindOf = (draft: Draft): string => (draft.kind === 'Other' ? draft.objectKind : draft.kind)

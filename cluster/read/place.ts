@@ -1,0 +1,230 @@
+import { type Ip, parseIp } from '../../packet/ip.ts'
+import { type Prefix, parsePrefix } from '../../packet/prefix.ts'
+import { type FieldPath, formatFieldPath } from '../input/field-path.ts'
+import { isList, isObject, type Json, type JsonObject, member, typeName } from '../input/json-value.ts'
+import type { Labels } from '../objects.ts'
+import type { Diagnostic } from '../source.ts'
+
+/** Something wrong with a field. Its line is looked up later, and only if there is a problem at all. */
+export interface FieldProblem {
+  readonly severity: Diagnostic['severity']
+  readonly code: string
+  /** Follows the field's path: `is not an IP`; for a refusal the API server's own words: `Required value`. */
+  readonly text: string
+  readonly path: FieldPath
+  /** The API server would refuse the whole object for it. */
+  readonly refusal: boolean
+  readonly suggestion?: string
+}
+
+/**
+ * An object inside the object that is read: its value, and the way to it. Fields are taken from it by the functions
+ * below, which answer a default and note a problem where the field is wrong, so that the rest can be used.
+ */
+export interface Place {
+  readonly value: JsonObject
+  readonly key: string | number
+  readonly parent: Place | undefined
+  readonly problems: FieldProblem[]
+}
+
+const NOTHING: JsonObject = {}
+
+export const rootPlace = (value: JsonObject, problems: FieldProblem[]): Place => ({
+  value,
+  key: '',
+  parent: undefined,
+  problems,
+})
+
+export function pathTo(place: Place, key?: string | number): FieldPath {
+  const path: (string | number)[] = key === undefined ? [] : [key]
+  for (let at: Place | undefined = place; at?.parent !== undefined; at = at.parent) path.unshift(at.key)
+  return path
+}
+
+export interface Problem {
+  readonly code: string
+  readonly text: string
+  readonly severity?: Diagnostic['severity']
+  readonly suggestion?: string
+  readonly refusal?: boolean
+}
+
+/** Notes a problem with member `key` of a place; `undefined` means the place itself. */
+export function note(place: Place, key: string | number | undefined, problem: Problem): void {
+  place.problems.push({ severity: 'error', refusal: false, ...problem, path: pathTo(place, key) })
+}
+
+/** Notes a problem for which the API server refuses the object, in the API server's words. */
+export function refuse(place: Place, key: string | number | undefined, problem: Problem): void {
+  note(place, key, { ...problem, refusal: true })
+}
+
+export const problemText = (problem: FieldProblem): string =>
+  `${formatFieldPath(problem.path)}${problem.refusal ? ':' : ''} ${problem.text}`.trim()
+
+function wrongType(place: Place, key: string, wanted: string): void {
+  note(place, key, { code: 'field-type', text: `is ${typeName(member(place.value, key))}, not ${wanted}` })
+}
+
+const isAbsent = (value: Json | undefined): value is null | undefined => value === undefined || value === null
+
+/** Null counts as absent, as in the API server. */
+export const has = (place: Place, key: string): boolean => !isAbsent(member(place.value, key))
+
+/** A member object; an empty one where it is absent. */
+export function child(place: Place, key: string): Place {
+  const value = member(place.value, key)
+  if (!isAbsent(value) && !isObject(value)) wrongType(place, key, 'an object')
+  return { value: isObject(value) ? value : NOTHING, key, parent: place, problems: place.problems }
+}
+
+/** The objects of a member list; elements that are no objects are noted and left out. */
+export function children(place: Place, key: string): Place[] {
+  const value = member(place.value, key)
+  if (isAbsent(value)) return []
+  if (!isList(value)) {
+    wrongType(place, key, 'a list')
+    return []
+  }
+  const list: Place = { value: NOTHING, key, parent: place, problems: place.problems }
+  const found: Place[] = []
+  for (const [i, element] of value.entries()) {
+    if (isObject(element)) found.push({ value: element, key: i, parent: list, problems: place.problems })
+    else note(list, i, { code: 'field-type', text: `is ${typeName(element)}, not an object` })
+  }
+  return found
+}
+
+export function text(place: Place, key: string, absent = ''): string {
+  const value = member(place.value, key)
+  if (isAbsent(value)) return absent
+  if (typeof value === 'string') return value
+  wrongType(place, key, 'text')
+  return typeof value === 'object' ? absent : String(value)
+}
+
+export function optionalText(place: Place, key: string): string | undefined {
+  return has(place, key) ? text(place, key) : undefined
+}
+
+/** One of a closed list of texts. */
+export function oneOf<const T extends string>(place: Place, key: string, of: { values: readonly T[]; absent: T }): T {
+  const found = text(place, key)
+  if (found === '') return of.absent
+  const known = of.values.find((value) => value === found)
+  if (known !== undefined) return known
+  const nearest = of.values.find((value) => value.toLowerCase() === found.toLowerCase())
+  note(place, key, {
+    code: 'value-unknown',
+    text: `"${found}" is not one of ${of.values.join(', ')}`,
+    ...(nearest === undefined ? {} : { suggestion: `write ${nearest}` }),
+  })
+  return nearest ?? of.absent
+}
+
+export function flag(place: Place, key: string, absent = false): boolean {
+  const value = member(place.value, key)
+  if (isAbsent(value)) return absent
+  if (typeof value === 'boolean') return value
+  wrongType(place, key, 'true or false')
+  return absent
+}
+
+export function integer(place: Place, key: string, absent: number): number {
+  const value = member(place.value, key)
+  if (isAbsent(value)) return absent
+  if (typeof value === 'number' && Number.isInteger(value)) return value
+  wrongType(place, key, 'a whole number')
+  return absent
+}
+
+/** Texts of a member list; others are noted and left out. */
+export function texts(place: Place, key: string): string[] {
+  const value = member(place.value, key)
+  if (isAbsent(value)) return []
+  if (!isList(value)) {
+    wrongType(place, key, 'a list')
+    return []
+  }
+  const list: Place = { value: NOTHING, key, parent: place, problems: place.problems }
+  return value.flatMap((element, i) => {
+    if (typeof element === 'string') return [element]
+    note(list, i, { code: 'field-type', text: `is ${typeName(element)}, not text` })
+    return isAbsent(element) || typeof element === 'object' ? [] : [String(element)]
+  })
+}
+
+/** A map of texts: labels, annotations, a selector. The API refuses numbers and booleans here; their text is used. */
+export function textMap(place: Place, key: string): Labels {
+  const value = member(place.value, key)
+  if (isAbsent(value)) return {}
+  if (!isObject(value)) {
+    wrongType(place, key, 'a map of texts')
+    return {}
+  }
+  const entries: [string, string][] = []
+  const map: Place = { value, key, parent: place, problems: place.problems }
+  for (const [name, entry] of Object.entries(value)) {
+    if (typeof entry === 'string') entries.push([name, entry])
+    else if (isAbsent(entry)) entries.push([name, ''])
+    else if (typeof entry === 'object') wrongType(map, name, 'text')
+    else {
+      const suggestion = `quote it: "${entry}"`
+      note(map, name, {
+        code: 'field-type',
+        text: `is ${typeName(entry)}, not text; kubectl would refuse it`,
+        suggestion,
+      })
+      entries.push([name, String(entry)])
+    }
+  }
+  return Object.fromEntries(entries)
+}
+
+/** An address; undefined where it is absent, empty or wrong. `code` names the problem. */
+export function ipAt(place: Place, key: string, code = 'ip-invalid'): Ip | undefined {
+  const found = text(place, key)
+  if (found === '') return undefined
+  return ipOf(place, key, { text: found, code })
+}
+
+function ipOf(place: Place, key: string | number, of: { text: string; code: string }): Ip | undefined {
+  const result = parseIp(of.text)
+  if (result.ok) return result.value
+  note(place, key, { code: of.code, text: result.reason })
+  return undefined
+}
+
+/** The right addresses of a member list of texts. */
+export function ips(place: Place, key: string, code = 'ip-invalid'): Ip[] {
+  const list: Place = { value: NOTHING, key, parent: place, problems: place.problems }
+  return texts(place, key).flatMap((address, i) => {
+    const found = ipOf(list, i, { text: address, code })
+    return found === undefined ? [] : [found]
+  })
+}
+
+/** The right prefixes of a member list of texts. Host bits are cut off: the API takes them in most places. */
+export function prefixes(place: Place, key: string, code = 'cidr-invalid'): Prefix[] {
+  const list: Place = { value: NOTHING, key, parent: place, problems: place.problems }
+  return texts(place, key).flatMap((cidr, i) => {
+    const result = parsePrefix(cidr.trim(), 'mask')
+    if (result.ok) return [result.value]
+    note(list, i, { code, text: result.reason })
+    return []
+  })
+}
+
+const MAX_PORT = 65535
+
+/** A port number, 0 where it is absent or wrong. */
+export function port(place: Place, key: string): number {
+  const number = integer(place, key, 0)
+  if (number === 0 && !has(place, key)) return 0
+  if (number >= 1 && number <= MAX_PORT) return number
+  if (typeof member(place.value, key) === 'number')
+    note(place, key, { code: 'port-invalid', text: `${number} is not a port: 1 to ${MAX_PORT}` })
+  return 0
+}
