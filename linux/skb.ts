@@ -1,8 +1,8 @@
 import type { Mac } from '../packet/mac.ts'
-import type { Arp, IpPacket, OtherPayload } from '../packet/packet.ts'
+import type { Arp, Frame, IpPacket, OtherPayload } from '../packet/packet.ts'
+import type { RouteResult } from './fib.ts'
 import type { ConntrackEntry } from './netfilter/conntrack.ts'
 import type { Link, Netns } from './netns.ts'
-import type { RouteResult } from './fib.ts'
 
 /**
  * The traveller: the kernel's sk_buff. The headers are immutable values, the traveller itself changes as it goes.
@@ -15,7 +15,7 @@ export interface Skb {
   /** The device it came in by, or is being sent by (skb->dev). */
   dev: Link
   /** Link-layer header; absent on devices that have none, and before a neighbour is known. */
-  mac: { src: Mac; dst: Mac } | undefined
+  mac: { readonly src: Mac; readonly dst: Mac } | undefined
   packet: IpPacket | Arp | OtherPayload
   mark: number
   /** The flow it belongs to, once conntrack has looked. */
@@ -24,16 +24,19 @@ export interface Skb {
   dst: RouteResult | undefined
   /** Set while the packet crosses a bridge with br_netfilter on. */
   bridge: BridgeInfo | undefined
-  /** The local socket that made it. */
+  /** Descriptor of the local socket that made it. */
   socket: number | undefined
-  /** Size of the largest fragment this packet was put together from (IPCB(skb)->frag_max_size). */
+  /** Size of the largest fragment this packet was put together from, 0 if none (IPCB(skb)->frag_max_size). */
   fragMaxSize: number
-  /** Lies before the hooks: the packet was already seen by conntrack on this machine (loopback). */
-  readonly local: boolean
+  /** Sizes of the IP packets it was put together from, in order: the kernel keeps them as a frag_list. */
+  fragSizes: readonly number[]
 }
 
 /** An Skb whose packet is IP: what the hooks and the IP path work on. */
 export type IpSkb = Skb & { packet: IpPacket }
+
+/** For whom a frame is, by its destination MAC (skb->pkt_type). */
+export type PacketType = 'host' | 'broadcast' | 'multicast' | 'otherhost'
 
 export interface ConntrackInfo {
   readonly state: 'new' | 'established' | 'related' | 'untracked'
@@ -46,7 +49,39 @@ export interface ConntrackInfo {
 export interface BridgeInfo {
   readonly physIn: Link
   physOut: Link | undefined
+  /** PREROUTING has not yet been run for the frame's second time, as a packet for the bridge itself. */
   inPrerouting: boolean
-  /** The packet was for another MAC when it came in, and DNAT made it ours. */
-  routed: boolean
+  /** The packet goes through the bridge device only to find its new destination's MAC; its own source MAC meanwhile. */
+  bridgedDnat: Mac | undefined
+}
+
+export function newSkb(dev: Link, packet: Skb['packet'], id: number): Skb {
+  return {
+    id,
+    ns: dev.ns,
+    dev,
+    mac: undefined,
+    packet,
+    mark: 0,
+    ct: undefined,
+    dst: undefined,
+    bridge: undefined,
+    socket: undefined,
+    fragMaxSize: 0,
+    fragSizes: [],
+  }
+}
+
+/** A copy that travels on its own (skb_clone). */
+export const cloneSkb = (skb: Skb): Skb => ({ ...skb, bridge: skb.bridge === undefined ? undefined : { ...skb.bridge } })
+
+export function isIp(skb: Skb): skb is IpSkb {
+  return skb.packet.kind === 'ip'
+}
+
+/** What a capture on the device sees: a frame, or the bare packet where the device has no link header. */
+export function seenOn(skb: Skb): Frame | IpPacket {
+  if (skb.mac !== undefined) return { dst: skb.mac.dst, src: skb.mac.src, payload: skb.packet }
+  if (skb.packet.kind === 'ip') return skb.packet
+  throw new Error('a packet that is not IP left without a link header')
 }

@@ -83,7 +83,7 @@ export type StepBody =
   | { readonly kind: 'tunnel.encap'; readonly link: string; readonly vni: number; readonly inner: Frame; readonly remote: Ip; readonly overhead: number; readonly origin?: Origin }
   | { readonly kind: 'tunnel.decap'; readonly link: string; readonly vni: number; readonly inner: Frame }
   | { readonly kind: 'tun.read' | 'tun.write'; readonly link: string; readonly process: string }
-  | { readonly kind: 'socket.deliver'; readonly packet4: IpPacket; readonly socket: string; readonly process?: string }
+  | { readonly kind: 'socket.deliver'; readonly received: IpPacket; readonly socket: string; readonly process?: string }
   | { readonly kind: 'drop'; readonly reason: DropReason; readonly detail: string; readonly origin?: Origin }
 
 export type NeighborState = 'none' | 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'failed' | 'permanent' | 'noarp'
@@ -103,6 +103,7 @@ export type DropReason =
   | 'IP_OUTNOROUTES'
   | 'IP_LOCAL_SOURCE'
   | 'IP_INVALID_SOURCE'
+  | 'IP_INVALID_DEST'
   | 'IP_LOCALNET'
   | 'INVALID_PROTO'
   | 'PKT_TOO_BIG'

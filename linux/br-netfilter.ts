@@ -1,0 +1,93 @@
+import { sameIp } from '../packet/ip.ts'
+import { fragmentIp } from '../packet/fragment.ts'
+import { lengthOfIp } from '../packet/length.ts'
+import { runHook } from './ip-hook.ts'
+import { cachedMac, neighOutput } from './neighbor.ts'
+import { type Link, type Netns, sysctl } from './netns.ts'
+import { routeInput, routeOutput } from './route.ts'
+import { cloneSkb, isIp, type IpSkb, type Skb } from './skb.ts'
+
+/**
+ * Bridged IP packets pass the IP hooks while net.bridge.bridge-nf-call-ip(6)tables is 1 (its default where the module
+ * is loaded), after Linux net/bridge/br_netfilter_hooks.c. The hooks see the bridge as incoming and outgoing device.
+ */
+function callsIptables(ns: Netns, family: 4 | 6): boolean {
+  return sysctl(ns, `net.bridge.bridge-nf-call-ip${family === 4 ? '' : '6'}tables`, 1) !== 0
+}
+
+/** br_nf_pre_routing and its finish. False: the frame is not to be bridged any further here. */
+export function bridgePreRouting(skb: Skb, bridge: Link): boolean {
+  if (!isIp(skb) || !callsIptables(skb.ns, skb.packet.src.family)) return true
+  const port = skb.dev
+  const before = skb.packet.dst
+  skb.bridge = { physIn: port, physOut: undefined, inPrerouting: true, bridgedDnat: undefined }
+  skb.dev = bridge
+  const passed = runHook(skb, 'prerouting', { in: bridge })
+  skb.dev = port
+  if (!passed) return false
+  skb.bridge.inPrerouting = false
+  return sameIp(before, skb.packet.dst) || redirected(skb, bridge, port)
+}
+
+/**
+ * DNAT gave the packet another destination. If that is behind this bridge the frame is bridged on to it with only its
+ * destination MAC changed; otherwise it becomes a frame for the bridge itself, to be routed.
+ */
+function redirected(skb: IpSkb, bridge: Link, port: Link): boolean {
+  skb.dev = bridge
+  const routed = routeInput(skb, skb.packet.dst, skb.packet.src)
+  skb.dev = port
+  let behind: boolean
+  if (routed.kind === 'ok') {
+    skb.dst = routed.route
+    behind = routed.route.dev === bridge && routed.route.type === 'unicast'
+  } else {
+    // Bridged and DNATed traffic does not need ip_forward: a route out of the bridge is enough.
+    const out = bridge.conf.forwarding ? undefined : routeOutput(skb.ns, { dst: skb.packet.dst })
+    if (out?.kind !== 'ok' || out.route.dev !== bridge) {
+      const reason = routed.kind === 'drop' || routed.kind === 'error' ? routed.reason : 'IP_INNOROUTES'
+      skb.ns.host.kernel.record(skb, { kind: 'drop', reason, detail: routed.detail })
+      return false
+    }
+    skb.dst = out.route
+    behind = true
+  }
+  if (!behind) {
+    if (skb.mac !== undefined) skb.mac = { src: skb.mac.src, dst: bridge.mac }
+    return true
+  }
+  return toNeighborBehind(skb, bridge)
+}
+
+/** br_nf_pre_routing_finish_bridge. */
+function toNeighborBehind(skb: IpSkb, bridge: Link): boolean {
+  const nextHop = skb.dst?.via ?? skb.packet.dst
+  const known = cachedMac(bridge, nextHop)
+  if (skb.mac === undefined || skb.bridge === undefined) return false
+  if (known !== undefined) {
+    skb.mac = { src: skb.mac.src, dst: known }
+    return true
+  }
+  skb.bridge.bridgedDnat = skb.mac.src
+  skb.dev = bridge
+  neighOutput(skb, nextHop)
+  return false
+}
+
+/** br_nf_forward. */
+export function bridgeForwardHook(skb: Skb, bridge: Link, out: Link): boolean {
+  if (skb.bridge === undefined || !isIp(skb)) return true
+  skb.bridge.physOut = out
+  return runHook(skb, 'forward', { in: bridge, out: bridge })
+}
+
+/** br_nf_post_routing and br_nf_dev_queue_xmit: a packet put together from fragments is cut again for the port. */
+export function bridgePostRouting(skb: Skb, bridge: Link, out: Link): readonly Skb[] {
+  if (skb.bridge?.physOut === undefined || !isIp(skb)) return [skb]
+  if (!runHook(skb, 'postrouting', { out: bridge })) return []
+  if (skb.fragMaxSize === 0 || lengthOfIp(skb.packet) <= out.mtu) return [skb]
+  const size = Math.min(skb.fragMaxSize, out.mtu)
+  const parts = fragmentIp(skb.packet, size)
+  skb.ns.host.kernel.record(skb, { kind: 'fragment', mtu: size, parts: parts.length })
+  return parts.map((packet) => ({ ...cloneSkb(skb), packet, fragMaxSize: 0, fragSizes: [] }))
+}

@@ -1,0 +1,51 @@
+import { formatIp } from '../packet/ip.ts'
+import { ICMP4, ICMP6, type IcmpBody, type IpPacket, PROTOCOL } from '../packet/packet.ts'
+import { defaultTtl, ipSend, selectIdent } from './ip-output.ts'
+import type { Netns } from './netns.ts'
+import type { SocketAddress } from './process.ts'
+import { routeOutput } from './route.ts'
+import type { IpSkb } from './skb.ts'
+import { fail, type Socket, wake } from './socket.ts'
+
+/** Ping sockets (SOCK_DGRAM, IPPROTO_ICMP), after Linux net/ipv4/ping.c. The identifier is the local port. */
+
+export function echoSend(ns: Netns, socket: Socket, { to, bytes, cause }: { to: SocketAddress; bytes: Uint8Array; cause: number | undefined }): void {
+  const route = routeOutput(ns, { dst: to.ip, src: socket.local.ip })
+  if (route.kind !== 'ok') return fail(ns, socket, route.errno)
+  const { family } = to.ip
+  if (socket.local.port === 0) {
+    const site = { host: ns.host.name, netns: ns.name, purpose: 'icmp-id', entry: `${socket.process} ${formatIp(to.ip)}` } as const
+    socket.local.port = 1 + ns.host.kernel.draw(site, 0xffff)
+  }
+  socket.echoes++
+  const packet: IpPacket = {
+    kind: 'ip',
+    src: route.source,
+    dst: to.ip,
+    ttl: socket.ttl ?? defaultTtl(ns, family),
+    tos: 0,
+    id: selectIdent(ns, route.source, to.ip, PROTOCOL.icmp),
+    dontFragment: family === 4,
+    flowLabel: 0,
+    payload: {
+      kind: 'icmp',
+      type: family === 4 ? ICMP4.echoRequest : ICMP6.echoRequest,
+      code: 0,
+      body: { kind: 'echo', id: socket.local.port, seq: socket.echoes, data: bytes },
+    },
+  }
+  const failed = ipSend(ns, { packet, by: socket.process, socket: socket.id, ...(cause === undefined ? {} : { cause }) }, route)
+  if (failed !== undefined) fail(ns, socket, failed)
+}
+
+/** ping_rcv: a reply goes to the socket whose identifier it carries. */
+export function echoReplyReceive(skb: IpSkb, body: Extract<IcmpBody, { kind: 'echo' }>): void {
+  const { ns, packet } = skb
+  for (const socket of ns.state.sockets.sockets.values()) {
+    if (socket.type !== 'icmp' || socket.local.port !== body.id || socket.family !== packet.src.family) continue
+    ns.host.kernel.record(skb, { kind: 'socket.deliver', received: packet, socket: `icmp id ${body.id}`, process: socket.process })
+    const from = { ip: packet.src, port: 0 }
+    return wake(ns, socket, { kind: 'data', fd: socket.fd, bytes: body.data, from, ttl: packet.ttl }, skb.id)
+  }
+  ns.host.kernel.record(skb, { kind: 'drop', reason: 'NO_SOCKET', detail: `nobody waits for echo replies with id ${body.id}` })
+}

@@ -1,0 +1,24 @@
+import type { Ip } from '../packet/ip.ts'
+import type { Frame } from '../packet/packet.ts'
+import type { Link, Netns } from './netns.ts'
+import type { ProcessEvent } from './process.ts'
+import type { Skb } from './skb.ts'
+
+/** What a machine leaves to happen later. Who runs the machine queues it and hands it back to `handle`. */
+export type MachineEvent =
+  /**
+   * netif_rx: the packet waits on the backlog of the CPU. `cell`: on a tunnel's own queue (gro_cells), which is
+   * served when the backlog is empty.
+   */
+  | { readonly kind: 'backlog'; readonly skb: Skb; readonly cell: boolean }
+  /** A frame left by a network card; the fabric finds where it arrives. */
+  | { readonly kind: 'wire'; readonly link: Link; readonly frame: Frame; readonly id: number }
+  | { readonly kind: 'timer'; readonly at: number; readonly ns: Netns; readonly timer: Timer }
+  /** A program that waits in a system call is given its event, once the backlog is empty. */
+  | { readonly kind: 'wake'; readonly ns: Netns; readonly process: string; readonly event: ProcessEvent; readonly cause?: number }
+
+/** A timer that has been overtaken finds another `turn` in the thing it was for, and does nothing. */
+export type Timer =
+  | { readonly kind: 'neighbor'; readonly link: string; readonly ip: Ip; readonly turn: number }
+  | { readonly kind: 'tcp'; readonly socket: number; readonly what: 'retransmit' | 'delayedAck' | 'timeWait'; readonly turn: number }
+  | { readonly kind: 'process'; readonly process: string; readonly id: string; readonly turn: number }

@@ -1,0 +1,169 @@
+import { type Ip, ipKey, isMulticast, isUnspecified } from '../packet/ip.ts'
+import { type Icmp, ICMP4, ICMP6, type IcmpBody, type IpPacket, PROTOCOL } from '../packet/packet.ts'
+import { quote } from '../packet/quote.ts'
+import { addressType, isLocalAddress } from './fib.ts'
+import { defaultTtl, ipSend, selectIdent } from './ip-output.ts'
+import { advertisementReceive, solicitationReceive } from './ndp.ts'
+import { type IcmpError, type Netns, sysctl } from './netns.ts'
+import { routeOutput } from './route.ts'
+import type { IpSkb } from './skb.ts'
+import { echoReplyReceive } from './echo-socket.ts'
+import { tcpError } from './tcp.ts'
+import { udpError } from './udp.ts'
+
+/** ICMP and ICMPv6, after Linux net/ipv4/icmp.c and net/ipv6/icmp.c. */
+
+/** icmp_rcv, icmpv6_rcv: answer echo requests, tell sockets about errors, pass NDP on. */
+export function icmpReceive(skb: IpSkb, icmp: Icmp): void {
+  const { body } = icmp
+  switch (body.kind) {
+    case 'echo':
+      return isEchoRequest(skb, icmp) ? echoReply(skb, body) : echoReplyReceive(skb, body)
+    case 'error':
+      return errorReceive(skb, icmp, body)
+    case 'neighborSolicitation':
+      return solicitationReceive(skb, body)
+    case 'neighborAdvertisement':
+      return advertisementReceive(skb, body)
+    case 'redirect':
+    case 'other':
+      return skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'NO_SOCKET', detail: `ICMP type ${icmp.type} is not acted upon` })
+  }
+}
+
+function isEchoRequest(skb: IpSkb, icmp: Icmp): boolean {
+  return icmp.type === (skb.packet.src.family === 4 ? ICMP4.echoRequest : ICMP6.echoRequest)
+}
+
+/** icmp_echo, icmpv6_echo_reply: from the address that was asked, with the request's data. */
+function echoReply(skb: IpSkb, request: Extract<IcmpBody, { kind: 'echo' }>): void {
+  const { ns, packet } = skb
+  const { family } = packet.src
+  if (family === 4 && sysctl(ns, 'net.ipv4.icmp_echo_ignore_all', 0) !== 0) return
+  if (family === 4 && skb.dst?.type !== 'local' && sysctl(ns, 'net.ipv4.icmp_echo_ignore_broadcasts', 1) !== 0) return
+  recordDelivered(skb, 'icmp echo')
+  const type = family === 4 ? ICMP4.echoReply : ICMP6.echoReply
+  const source = skb.dst?.type === 'local' ? packet.dst : undefined
+  const icmp: Icmp = { kind: 'icmp', type, code: 0, body: request }
+  sendIcmp(ns, { to: packet.src, source, icmp, tos: packet.tos, by: 'icmp echo reply', cause: skb.id })
+}
+
+export function recordDelivered(skb: IpSkb, socket: string, process?: string): void {
+  skb.ns.host.kernel.record(skb, {
+    kind: 'socket.deliver',
+    received: skb.packet,
+    socket,
+    ...(process === undefined ? {} : { process }),
+  })
+}
+
+interface IcmpMessage {
+  readonly to: Ip
+  readonly source: Ip | undefined
+  readonly icmp: Icmp
+  readonly tos: number
+  readonly by: string
+  readonly cause: number
+}
+
+function sendIcmp(ns: Netns, { to, source, icmp, tos, by, cause }: IcmpMessage): void {
+  const route = routeOutput(ns, { dst: to, src: source })
+  if (route.kind !== 'ok') return
+  const packet: IpPacket = {
+    kind: 'ip',
+    src: route.source,
+    dst: to,
+    ttl: defaultTtl(ns, to.family),
+    tos,
+    id: selectIdent(ns, route.source, to, PROTOCOL.icmp),
+    dontFragment: false,
+    flowLabel: 0,
+    payload: icmp,
+  }
+  ipSend(ns, { packet, by, cause }, route)
+}
+
+/** icmp_send, icmp6_send: an error about `skb` to its sender. Silent where RFC 1122 §3.2.2 forbids one. */
+export function icmpError(skb: IpSkb, error: IcmpError): void {
+  const { ns, packet } = skb
+  const { family } = packet.src
+  if (!mayBeAnswered(skb)) return
+  const [type, code] = typeAndCode(error, family)
+  if (!withinRateLimit(ns, packet.src, type)) return
+  // Asked at one of its own addresses the machine answers from that; otherwise routing picks the source.
+  const own = skb.dst === undefined ? isLocalAddress(ns, packet.dst) : skb.dst.type === 'local'
+  const room = family === 4 ? 576 - 20 - 8 : 1280 - 40 - 8
+  const quoted = quote(packet, room)
+  const body: IcmpBody =
+    error.kind === 'redirect'
+      ? { kind: 'redirect', gateway: error.gateway, quote: quoted }
+      : { kind: 'error', quote: quoted, mtu: error.kind === 'tooBig' ? error.mtu : 0 }
+  sendIcmp(ns, {
+    to: packet.src,
+    source: own ? packet.dst : undefined,
+    icmp: { kind: 'icmp', type, code, body },
+    tos: family === 4 ? (packet.tos & 0x1e) | 0xc0 : 0,
+    by: `icmp ${error.kind}`,
+    cause: skb.id,
+  })
+}
+
+function mayBeAnswered(skb: IpSkb): boolean {
+  const { ns, packet } = skb
+  const { src, dst, fragment, payload } = packet
+  if (isUnspecified(src) || isMulticast(src) || isMulticast(dst)) return false
+  if (dst.family === 4 && (addressType(ns, dst) === 'broadcast' || addressType(ns, src) === 'broadcast')) return false
+  if (fragment !== undefined && fragment.offset > 0) return false
+  return !(payload.kind === 'icmp' && payload.body.kind !== 'echo')
+}
+
+const UNREACHABLE: Readonly<Record<string, readonly [v4: number, v6: number]>> = {
+  netUnreachable: [0, 0],
+  hostUnreachable: [1, 3],
+  protocolUnreachable: [2, 4],
+  portUnreachable: [3, 4],
+  prohibited: [13, 1],
+}
+
+function typeAndCode(error: IcmpError, family: 4 | 6): readonly [type: number, code: number] {
+  switch (error.kind) {
+    case 'code':
+      return [error.type, error.code]
+    case 'ttlExceeded':
+      return [family === 4 ? ICMP4.timeExceeded : ICMP6.timeExceeded, 0]
+    case 'tooBig':
+      return family === 4 ? [ICMP4.unreachable, 4] : [ICMP6.tooBig, 0]
+    case 'redirect':
+      return family === 4 ? [ICMP4.redirect, 1] : [ICMP6.redirect, 0]
+    default: {
+      const codes = UNREACHABLE[error.kind] ?? [0, 0]
+      return family === 4 ? [ICMP4.unreachable, codes[0]] : [ICMP6.unreachable, codes[1]]
+    }
+  }
+}
+
+/** inet_peer_xrlim_allow: six at once per destination, then one a second (icmp_ratelimit, icmp_ratemask 0x1818). */
+function withinRateLimit(ns: Netns, to: Ip, type: number): boolean {
+  const interval = sysctl(ns, 'net.ipv4.icmp_ratelimit', 1000) * 1_000_000
+  const limited = to.family === 6 ? type < 128 && type !== ICMP6.tooBig : ((0x1818 >> type) & 1) === 1
+  if (interval === 0 || !limited || (type === ICMP4.unreachable && to.family === 4 && isLocalAddress(ns, to))) return true
+  const now = ns.host.kernel.now()
+  const key = ipKey(to)
+  const bucket = ns.state.icmpTokens.get(key) ?? { tokens: 6 * interval, last: now }
+  bucket.tokens = Math.min(6 * interval, bucket.tokens + now - bucket.last)
+  bucket.last = now
+  ns.state.icmpTokens.set(key, bucket)
+  if (bucket.tokens < interval) return false
+  bucket.tokens -= interval
+  return true
+}
+
+/** icmp_unreach, icmpv6_notify: the socket that sent the quoted packet learns of it; a new path MTU is kept. */
+function errorReceive(skb: IpSkb, icmp: Icmp, body: Extract<IcmpBody, { kind: 'error' }>): void {
+  const quoted = body.quote.packet
+  const { ns } = skb
+  if (body.mtu > 0) ns.state.pathMtus.set(ipKey(quoted.dst), body.mtu)
+  recordDelivered(skb, `icmp error about ${quoted.payload.kind}`)
+  if (quoted.payload.kind === 'tcp') tcpError(skb, quoted, quoted.payload, icmp)
+  else if (quoted.payload.kind === 'udp') udpError(skb, quoted, quoted.payload, icmp)
+}

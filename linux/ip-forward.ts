@@ -1,0 +1,46 @@
+import { lengthOfIp } from '../packet/length.ts'
+import { runHook } from './ip-hook.ts'
+import { ipOutput } from './ip-output.ts'
+import { forwardMtu } from './route.ts'
+import type { IpSkb } from './skb.ts'
+
+/** ip_forward and ip6_forward: TTL, size, FORWARD, and out (Linux net/ipv4/ip_forward.c, net/ipv6/ip6_output.c). */
+export function ipForward(skb: IpSkb): void {
+  const { dst: route, packet, ns } = skb
+  if (route === undefined) return
+  const { kernel, stack } = ns.host
+  if (packet.ttl <= 1) {
+    const word = packet.src.family === 4 ? 'TTL' : 'hop limit'
+    kernel.record(skb, { kind: 'drop', reason: 'TTL_EXPIRED', detail: `${word} ${packet.ttl} would become 0` })
+    return stack.icmpError(skb, { kind: 'ttlExceeded' })
+  }
+  const mtu = forwardMtu(route)
+  if (exceedsMtu(skb, mtu)) {
+    kernel.record(skb, {
+      kind: 'drop',
+      reason: 'PKT_TOO_BIG',
+      detail: `${lengthOfIp(packet)} octets and ${packet.src.family === 4 ? 'DF set' : 'IPv6'}, but ${route.dev.name} takes ${mtu}`,
+    })
+    return stack.icmpError(skb, { kind: 'tooBig', mtu })
+  }
+  const inLink = skb.dev
+  kernel.record(skb, {
+    kind: 'forward',
+    ttlBefore: packet.ttl,
+    ttlAfter: packet.ttl - 1,
+    in: inLink.name,
+    out: route.dev.name,
+  })
+  skb.packet = { ...packet, ttl: packet.ttl - 1 }
+  if (route.redirect === true && packet.src.family === 4)
+    stack.icmpError(skb, { kind: 'redirect', gateway: route.via ?? packet.dst })
+  if (!runHook(skb, 'forward', { in: inLink, out: route.dev })) return
+  ipOutput(skb)
+}
+
+/** ip_exceeds_mtu: only a packet that must not be cut is too big. */
+function exceedsMtu(skb: IpSkb, mtu: number): boolean {
+  if (lengthOfIp(skb.packet) <= mtu) return false
+  if (skb.packet.src.family === 6) return skb.fragMaxSize === 0 || skb.fragMaxSize > mtu
+  return skb.packet.dontFragment || skb.fragMaxSize > mtu
+}

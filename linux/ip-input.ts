@@ -1,0 +1,69 @@
+import { formatIp } from '../packet/ip.ts'
+import { icmpReceive } from './icmp.ts'
+import { ipForward } from './ip-forward.ts'
+import { runHook } from './ip-hook.ts'
+import { reassembleLocal } from './reassembly.ts'
+import { routeInput } from './route.ts'
+import type { IpSkb, PacketType } from './skb.ts'
+import { tcpReceive } from './tcp.ts'
+import { udpReceive } from './udp.ts'
+import { vxlanReceive } from './vxlan.ts'
+
+/** ip_rcv and ipv6_rcv: an IP packet came in by `skb.dev` (Linux net/ipv4/ip_input.c, net/ipv6/ip6_input.c). */
+export function ipReceive(skb: IpSkb, type: PacketType): void {
+  if (type === 'otherhost') {
+    const detail = `the frame is for another MAC than that of ${skb.dev.name}`
+    return skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'OTHERHOST', detail })
+  }
+  if (!preRouting(skb)) return
+  if (skb.dst === undefined) {
+    const decided = routeInput(skb, skb.packet.dst, skb.packet.src)
+    if (decided.kind !== 'ok') {
+      skb.ns.host.kernel.record(skb, { kind: 'drop', reason: decided.reason, detail: decided.detail })
+      if (decided.kind === 'error') tellNoRoute(skb, decided.error)
+      return
+    }
+    skb.dst = decided.route
+  }
+  // A frame for all hosts is never forwarded (RFC 1122 §3.3.6).
+  if (skb.dst.type === 'unicast') {
+    if (type === 'host') ipForward(skb)
+    return
+  }
+  localDeliver(skb)
+}
+
+/** A packet that already passed PREROUTING on a bridge does not pass it again (ip_sabotage_in). */
+function preRouting(skb: IpSkb): boolean {
+  if (skb.bridge !== undefined && !skb.bridge.inPrerouting) {
+    skb.bridge = undefined
+    return true
+  }
+  return runHook(skb, 'prerouting', { in: skb.dev })
+}
+
+/** ip_error. */
+function tellNoRoute(skb: IpSkb, error: 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES'): void {
+  const kind = error === 'ENETUNREACH' ? 'netUnreachable' : error === 'EHOSTUNREACH' ? 'hostUnreachable' : 'prohibited'
+  skb.ns.host.stack.icmpError(skb, { kind })
+}
+
+/** ip_local_deliver: put fragments together, pass INPUT, hand to the protocol. */
+function localDeliver(skb: IpSkb): void {
+  if (skb.packet.fragment !== undefined && !reassembleLocal(skb)) return
+  if (!runHook(skb, 'input', { in: skb.dev })) return
+  const { payload } = skb.packet
+  switch (payload.kind) {
+    case 'tcp':
+      return tcpReceive(skb, payload)
+    case 'udp':
+      return vxlanReceive(skb, payload) ? undefined : udpReceive(skb, payload)
+    case 'icmp':
+      return icmpReceive(skb, payload)
+    default: {
+      const detail = `nobody at ${formatIp(skb.packet.dst)} takes IP protocol ${payload.kind === 'raw' ? payload.protocol : payload.kind}`
+      skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'NO_SOCKET', detail })
+      return skb.ns.host.stack.icmpError(skb, { kind: 'protocolUnreachable' })
+    }
+  }
+}

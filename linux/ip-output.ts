@@ -1,0 +1,129 @@
+import { fragmentIp } from '../packet/fragment.ts'
+import { type Ip, ipKey, sameIp } from '../packet/ip.ts'
+import { lengthOfIp } from '../packet/length.ts'
+import type { IpPacket } from '../packet/packet.ts'
+import { runHook } from './ip-hook.ts'
+import { neighOutput } from './neighbor.ts'
+import { type Link, type Netns, sysctl } from './netns.ts'
+import type { Errno } from './process.ts'
+import { recordOutput, routeMtu, routeOutput, type OutputRoute } from './route.ts'
+import { cloneSkb, type IpSkb, newSkb } from './skb.ts'
+
+/** Sending, after Linux net/ipv4/ip_output.c and net/ipv6/ip6_output.c. */
+
+/** What the kernel or a socket wants to send; the source is chosen by the route where it is absent. */
+export interface Outgoing {
+  readonly packet: IpPacket
+  readonly by: string
+  readonly socket?: number
+  readonly mark?: number
+  readonly cause?: number
+}
+
+/** A packet of this machine: OUTPUT, then out by `route`. Returns what a blocking send would fail with, if anything. */
+export function ipSend(ns: Netns, outgoing: Outgoing, route: Extract<OutputRoute, { kind: 'ok' }>): Errno | undefined {
+  const { kernel } = ns.host
+  const skb = newSkb(route.route.dev, outgoing.packet, kernel.newPacket()) as IpSkb
+  skb.ns = ns
+  skb.mark = outgoing.mark ?? 0
+  skb.socket = outgoing.socket
+  kernel.record(skb, {
+    kind: 'socket.send',
+    sent: outgoing.packet,
+    by: outgoing.by,
+    ...(outgoing.cause === undefined ? {} : { cause: outgoing.cause }),
+  })
+  recordOutput(skb, outgoing.packet.dst, route.route, outgoing.packet.src)
+  skb.dst = route.route
+  return ipLocalOut(skb)
+}
+
+/** ip_local_out: the OUTPUT hook; a packet that NAT or a mark turned elsewhere is routed again (ip_route_me_harder). */
+export function ipLocalOut(skb: IpSkb): Errno | undefined {
+  const before = { dst: skb.packet.dst, src: skb.packet.src, mark: skb.mark }
+  if (!runHook(skb, 'output', { out: skb.dev })) return 'EPERM'
+  const turned = !sameIp(before.dst, skb.packet.dst) || !sameIp(before.src, skb.packet.src) || before.mark !== skb.mark
+  if (turned && !routeAgain(skb)) return 'EHOSTUNREACH'
+  ipOutput(skb)
+  return undefined
+}
+
+function routeAgain(skb: IpSkb): boolean {
+  const again = routeOutput(skb.ns, { dst: skb.packet.dst, src: skb.packet.src, mark: skb.mark })
+  if (again.kind !== 'ok') {
+    skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'IP_OUTNOROUTES', detail: again.detail })
+    return false
+  }
+  if (again.route.dev !== skb.dst?.dev || again.route.entry !== skb.dst.entry)
+    recordOutput(skb, skb.packet.dst, again.route, skb.packet.src)
+  skb.dst = again.route
+  skb.dev = again.route.dev
+  return true
+}
+
+/** ip_output: POSTROUTING, fragments if need be, and the neighbour. */
+export function ipOutput(skb: IpSkb): void {
+  if (skb.dst === undefined) return
+  const { dev } = skb.dst
+  const inLink = skb.dev
+  skb.dev = dev
+  if (!runHook(skb, 'postrouting', inLink === dev ? { out: dev } : { in: inLink, out: dev })) return
+  finishOutput(skb, dev)
+}
+
+function finishOutput(skb: IpSkb, dev: Link): void {
+  const route = skb.dst
+  if (route === undefined) return
+  const mtu = routeMtu(skb.ns, route, skb.packet.dst)
+  const nextHop = route.via ?? skb.packet.dst
+  if (lengthOfIp(skb.packet) <= mtu && skb.fragMaxSize === 0) return neighOutput(skb, nextHop)
+  const parts = cut(skb, mtu)
+  if (parts === undefined) return
+  for (const packet of parts) neighOutput({ ...cloneSkb(skb), dev, packet, fragMaxSize: 0, fragSizes: [] } as IpSkb, nextHop)
+}
+
+/**
+ * ip_fragment: a packet that was put together on this machine is cut at its original sizes where they fit, others at
+ * the MTU. Undefined: it must not be cut; the sender has been told.
+ */
+function cut(skb: IpSkb, mtu: number): readonly IpPacket[] | undefined {
+  const { packet, ns } = skb
+  const length = lengthOfIp(packet)
+  const size = skb.fragMaxSize > 0 ? Math.min(mtu, skb.fragMaxSize) : mtu
+  if (length <= size) return [packet]
+  const mayCut = packet.src.family === 4 ? !packet.dontFragment : skb.fragMaxSize > 0 || skb.socket !== undefined
+  if (!mayCut || skb.fragMaxSize > mtu) {
+    ns.host.kernel.record(skb, { kind: 'drop', reason: 'PKT_TOO_BIG', detail: `${length} octets, but ${skb.dev.name} takes ${mtu}` })
+    ns.host.stack.icmpError(skb, { kind: 'tooBig', mtu })
+    return undefined
+  }
+  const parts = fragmentIp(packet.src.family === 6 && packet.id === 0 ? { ...packet, id: fragmentId(ns, packet) } : packet, size)
+  ns.host.kernel.record(skb, { kind: 'fragment', mtu: size, parts: parts.length })
+  return parts
+}
+
+function fragmentId(ns: Netns, packet: IpPacket): number {
+  const site = { host: ns.host.name, netns: ns.name, purpose: 'fragment-id', entry: pairOf(packet.src, packet.dst, 0) } as const
+  return ns.host.kernel.draw(site, 0x100000000)
+}
+
+const pairOf = (src: Ip, dst: Ip, protocol: number): string => `${ipKey(src)}>${ipKey(dst)}/${protocol}`
+
+/**
+ * __ip_select_ident: identifications count up per address pair and protocol from a random start. 0 in IPv6, which
+ * has none outside fragments.
+ */
+export function selectIdent(ns: Netns, src: Ip, dst: Ip, protocol: number): number {
+  if (src.family === 6) return 0
+  const entry = pairOf(src, dst, protocol)
+  const last = ns.state.ipIds.get(entry)
+  const site = { host: ns.host.name, netns: ns.name, purpose: 'ip-id', entry } as const
+  const id = last === undefined ? ns.host.kernel.draw(site, 0x10000) : (last + 1) & 0xffff
+  ns.state.ipIds.set(entry, id)
+  return id
+}
+
+/** net.ipv4.ip_default_ttl, or the hop limit of the device. */
+export const defaultTtl = (ns: Netns, family: 4 | 6): number =>
+  family === 4 ? sysctl(ns, 'net.ipv4.ip_default_ttl', 64) : sysctl(ns, 'net.ipv6.conf.all.hop_limit', 64)
+

@@ -1,0 +1,119 @@
+import { ipKey } from '../packet/ip.ts'
+import { netifReceive, devQueueXmit } from './device.ts'
+import type { MachineEvent } from './event.ts'
+import type { HostConfig, NetnsConfig } from './host-config.ts'
+import { icmpError } from './icmp.ts'
+import { neighborTimer } from './neighbor.ts'
+import type { Host, Kernel, Link, Netns, Stack } from './netns.ts'
+import { newNetfilterState } from './netfilter/netfilter.ts'
+import type { Frame } from '../packet/packet.ts'
+import type { Program } from './process.ts'
+import { processTimer, startProcess, wakeProcess } from './run-process.ts'
+import { newSkb } from './skb.ts'
+import { newSocketTable } from './socket.ts'
+import { sendReset } from './tcp-output.ts'
+import { tcpTimer } from './tcp.ts'
+
+/** One Linux machine: switched on from its configuration, then driven by events. */
+
+const STACK: Stack = {
+  xmit: devQueueXmit,
+  receive: netifReceive,
+  icmpError,
+  tcpReset: (skb) => sendReset(skb, 'REJECT'),
+}
+
+/** A machine with nothing learned yet. Its programs are not started (see `startPrograms`). */
+export function boot(config: HostConfig, kernel: Kernel): Host {
+  const netns = new Map<string, Netns>()
+  const host: Host = { name: config.name, capabilities: config.capabilities, netns, kernel, stack: STACK }
+  for (const space of config.netns.values()) netns.set(space.name, bootNetns(host, space))
+  return host
+}
+
+function bootNetns(host: Host, config: NetnsConfig): Netns {
+  const links = new Map<string, Link>()
+  const ns: Netns = {
+    host,
+    name: config.name,
+    links,
+    fib: config.fib,
+    sysctls: config.sysctls,
+    files: config.files,
+    netfilter: config.netfilter,
+    netfilterState: newNetfilterState(),
+    state: {
+      neighbors: new Map(),
+      sockets: newSocketTable(),
+      processes: new Map(),
+      ipIds: new Map(),
+      flowPorts: new Map(),
+      fragments: new Map(),
+      pathMtus: new Map(),
+      icmpTokens: new Map(),
+    },
+  }
+  for (const link of config.links) links.set(link.name, { ...link, ns, fdb: { permanent: link.fdb, learned: new Map() } })
+  for (const { link: name, ip, mac, origin } of config.neighbors) {
+    const link = links.get(name)
+    if (link === undefined) continue
+    ns.state.neighbors.set(`${name}|${ipKey(ip)}`, {
+      link,
+      ip,
+      state: 'permanent',
+      mac,
+      headerCached: false,
+      waiting: [],
+      probes: 0,
+      turn: 0,
+      confirmedAt: 0,
+      origin,
+    })
+  }
+  return ns
+}
+
+/** Starts the programs that the configuration names. `find` knows them; an unknown one is answered with its name. */
+export function startPrograms(
+  host: Host,
+  config: HostConfig,
+  find: (program: string, args: Readonly<Record<string, string>>) => Program | undefined,
+): readonly string[] {
+  const unknown: string[] = []
+  for (const space of config.netns.values())
+    for (const { name, program, args } of space.processes) {
+      const found = find(program, args)
+      const ns = host.netns.get(space.name)
+      if (found === undefined || ns === undefined) unknown.push(program)
+      else startProcess(ns, name, found, args)
+    }
+  return unknown
+}
+
+/** Does what an event says. What follows from it comes out of the kernel's `record`, `note` and `emit`. */
+export function handle(event: Exclude<MachineEvent, { kind: 'wire' }>): void {
+  switch (event.kind) {
+    case 'backlog':
+      return netifReceive(event.skb)
+    case 'wake':
+      return wakeProcess(event.ns, event.process, event.event, event.cause)
+    case 'timer': {
+      const { timer, ns } = event
+      switch (timer.kind) {
+        case 'neighbor':
+          return neighborTimer(ns, timer.link, timer.ip, timer.turn)
+        case 'tcp':
+          return tcpTimer(ns, timer.socket, timer.what, timer.turn)
+        case 'process':
+          return processTimer(ns, timer.process, timer.id, timer.turn)
+      }
+    }
+  }
+}
+
+/** A frame arrives by a cable at a network card. */
+export function arrive(link: Link, frame: Frame, id: number): void {
+  const skb = newSkb(link, frame.payload, id)
+  skb.mac = { src: frame.src, dst: frame.dst }
+  netifReceive(skb)
+}

@@ -1,0 +1,175 @@
+import { emitIp } from '../packet/emit.ts'
+import type { Ip } from '../packet/ip.ts'
+import { isLoopback } from '../packet/ip.ts'
+import { parseIpPacket } from '../packet/parse.ts'
+import { echoSend } from './echo-socket.ts'
+import type { Netns } from './netns.ts'
+import type { ProcessContext, ProcessEvent, ProcessResult, Program, SocketAddress, Syscall } from './process.ts'
+import { routeOutput } from './route.ts'
+import { type IpSkb, newSkb, type Skb } from './skb.ts'
+import { fail, findSocket, openSocket, portTaken, removeSocket, type Socket } from './socket.ts'
+import { tcpClose, tcpConnect, tcpListen, tcpSend } from './tcp.ts'
+import { udpSend } from './udp.ts'
+
+/** A program that runs in a namespace: its state, and what it holds open beside sockets. */
+export interface RunningProcess {
+  readonly name: string
+  readonly program: Program
+  readonly context: ProcessContext
+  state: unknown
+  /** Device name by descriptor. */
+  readonly tuns: Map<number, string>
+  /** Timers by their id; the number counts up when one is set anew. */
+  readonly timers: Map<string, number>
+  exitCode: number | undefined
+}
+
+/** Starts a program; it may open sockets and send at once. */
+export function startProcess(ns: Netns, name: string, program: Program, args: Readonly<Record<string, string>>): void {
+  const { kernel } = ns.host
+  const context: ProcessContext = {
+    get now() {
+      return kernel.now()
+    },
+    host: ns.host.name,
+    netns: ns.name,
+    args,
+    file: (path) => ns.files.get(path),
+    draw: (purpose, entry, choices) => kernel.draw({ host: ns.host.name, netns: ns.name, purpose, entry }, choices),
+    addresses: () => addressesOf(ns),
+  }
+  const running: RunningProcess = { name, program, context, state: undefined, tuns: new Map(), timers: new Map(), exitCode: undefined }
+  ns.state.processes.set(name, running)
+  finish(ns, running, program.start(context), undefined)
+}
+
+function addressesOf(ns: Netns): readonly Ip[] {
+  const found: Ip[] = []
+  for (const link of ns.links.values())
+    for (const { ip } of link.addresses) if (!isLoopback(ip)) found.push(ip)
+  return found
+}
+
+/** Hands an event to a process. `cause` is the packet that brought it. */
+export function wakeProcess(ns: Netns, name: string, event: ProcessEvent, cause: number | undefined): void {
+  const running = ns.state.processes.get(name)
+  if (running === undefined || running.exitCode !== undefined) return
+  finish(ns, running, running.program.step(running.state, event, running.context), cause)
+}
+
+function finish(ns: Netns, running: RunningProcess, result: ProcessResult<unknown, unknown>, cause: number | undefined): void {
+  running.state = result.state
+  for (const note of result.notes ?? []) ns.host.kernel.note(ns, running.name, note)
+  for (const call of result.syscalls) syscall(ns, running, call, cause)
+}
+
+function syscall(ns: Netns, running: RunningProcess, call: Syscall, cause: number | undefined): void {
+  switch (call.kind) {
+    case 'socket':
+      openSocket(ns, { fd: call.fd, process: running.name, type: call.type, family: call.family, ttl: call.ttl })
+      return
+    case 'tun':
+      running.tuns.set(call.fd, call.device)
+      return
+    case 'timer':
+      return setTimer(ns, running, call)
+    case 'cancelTimer':
+      running.timers.set(call.id, (running.timers.get(call.id) ?? 0) + 1)
+      return
+    case 'exit':
+      return exit(ns, running, call.code)
+    case 'send':
+      if (running.tuns.has(call.fd)) return writeTun(ns, running, call, cause)
+      return onSocket(ns, running, call, cause)
+    default:
+      return onSocket(ns, running, call, cause)
+  }
+}
+
+type SocketCall = Exclude<Syscall, { kind: 'socket' | 'tun' | 'timer' | 'cancelTimer' | 'exit' }>
+
+function onSocket(ns: Netns, running: RunningProcess, call: SocketCall, cause: number | undefined): void {
+  const socket = findSocket(ns, running.name, call.fd)
+  if (socket === undefined) return
+  switch (call.kind) {
+    case 'bind':
+      if (call.port !== 0 && portTaken(ns, socket, call.port)) return fail(ns, socket, 'EADDRINUSE')
+      socket.local = { ip: call.ip, port: call.port }
+      return
+    case 'listen':
+      return tcpListen(socket)
+    case 'connect':
+      return connect(ns, socket, call.to, cause)
+    case 'send':
+      return send(ns, socket, call, cause)
+    case 'close':
+      return socket.type === 'tcp' ? tcpClose(ns, socket, cause) : removeSocket(ns, socket)
+  }
+}
+
+/** A datagram socket learns its peer and, by the route, its own address; a TCP socket begins the handshake. */
+function connect(ns: Netns, socket: Socket, to: SocketAddress, cause: number | undefined): void {
+  if (socket.type === 'tcp') return tcpConnect(ns, socket, to, cause)
+  const route = routeOutput(ns, { dst: to.ip, src: socket.local.ip })
+  if (route.kind !== 'ok') return fail(ns, socket, route.errno)
+  socket.remote = to
+  socket.local = { ip: route.source, port: socket.local.port }
+}
+
+function send(ns: Netns, socket: Socket, call: Extract<Syscall, { kind: 'send' }>, cause: number | undefined): void {
+  if (socket.type === 'tcp') return tcpSend(ns, socket, call.bytes, cause)
+  const to = call.to ?? socket.remote
+  if (to === undefined) return fail(ns, socket, 'EINVAL')
+  if (socket.type === 'icmp') return echoSend(ns, socket, { to, bytes: call.bytes, cause })
+  udpSend(ns, socket, { to, bytes: call.bytes, cause })
+}
+
+function setTimer(ns: Netns, running: RunningProcess, call: Extract<Syscall, { kind: 'timer' }>): void {
+  const { kernel } = ns.host
+  const turn = (running.timers.get(call.id) ?? 0) + 1
+  running.timers.set(call.id, turn)
+  kernel.emit({
+    kind: 'timer',
+    at: kernel.now() + call.afterNs,
+    ns,
+    timer: { kind: 'process', process: running.name, id: call.id, turn },
+  })
+}
+
+export function processTimer(ns: Netns, name: string, id: string, turn: number): void {
+  if (ns.state.processes.get(name)?.timers.get(id) !== turn) return
+  wakeProcess(ns, name, { kind: 'timer', id }, undefined)
+}
+
+function exit(ns: Netns, running: RunningProcess, code: number): void {
+  running.exitCode = code
+  for (const socket of ns.state.sockets.sockets.values())
+    if (socket.process === running.name) {
+      if (socket.type === 'tcp') tcpClose(ns, socket)
+      else removeSocket(ns, socket)
+    }
+}
+
+/** tun_chr_write_iter: the packet comes in by the device. */
+function writeTun(ns: Netns, running: RunningProcess, call: Extract<Syscall, { kind: 'send' }>, cause: number | undefined): void {
+  const link = ns.links.get(running.tuns.get(call.fd) ?? '')
+  const parsed = parseIpPacket(call.bytes)
+  if (link === undefined || !parsed.ok) return
+  const { kernel, stack } = ns.host
+  const skb = newSkb(link, parsed.value, cause ?? kernel.newPacket())
+  kernel.record(skb, { kind: 'tun.write', link: link.name, process: running.name })
+  stack.receive(skb)
+}
+
+/** tun_net_xmit: the process that has the device open reads the packet. */
+export function deliverToTun(skb: Skb): void {
+  const { ns, dev } = skb
+  for (const running of ns.state.processes.values())
+    for (const [fd, device] of running.tuns) {
+      if (device !== dev.name || running.exitCode !== undefined) continue
+      ns.host.kernel.record(skb, { kind: 'tun.read', link: dev.name, process: running.name })
+      const bytes = emitIp((skb as IpSkb).packet)
+      return ns.host.kernel.emit({ kind: 'wake', ns, process: running.name, event: { kind: 'data', fd, bytes }, cause: skb.id })
+    }
+  ns.host.kernel.record(skb, { kind: 'drop', reason: 'DEV_READY', detail: `no process has ${dev.name} open` })
+}

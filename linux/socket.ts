@@ -1,0 +1,119 @@
+import { type Ip, sameIp } from '../packet/ip.ts'
+import { type Netns, sysctl } from './netns.ts'
+import type { Errno, ProcessEvent, SocketAddress, SocketType } from './process.ts'
+import type { TcpControl } from './tcp-control.ts'
+
+/** A socket of a process. */
+export interface Socket {
+  readonly id: number
+  readonly fd: number
+  readonly process: string
+  readonly type: SocketType
+  readonly family: 4 | 6
+  /** Address undefined: the wildcard. Port 0: not bound. */
+  local: { ip: Ip | undefined; port: number }
+  remote: SocketAddress | undefined
+  /** IP_TTL, where the process set one. */
+  readonly ttl: number | undefined
+  /** IP identification of the next packet of a connected socket (inet_id). */
+  ident: number | undefined
+  /** IPv6 flow label (sk_txhash). */
+  flowLabel: number | undefined
+  /** Echo requests sent; the sequence number of the last. */
+  echoes: number
+  tcp: TcpControl | undefined
+}
+
+export interface SocketTable {
+  readonly sockets: Map<number, Socket>
+  nextId: number
+  /** Descriptors of accepted connections. */
+  nextConnection: number
+}
+
+export const newSocketTable = (): SocketTable => ({ sockets: new Map(), nextId: 1, nextConnection: 1000 })
+
+export function openSocket(
+  ns: Netns,
+  how: Pick<Socket, 'fd' | 'process' | 'type' | 'family'> & { readonly ttl?: number | undefined },
+): Socket {
+  const socket: Socket = {
+    id: ns.state.sockets.nextId++,
+    fd: how.fd,
+    process: how.process,
+    type: how.type,
+    family: how.family,
+    local: { ip: undefined, port: 0 },
+    remote: undefined,
+    ttl: how.ttl,
+    ident: undefined,
+    flowLabel: undefined,
+    echoes: 0,
+    tcp: undefined,
+  }
+  ns.state.sockets.sockets.set(socket.id, socket)
+  return socket
+}
+
+export function findSocket(ns: Netns, process: string, fd: number): Socket | undefined {
+  for (const socket of ns.state.sockets.sockets.values()) if (socket.process === process && socket.fd === fd) return socket
+  return undefined
+}
+
+export const removeSocket = (ns: Netns, socket: Socket): void => void ns.state.sockets.sockets.delete(socket.id)
+
+/** What the process sees next on this socket. `cause` is the packet that brought it. */
+export function wake(ns: Netns, socket: Socket, event: ProcessEvent, cause?: number): void {
+  ns.host.kernel.emit({ kind: 'wake', ns, process: socket.process, event, ...(cause === undefined ? {} : { cause }) })
+}
+
+export function fail(ns: Netns, socket: Socket, errno: Errno, from?: { readonly ip: Ip; readonly cause: number }): void {
+  wake(ns, socket, { kind: 'error', fd: socket.fd, errno, ...(from === undefined ? {} : { from: from.ip }) }, from?.cause)
+}
+
+/** An IPv6 wildcard socket takes IPv4 too, as Linux does unless IPV6_V6ONLY is set. */
+const takesFamily = (socket: Socket, family: 4 | 6): boolean =>
+  socket.family === family || (socket.family === 6 && socket.local.ip === undefined)
+
+/** The socket a packet belongs to: the connected one, then the one bound to the address, then the wildcard. */
+export function lookupSocket(
+  ns: Netns,
+  type: SocketType,
+  { local, remote }: { local: SocketAddress; remote: SocketAddress },
+): Socket | undefined {
+  let best: { socket: Socket; score: number } | undefined
+  for (const socket of ns.state.sockets.sockets.values()) {
+    if (socket.type !== type || socket.local.port !== local.port || !takesFamily(socket, local.ip.family)) continue
+    const score = scoreOf(socket, local, remote)
+    if (score > 0 && (best === undefined || score > best.score)) best = { socket, score }
+  }
+  return best?.socket
+}
+
+function scoreOf(socket: Socket, local: SocketAddress, remote: SocketAddress): number {
+  if (socket.local.ip !== undefined && !sameIp(socket.local.ip, local.ip)) return 0
+  if (socket.remote !== undefined) {
+    if (socket.remote.port !== remote.port || !sameIp(socket.remote.ip, remote.ip)) return 0
+    return 3
+  }
+  return socket.local.ip === undefined ? 1 : 2
+}
+
+/** inet_csk_get_port and inet_hash_connect: a free port of ip_local_port_range (32768 to 60999). */
+export function ephemeralPort(ns: Netns, socket: Socket, entry: string): number {
+  const low = sysctl(ns, 'net.ipv4.ip_local_port_range.low', 32768)
+  const count = sysctl(ns, 'net.ipv4.ip_local_port_range.high', 60999) - low + 1
+  const site = { host: ns.host.name, netns: ns.name, purpose: 'ephemeral-port', entry } as const
+  const start = ns.host.kernel.draw(site, count)
+  for (let i = 0; i < count; i++) {
+    const port = low + ((start + i) % count)
+    if (!portTaken(ns, socket, port)) return port
+  }
+  return 0
+}
+
+export function portTaken(ns: Netns, socket: Socket, port: number): boolean {
+  for (const other of ns.state.sockets.sockets.values())
+    if (other !== socket && other.type === socket.type && other.local.port === port) return true
+  return false
+}

@@ -1,0 +1,142 @@
+import { formatMac, type Mac, ZERO_MAC } from '../packet/mac.ts'
+import { formatIp, type Ip, ipKey } from '../packet/ip.ts'
+import { type Frame, type IpPacket, PROTOCOL, type Udp } from '../packet/packet.ts'
+import { defaultTtl, ipLocalOut, selectIdent } from './ip-output.ts'
+import { isLocalAddress } from './fib.ts'
+import type { FdbEntry, Link, Netns } from './netns.ts'
+import { recordOutput, routeOutput } from './route.ts'
+import { type IpSkb, isIp, newSkb, type Skb } from './skb.ts'
+
+/** VXLAN devices (RFC 7348), after Linux drivers/net/vxlan/vxlan_core.c. */
+
+/** Octets that the tunnel adds to the inner packet: inner Ethernet 14, VXLAN 8, UDP 8, and the outer IP header. */
+export const vxlanOverhead = (family: 4 | 6): number => 14 + 8 + 8 + (family === 4 ? 20 : 40)
+
+/** vxlan_xmit: the device's own forwarding database says which machine has the destination MAC. */
+export function vxlanXmit(skb: Skb): void {
+  const { dev, mac } = skb
+  if (mac === undefined || dev.type.kind !== 'vxlan') return
+  const entry = remotesOf(dev, mac.dst) ?? dev.fdb.permanent.get(ZERO_MAC)
+  if (entry === undefined || entry.remotes.length === 0)
+    return skb.ns.host.kernel.record(skb, {
+      kind: 'drop',
+      reason: 'VXLAN_NO_REMOTE',
+      detail: `${dev.name} has no fdb entry for ${formatMac(mac.dst)} and no default; TX dropped counts up, nobody is told`,
+    })
+  for (const remote of entry.remotes) xmitOne({ ...skb }, remote, entry)
+}
+
+function remotesOf(dev: Link, mac: Mac): FdbEntry | undefined {
+  return dev.fdb.permanent.get(mac)
+}
+
+/** vxlan_xmit_one: the frame becomes the payload of a UDP datagram of this machine. The mark stays on it. */
+function xmitOne(skb: Skb, remote: Ip, entry: FdbEntry): void {
+  const { dev, ns, mac } = skb
+  if (dev.type.kind !== 'vxlan' || mac === undefined) return
+  const { vni, port, local, dev: lower } = dev.type
+  const inner: Frame = { dst: mac.dst, src: mac.src, payload: skb.packet }
+  const { kernel } = ns.host
+  kernel.record(skb, {
+    kind: 'tunnel.encap',
+    link: dev.name,
+    vni,
+    inner,
+    remote,
+    overhead: vxlanOverhead(remote.family),
+    origin: entry.origin,
+  })
+  const route = routeOutput(ns, { dst: remote, src: local, mark: skb.mark, oif: lower })
+  if (isLocalAddress(ns, remote)) return bypass(skb, dev, inner)
+  if (route.kind !== 'ok')
+    return kernel.record(skb, { kind: 'drop', reason: 'IP_OUTNOROUTES', detail: `outer packet: ${route.detail}` })
+  const outer: Udp = {
+    kind: 'udp',
+    srcPort: sourcePort(ns, dev, inner),
+    dstPort: port,
+    noChecksum: !dev.type.udpChecksum,
+    payload: { kind: 'vxlan', vni, frame: inner },
+  }
+  const packet: IpPacket = {
+    kind: 'ip',
+    src: route.source,
+    dst: remote,
+    ttl: defaultTtl(ns, remote.family),
+    tos: isIp(skb) ? skb.packet.tos & 3 : 0,
+    id: selectIdent(ns, route.source, remote, PROTOCOL.udp),
+    dontFragment: dev.type.dontFragment && remote.family === 4,
+    flowLabel: 0,
+    payload: outer,
+  }
+  const encapsulated: Skb = { ...newSkb(route.route.dev, packet, skb.id), ns, mark: skb.mark, dst: route.route }
+  recordOutput(encapsulated, remote, route.route, route.source)
+  ipLocalOut(encapsulated as IpSkb)
+}
+
+/** encap_bypass_if_local: the remote is this machine itself; the frame is received at once. */
+function bypass(skb: Skb, dev: Link, inner: Frame): void {
+  skb.mac = { src: inner.src, dst: inner.dst }
+  skb.dst = undefined
+  skb.ct = undefined
+  dev.ns.host.kernel.emit({ kind: 'backlog', skb, cell: false })
+}
+
+/** udp_flow_src_port: a hash of the inner flow, within the ephemeral range. The same flow keeps its port. */
+function sourcePort(ns: Netns, dev: Link, inner: Frame): number {
+  const site = { host: ns.host.name, netns: ns.name, purpose: 'vxlan-source-port', entry: `${dev.name} ${flowKey(inner)}` } as const
+  const known = ns.state.flowPorts.get(site.entry)
+  if (known !== undefined) return known
+  const port = 32768 + ns.host.kernel.draw(site, 60999 - 32768 + 1)
+  ns.state.flowPorts.set(site.entry, port)
+  return port
+}
+
+/** What the kernel's flow dissector hashes: addresses, protocol and ports; MACs where it is no IP packet. */
+function flowKey(frame: Frame): string {
+  const { payload } = frame
+  if (payload.kind !== 'ip') return `${formatMac(frame.src)}>${formatMac(frame.dst)}`
+  const transport = payload.payload
+  const addresses = `${ipKey(payload.src)}>${ipKey(payload.dst)}`
+  if (payload.fragment !== undefined) return addresses
+  if (transport.kind === 'tcp' || transport.kind === 'udp' || transport.kind === 'sctp')
+    return `${addresses} ${transport.kind} ${transport.srcPort}>${transport.dstPort}`
+  if (transport.kind === 'icmp' && transport.body.kind === 'echo') return `${addresses} icmp ${transport.body.id}`
+  return `${addresses} ${transport.kind}`
+}
+
+/** vxlan_rcv: true where the datagram was for a vxlan device of this namespace (whatever became of it). */
+export function vxlanReceive(skb: IpSkb, udp: Udp): boolean {
+  if (udp.payload.kind !== 'vxlan') return false
+  const { ns } = skb
+  const { vni, frame } = udp.payload
+  const listening = devicesOn(ns, udp.dstPort)
+  if (listening.length === 0) return false
+  const dev = listening.find((link) => link.type.kind === 'vxlan' && link.type.vni === vni)
+  if (dev === undefined) {
+    drop(skb, 'VXLAN_VNI_NOT_FOUND', `no vxlan device on port ${udp.dstPort} has VNI ${vni}`)
+    return true
+  }
+  if (frame.src === dev.mac) {
+    drop(skb, 'LOCAL_MAC', `the inner frame claims to come from ${dev.name} itself (${formatMac(frame.src)})`)
+    return true
+  }
+  ns.host.kernel.record(skb, { kind: 'tunnel.decap', link: dev.name, vni, inner: frame })
+  if (dev.type.kind === 'vxlan' && dev.type.learning) dev.fdb.learned.set(frame.src, { port: formatIp(skb.packet.src), at: ns.host.kernel.now() })
+  const inner: Skb = {
+    ...newSkb(dev, frame.payload, skb.id),
+    mac: { src: frame.src, dst: frame.dst },
+    mark: skb.mark,
+  }
+  ns.host.kernel.emit({ kind: 'backlog', skb: inner, cell: true })
+  return true
+}
+
+function devicesOn(ns: Netns, port: number): readonly Link[] {
+  const found: Link[] = []
+  for (const link of ns.links.values()) if (link.type.kind === 'vxlan' && link.type.port === port && link.up) found.push(link)
+  return found
+}
+
+function drop(skb: Skb, reason: 'VXLAN_VNI_NOT_FOUND' | 'LOCAL_MAC', detail: string): void {
+  skb.ns.host.kernel.record(skb, { kind: 'drop', reason, detail })
+}
