@@ -1,15 +1,14 @@
 import { type Endpoint, isDraining } from './endpoint.ts'
 import { sortEndpoints } from './service-map.ts'
 import { type ServicePort, usesClusterEndpoints, usesLocalEndpoints } from './service-port.ts'
-import { proxyFeatures } from './versions.ts'
+import type { ProxyFeatures } from './versions.ts'
 
 /** The node that asks. */
 export interface Viewpoint {
   readonly node: string
   /** Label topology.kubernetes.io/zone; `''` without. */
   readonly zone: string
-  /** kube-proxy's version. */
-  readonly version: string
+  readonly features: ProxyFeatures
 }
 
 /**
@@ -29,6 +28,7 @@ export interface EndpointChoice {
 
 /** What of a port decides how nodes differ in their choice; found once. */
 interface PortTopology {
+  /** Empty for a port that never looks whether an endpoint is local. */
   readonly nodesWithEndpoints: ReadonlySet<string>
   /** Nodes, or zones, that ready endpoints are hinted for; undefined where one endpoint lacks the hint. */
   readonly hintNodes: ReadonlySet<string> | undefined
@@ -42,7 +42,7 @@ export function chooseEndpoints(port: ServicePort, from: Viewpoint): EndpointCho
   const topology = topologies.get(port) ?? topologyOf(port)
   topologies.set(port, topology)
   const mode = hintMode(port, topology, from)
-  const local = usesLocalEndpoints(port) && topology.nodesWithEndpoints.has(from.node) ? from.node : ''
+  const local = topology.nodesWithEndpoints.has(from.node) ? from.node : ''
   const key = `${mode} ${mode === 'node' ? from.node : mode === 'zone' ? from.zone : ''} ${local}`
   const known = topology.choices.get(key)
   if (known !== undefined) return known
@@ -51,10 +51,12 @@ export function chooseEndpoints(port: ServicePort, from: Viewpoint): EndpointCho
   return choice
 }
 
+const NO_NODES: ReadonlySet<string> = new Set()
+
 function topologyOf(port: ServicePort): PortTopology {
   const ready = port.endpoints.filter((endpoint) => endpoint.ready)
   return {
-    nodesWithEndpoints: new Set(port.endpoints.map((endpoint) => endpoint.node)),
+    nodesWithEndpoints: usesLocalEndpoints(port) ? new Set(port.endpoints.map((endpoint) => endpoint.node)) : NO_NODES,
     hintNodes: unionUnlessMissing(ready.map((endpoint) => endpoint.hintNodes)),
     hintZones: unionUnlessMissing(ready.map((endpoint) => endpoint.hintZones)),
     choices: new Map(),
@@ -62,7 +64,7 @@ function topologyOf(port: ServicePort): PortTopology {
 }
 
 function unionUnlessMissing(hints: readonly (readonly string[] | undefined)[]): ReadonlySet<string> | undefined {
-  return hints.includes(undefined) ? undefined : new Set(hints.flatMap((hint) => hint ?? []))
+  return hints.some((hint) => hint === undefined) ? undefined : new Set(hints.flatMap((hint) => hint ?? []))
 }
 
 type HintMode = 'none' | 'node' | 'zone'
@@ -74,7 +76,7 @@ const TOPOLOGY_ANNOTATIONS = ['service.kubernetes.io/topology-aware-hints', 'ser
  * ready endpoints are used.
  */
 function hintMode(port: ServicePort, topology: PortTopology, from: Viewpoint): HintMode {
-  const features = proxyFeatures(from.version)
+  const { features } = from
   if (!usesClusterEndpoints(port)) return 'none'
   if (features.nodeHints && topology.hintNodes?.has(from.node)) return 'node'
   if (features.hintsNeedAnnotation && !asksForHints(port)) return 'none'

@@ -5,12 +5,15 @@ const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
 const utf8 = new TextEncoder()
 
+/** Names of Kubernetes objects are ASCII; their bytes are put here. */
+const ascii = new Uint8Array(512)
+
 /**
  * The first `length` characters of the base32 text of a name's SHA-256: how kube-proxy makes names that fit a chain
  * (pkg/proxy/iptables/proxier.go portProtoHash, 16 characters; pkg/proxy/nftables/proxier.go hashAndTruncate, 8).
  */
 export function nameHash(text: string, length: number): string {
-  const digest = sha256(utf8.encode(text))
+  const digest = digestOf(text)
   let out = ''
   let bits = 0
   let held = 0
@@ -24,4 +27,14 @@ export function nameHash(text: string, length: number): string {
     bits &= (1 << held) - 1
   }
   return out
+}
+
+function digestOf(text: string): Uint8Array {
+  if (text.length > ascii.length) return sha256(utf8.encode(text))
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 0x7f) return sha256(utf8.encode(text))
+    ascii[i] = code
+  }
+  return sha256(ascii, text.length)
 }

@@ -23,32 +23,44 @@ const INITIAL = [
 const BLOCK = 64
 const LENGTH_FIELD = 8
 
-/** The 32-byte digest of `message`. */
-export function sha256(message: Uint8Array): Uint8Array {
-  const padded = padMessage(message)
-  const state = Int32Array.from(INITIAL)
-  const schedule = new Int32Array(64)
-  for (let at = 0; at < padded.length; at += BLOCK) hashBlock(state, schedule, padded, at)
+/** Working space, written anew by every call: a digest is made for each endpoint of a cluster. */
+const schedule = new Int32Array(64)
+const state = new Int32Array(8)
+let padded = new Uint8Array(4 * BLOCK)
+
+/** The 32-byte digest of the first `bytes` bytes of `message`. */
+export function sha256(message: Uint8Array, bytes = message.length): Uint8Array {
+  const length = padMessage(message, bytes)
+  state.set(INITIAL)
+  for (let at = 0; at < length; at += BLOCK) hashBlock(at)
   const digest = new Uint8Array(32)
-  const view = new DataView(digest.buffer)
-  for (let i = 0; i < 8; i++) view.setInt32(4 * i, state[i] ?? 0)
+  for (let i = 0; i < 32; i++) digest[i] = at32(state, i >>> 2) >>> (24 - 8 * (i & 3))
   return digest
 }
 
 /** §5.1.1: a one bit, zeros, and the length in bits as a 64-bit number, to a whole number of blocks. */
-function padMessage(message: Uint8Array): Uint8Array {
-  const blocks = Math.ceil((message.length + 1 + LENGTH_FIELD) / BLOCK)
-  const padded = new Uint8Array(blocks * BLOCK)
-  padded.set(message)
-  padded[message.length] = 0x80
-  const view = new DataView(padded.buffer)
-  view.setUint32(padded.length - 8, Math.floor(message.length / 0x20000000))
-  view.setUint32(padded.length - 4, message.length << 3)
-  return padded
+function padMessage(message: Uint8Array, bytes: number): number {
+  const length = Math.ceil((bytes + 1 + LENGTH_FIELD) / BLOCK) * BLOCK
+  if (padded.length < length) padded = new Uint8Array(length)
+  for (let i = 0; i < bytes; i++) padded[i] = at8(message, i)
+  padded[bytes] = 0x80
+  padded.fill(0, bytes + 1, length - LENGTH_FIELD)
+  writeWord(length - 8, Math.floor(bytes / 0x20000000))
+  writeWord(length - 4, bytes << 3)
+  return length
 }
 
-/** §6.2.2 for the block at `at`; adds to `state`. */
-function hashBlock(state: Int32Array, w: Int32Array, bytes: Uint8Array, at: number): void {
+function writeWord(at: number, word: number): void {
+  padded[at] = word >>> 24
+  padded[at + 1] = word >>> 16
+  padded[at + 2] = word >>> 8
+  padded[at + 3] = word
+}
+
+/** §6.2.2 for the block at `at`; adds to the state. */
+function hashBlock(at: number): void {
+  const bytes = padded
+  const w = schedule
   for (let t = 0; t < 16; t++) {
     const i = at + 4 * t
     w[t] = (at8(bytes, i) << 24) | (at8(bytes, i + 1) << 16) | (at8(bytes, i + 2) << 8) | at8(bytes, i + 3)

@@ -1,4 +1,5 @@
 import type { RuleLine } from '../../linux/netfilter/block.ts'
+import type { IptablesTable } from '../../linux/op.ts'
 import type { IptablesSync } from './sync.ts'
 
 /**
@@ -7,26 +8,30 @@ import type { IptablesSync } from './sync.ts'
  */
 export function renderRestore(sync: IptablesSync): string {
   const { frame, services } = sync
-  const filter: string[] = ['*filter']
-  const nat: string[] = ['*nat']
-  writeChains(filter, frame.chains.filter)
-  writeChains(nat, frame.chains.nat)
-  for (const service of services) writeChains(nat, service.own().chains)
-  const out = { filter, nat }
-  writeRules(out, frame.head)
+  const natChains = [chainLines(frame.chains.nat)]
+  const filter = [ruleLines(frame.head, 'filter')]
+  const nat = [ruleLines(frame.head, 'nat')]
   for (const service of services) {
-    writeRules(out, service.dispatch)
-    writeRules(out, service.own().rules)
+    const own = service.own()
+    natChains.push(chainLines(own.chains))
+    filter.push(ruleLines(service.dispatch, 'filter'))
+    nat.push(ruleLines(service.dispatch, 'nat'), ruleLines(own.rules, 'nat'))
   }
-  writeRules(out, frame.tail)
-  return `${filter.join('\n')}\nCOMMIT\n${nat.join('\n')}\nCOMMIT\n`
+  filter.push(ruleLines(frame.tail, 'filter'))
+  nat.push(ruleLines(frame.tail, 'nat'))
+  return [
+    '*filter\n',
+    chainLines(frame.chains.filter),
+    ...filter,
+    'COMMIT\n*nat\n',
+    ...natChains,
+    ...nat,
+    'COMMIT\n',
+  ].join('')
 }
 
 /** `:CHAIN` makes a chain, or empties it where it is there. */
-function writeChains(lines: string[], chains: readonly string[]): void {
-  for (const chain of chains) lines.push(`:${chain} - [0:0]`)
-}
+const chainLines = (chains: readonly string[]): string => chains.map((chain) => `:${chain} - [0:0]\n`).join('')
 
-function writeRules(lines: { readonly filter: string[]; readonly nat: string[] }, rules: readonly RuleLine[]): void {
-  for (const { table, chain, args } of rules) (table === 'nat' ? lines.nat : lines.filter).push(`-A ${chain} ${args}`)
-}
+const ruleLines = (rules: readonly RuleLine[], table: IptablesTable): string =>
+  rules.map((rule) => (rule.table === table ? `-A ${rule.chain} ${rule.args}\n` : '')).join('')

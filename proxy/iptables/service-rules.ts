@@ -23,7 +23,10 @@ import type { SyncSetup } from './sync-setup.ts'
 export interface ServiceRules extends IptablesBlock {
   readonly port: ServicePort
   readonly origin: Origin
-  /** The chains of its own in the order in which kube-proxy writes their lines, and their rules in its order. */
+  /**
+   * The chains of its own in the order in which kube-proxy writes their lines, and their rules in its order. Made anew
+   * by each call: who prints a whole cluster needs each of them once, and not all at the same time.
+   */
   readonly own: () => OwnRules
 }
 
@@ -119,7 +122,7 @@ function originOf(port: ServicePort): Origin {
 const sourceOf = (at: SourceLocation | undefined) => (at === undefined ? {} : { source: formatLocation(at) })
 
 function makeServiceRules(service: Service): ServiceRules {
-  const own = once(() => ownRules(service))
+  const own = () => ownRules(service)
   return {
     port: service.port,
     origin: service.origin,
@@ -249,14 +252,9 @@ function healthCheckRules(service: Service): readonly RuleLine[] {
 /** Chains and rules that only this service has (left out of a partial sync where nothing of it changed). */
 function ownRules(service: Service): OwnRules {
   const { choice, names } = service
-  const perEndpoint = new Map(choice.reachable.map((endpoint) => [endpoint, endpointRules(service, endpoint)]))
-  const reached = [...perEndpoint.values()]
+  const reached = choice.reachable.map((endpoint) => endpointRules(service, endpoint))
   const balance = (chain: string, endpoints: readonly Endpoint[]) =>
-    balancingRules(
-      service,
-      chain,
-      endpoints.flatMap((endpoint) => perEndpoint.get(endpoint) ?? []),
-    )
+    balancingRules(service, chain, rulesFor(reached, endpoints, choice))
   return {
     chains: [
       ...(service.hasExternalChain ? [names.external] : []),
@@ -274,6 +272,17 @@ function ownRules(service: Service): OwnRules {
       ...reached.flatMap((endpoint) => endpoint.rules),
     ],
   }
+}
+
+/** The rules of some of the reachable endpoints, in the same order. */
+function rulesFor(
+  reached: readonly EndpointRules[],
+  endpoints: readonly Endpoint[],
+  choice: EndpointChoice,
+): readonly EndpointRules[] {
+  if (endpoints === choice.reachable) return reached
+  const wanted = new Set(endpoints)
+  return reached.filter(({ endpoint }) => wanted.has(endpoint))
 }
 
 /** Off-cluster clients may route the service range to any node; the answer must come back through it. */

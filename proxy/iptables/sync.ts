@@ -5,6 +5,7 @@ import type { Family } from '../../packet/ip.ts'
 import type { KubeProxyConfig } from '../config.ts'
 import { chooseEndpoints, type Viewpoint } from '../endpoint-choice.ts'
 import { type ServiceMap, serviceMap } from '../service-map.ts'
+import { proxyFeatures } from '../versions.ts'
 import { type FrameRules, frameRules } from './frame-rules.ts'
 import { type ServiceFlavour, type ServiceRules, serviceRules } from './service-rules.ts'
 import { type SyncSetup, syncSetup } from './sync-setup.ts'
@@ -28,7 +29,11 @@ export function iptablesSync(
   const { config, family } = given
   const setup = syncSetup(node, family, given)
   const map = serviceMap(cluster, family, config.version)
-  const from: Viewpoint = { node: node.meta.name, zone: node.meta.labels[ZONE_LABEL] ?? '', version: config.version }
+  const from: Viewpoint = {
+    node: node.meta.name,
+    zone: node.meta.labels[ZONE_LABEL] ?? '',
+    features: proxyFeatures(config.version),
+  }
   const shared = { flavour: flavourOf(setup, map), nodeIP: setup.nodeIP }
   return {
     setup,

@@ -1,5 +1,6 @@
 import type { KubeNode } from '../../cluster/objects.ts'
 import type { HostFacts } from '../../linux/host-facts.ts'
+import { ZERO_MAC } from '../../packet/mac.ts'
 import { must } from '../../packet/parsed.ts'
 import { type Prefix, parseInterfaceAddress, parsePrefix } from '../../packet/prefix.ts'
 import type { DetectLocal, KubeProxyConfig } from '../../proxy/config.ts'
@@ -97,7 +98,7 @@ export function caseFacts(config: CaseConfig): HostFacts {
     hostname: config.nodeName,
     interfaces: config.interfaces.map(({ name, addresses }) => ({
       name,
-      mac: NO_MAC,
+      mac: ZERO_MAC,
       mtu: 1500,
       addresses: addresses.map((address) => must(parseInterfaceAddress(address))),
     })),
@@ -111,8 +112,6 @@ export function caseFacts(config: CaseConfig): HostFacts {
     files: new Map(),
   }
 }
-
-const NO_MAC: HostFacts['interfaces'][number]['mac'] = '02:00:00:00:00:01' as never
 
 /** The node of the case; a case may leave its Node object out. */
 export function caseNode(nodes: readonly KubeNode[], name: string): KubeNode {
