@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts'
 import { oneBridge } from './one-bridge.ts'
+import { twoNodes } from './two-nodes.ts'
 
 /** Every scenario written by hand. */
-export const SCENARIOS: readonly Scenario[] = [...oneBridge]
+export const SCENARIOS: readonly Scenario[] = [...oneBridge, ...twoNodes]
