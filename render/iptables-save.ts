@@ -1,0 +1,38 @@
+import type { Chain } from '../linux/netfilter/iptables/chain.ts'
+import { printRule } from '../linux/netfilter/iptables/print.ts'
+import { type ListedTable, listTables, type Ruleset } from '../linux/netfilter/iptables/ruleset.ts'
+import type { IptablesTable } from '../linux/op.ts'
+
+/**
+ * Which iptables prints. They differ only in the order of the tables: the nf_tables backend has a fixed one
+ * (`listTables`), the legacy backend names the table that came last first, which for kube-proxy is this order.
+ */
+export type IptablesBackend = 'nf_tables' | 'legacy'
+
+const LEGACY_ORDER: readonly IptablesTable[] = ['filter', 'nat', 'mangle', 'raw']
+
+/**
+ * What `iptables-save` (or `ip6tables-save`) of iptables 1.8.9 prints for one family of a namespace, without the
+ * comment lines that hold version and date. Counters are zero: traffic is not part of a ruleset.
+ */
+export function renderIptablesSave(ruleset: Ruleset, backend: IptablesBackend = 'nf_tables'): string {
+  return orderOf(listTables(ruleset), backend)
+    .flatMap(({ name, chains }) => [
+      `*${name}`,
+      ...chains.map((chain) => `:${chain.name} ${chain.policy ?? '-'} [0:0]`),
+      ...chains.flatMap((chain) => ruleLines(ruleset, chain)),
+      'COMMIT',
+    ])
+    .map((line) => `${line}\n`)
+    .join('')
+}
+
+function orderOf(tables: readonly ListedTable[], backend: IptablesBackend): readonly ListedTable[] {
+  return backend === 'nf_tables'
+    ? tables
+    : LEGACY_ORDER.flatMap((name) => tables.find((table) => table.name === name) ?? [])
+}
+
+/** A rule without any word still has its chain: `-A KUBE-FIREWALL`. */
+const ruleLines = (ruleset: Ruleset, chain: Chain): readonly string[] =>
+  chain.rules().map((rule) => `-A ${chain.name} ${printRule(ruleset.family, rule)}`.trimEnd())
