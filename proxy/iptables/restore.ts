@@ -1,22 +1,29 @@
 import type { RuleLine } from '../../linux/netfilter/block.ts'
 import type { IptablesTable } from '../../linux/op.ts'
+import type { SyncChanges } from './partial-sync.ts'
 import type { IptablesSync } from './sync.ts'
 
 /**
- * What kube-proxy feeds to `iptables-restore --noflush --counters` in a first (full) sync: services in the order of
- * the service map, where the real one has them in random order.
+ * What kube-proxy feeds to `iptables-restore --noflush --counters`, with services in the order of the service map
+ * where the real one has them in random order. Without `changes` it is a full sync, as the first one is; with them
+ * the chains of services that did not change are left out, and chains that nobody uses any more are deleted.
  */
-export function renderRestore(sync: IptablesSync): string {
+export function renderRestore(sync: IptablesSync, changes?: SyncChanges): string {
   const { frame, services } = sync
   const natChains = [chainLines(frame.chains.nat)]
   const filter = [ruleLines(frame.head, 'filter')]
   const nat = [ruleLines(frame.head, 'nat')]
   for (const service of services) {
+    filter.push(ruleLines(service.dispatch, 'filter'))
+    nat.push(ruleLines(service.dispatch, 'nat'))
+    if (changes?.isUnchanged(service.port) === true) continue
     const own = service.own()
     natChains.push(chainLines(own.chains))
-    filter.push(ruleLines(service.dispatch, 'filter'))
-    nat.push(ruleLines(service.dispatch, 'nat'), ruleLines(own.rules, 'nat'))
+    nat.push(ruleLines(own.rules, 'nat'))
   }
+  const stale = changes?.staleChains ?? []
+  natChains.push(chainLines(stale))
+  nat.push(...stale.map((chain) => `-X ${chain}\n`))
   filter.push(ruleLines(frame.tail, 'filter'))
   nat.push(ruleLines(frame.tail, 'nat'))
   return [

@@ -4,7 +4,7 @@ import type { HostFacts } from '../../linux/host-facts.ts'
 import type { Family } from '../../packet/ip.ts'
 import type { KubeProxyConfig } from '../config.ts'
 import { chooseEndpoints, type Viewpoint } from '../endpoint-choice.ts'
-import { type ServiceMap, serviceMap } from '../service-map.ts'
+import { serviceMap } from '../service-map.ts'
 import { proxyFeatures } from '../versions.ts'
 import { type FrameRules, frameRules } from './frame-rules.ts'
 import { type ServiceFlavour, type ServiceRules, serviceRules } from './service-rules.ts'
@@ -14,6 +14,8 @@ import { type SyncSetup, syncSetup } from './sync-setup.ts'
 export interface IptablesSync {
   readonly setup: SyncSetup
   readonly frame: FrameRules
+  /** Large-cluster mode. */
+  readonly terse: boolean
   /** In the order of the service map. */
   readonly services: readonly ServiceRules[]
 }
@@ -34,22 +36,21 @@ export function iptablesSync(
     zone: node.meta.labels[ZONE_LABEL] ?? '',
     features: proxyFeatures(config.version),
   }
-  const shared = { flavour: flavourOf(setup, map), nodeIP: setup.nodeIP }
+  const terse = map.totalEndpoints > LARGE_CLUSTER_ENDPOINTS
+  const shared = { flavour: flavourOf(setup, terse), nodeIP: setup.nodeIP }
   return {
     setup,
     frame: frameRules(setup),
+    terse,
     services: map.ports.map((port) => serviceRules(port, chooseEndpoints(port, from), shared)),
   }
 }
 
 const ZONE_LABEL = 'topology.kubernetes.io/zone'
 
-const flavourOf = (setup: SyncSetup, map: ServiceMap): ServiceFlavour => ({
+const flavourOf = (setup: SyncSetup, terse: boolean): ServiceFlavour => ({
   masqueradeAll: setup.masqueradeAll,
   local: setup.local,
   countsLocalhost: setup.localhostNodePorts && setup.counters,
-  terse: isLargeCluster(map),
+  terse,
 })
-
-export const isLargeCluster = (map: Pick<ServiceMap, 'totalEndpoints'>): boolean =>
-  map.totalEndpoints > LARGE_CLUSTER_ENDPOINTS
