@@ -169,12 +169,15 @@ export function startAgent(): KernelAgent {
   const child = spawn('python3', ['-B', AGENT], { stdio: ['pipe', 'pipe', 'pipe'] })
   const folder = mkdtempSync(join(tmpdir(), 'kernel-lab-'))
   const ask = requests(child)
+  let labs = 0
   return {
     hello: async () => (await ask({ do: 'hello' })) as unknown as Hello,
     up: async (lab, backend) => {
       const materialised = materialise(lab)
-      const directory = join(folder, 'lab')
-      rmSync(directory, { recursive: true, force: true })
+      // The lab before is taken down by its own files: each stands in a directory of its own.
+      rmSync(join(folder, `${labs - 2}`), { recursive: true, force: true })
+      const directory = join(folder, `${labs}`)
+      labs += 1
       writeFiles(directory, materialised.files)
       const netns = [...materialised.places.keys(), ...materialised.switches]
       const traced = tracedPlaces(lab.hosts, materialised.places)

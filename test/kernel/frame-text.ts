@@ -93,6 +93,8 @@ function icmpText(icmp: Icmp, v6: boolean): string {
       return `${head} echo id ${body.id} seq ${body.seq} ${bytesText(body.data)}`
     case 'error':
       return `${head} error mtu ${body.mtu} quoting ${body.quote.length} octets { ${ipText(body.quote.packet)} }`
+    case 'redirect':
+      return `${head} redirect to ${formatIp(body.gateway)} quoting ${body.quote.length} octets { ${ipText(body.quote.packet)} }`
     case 'neighborSolicitation':
       return `${head} NS ${formatIp(body.target)}${body.sourceMac === undefined ? '' : ` slla ${formatMac(body.sourceMac)}`}`
     case 'neighborAdvertisement': {

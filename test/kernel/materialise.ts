@@ -101,6 +101,12 @@ function switchPortLine(card: Card, netns: string, at: { readonly port: number; 
   return vethLine({ ...card, type: { kind: 'veth', peer } }, netns, at.netns)
 }
 
+/** Reports of multicast groups come at once, not within a second, so that they are over before a probe. */
+const EARLY_REPORTS = ['all', 'default'].flatMap((which) => [
+  `net.ipv4.conf.${which}.igmpv2_unsolicited_report_interval=1`,
+  `net.ipv4.conf.${which}.igmpv3_unsolicited_report_interval=1`,
+])
+
 const NO_IPV6 = ['net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1']
 
 /** IPv6 without what a machine says by itself: duplicate detection, router solicitations, and late MLD reports. */
@@ -142,7 +148,11 @@ function machineBatches(ops: readonly Op[], ipv6: boolean): NetnsBatches {
   const loopback = ops.some((op) => op.kind === 'link.set' && op.name === 'lo') ? [] : ['link set dev lo up']
   return {
     ...own,
-    sysctl: [...(ipv6 ? QUIET_IPV6 : NO_IPV6), ...own.sysctl.filter((line) => ipv6 || !line.startsWith('net.ipv6.'))],
+    sysctl: [
+      ...EARLY_REPORTS,
+      ...(ipv6 ? QUIET_IPV6 : NO_IPV6),
+      ...own.sysctl.filter((line) => ipv6 || !line.startsWith('net.ipv6.')),
+    ],
     ip: [...loopback, ...own.ip],
   }
 }

@@ -1,4 +1,4 @@
-import type { Actor, Flow, KernelAgent, KernelFrame, ProbeAnswer } from './agent.ts'
+import type { Actor, Flow, KernelAgent, ProbeAnswer } from './agent.ts'
 import type { KernelLab, Place } from './lab.ts'
 import { withKnobs } from './lab.ts'
 import type { Materialised } from './materialise.ts'
@@ -53,13 +53,4 @@ function flowOf(flow: ScenarioFlow, index: number, names: ReadonlyMap<string, st
     family: flow.to.ip.includes(':') ? 6 : 4,
     sends: sends.map((message) => Buffer.from(messageBytes(message)).toString('hex')),
   }
-}
-
-/** MLD and router solicitation: what a machine with IPv6 says by itself. Not modelled, and not part of any answer. */
-export function isIpv6Noise(frame: KernelFrame): boolean {
-  if (frame.kind !== 'ethernet' || frame.bytes.slice(24, 28) !== '86dd') return false
-  const nextHeader = Number.parseInt(frame.bytes.slice(40, 42), 16)
-  if (nextHeader === 0) return true
-  const type = Number.parseInt(frame.bytes.slice(108, 110), 16)
-  return nextHeader === 58 && (type === 133 || type === 143)
 }

@@ -31,23 +31,39 @@ export function truthOf(run: KernelRun): KernelTruth {
     rules: Object.fromEntries(
       Object.entries(answer.rules).map(([netns, hits]) => {
         const place = materialised.places.get(netns) ?? { host: netns, netns: ROOT_NETNS }
-        return [placeOf(netns), rulePasses(hits, place, lengths)]
+        return [
+          placeOf(netns),
+          rulePasses(
+            hits.filter((hit) => !isNoiseHit(hit)),
+            place,
+            lengths,
+          ),
+        ]
       }),
     ),
-    conntrack: byPlace(answer.conntrack),
+    conntrack: byPlace(mapValues(answer.conntrack, (entries) => entries.filter((entry) => !isNoiseEntry(entry)))),
     neighbours: byPlace(answer.neighbours),
     fdb: byPlace(answer.fdb),
   }
 }
 
+function mapValues<T, U>(record: Readonly<Record<string, T>>, change: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]))
+}
+
+/** A frame seen again after this long is another one: it was sent again by a timer. */
+const SAME_FRAME_NANOSECONDS = 5_000_000
+
 function seenFrames(frames: readonly KernelFrame[], placeOf: (netns: string) => string): SeenFrame[] {
   const groups: (SeenFrame & { seen: string[] })[] = []
+  let lastAt = 0
   const start = frames[0]?.at ?? 0
   for (const frame of frames) {
-    if (isIpv6Noise(frame)) continue
+    if (isNoise(frame)) continue
     const tap = `${placeOf(frame.netns)} ${frame.device} ${frame.direction}`
     const last = groups.at(-1)
-    if (last !== undefined && last.bytes === frame.bytes && last.kind === frame.kind) last.seen.push(tap)
+    const same = last !== undefined && last.bytes === frame.bytes && last.kind === frame.kind
+    if (same && !last.seen.includes(tap) && frame.at - lastAt < SAME_FRAME_NANOSECONDS) last.seen.push(tap)
     else
       groups.push({
         ms: Math.round((frame.at - start) / 1e6),
@@ -56,6 +72,7 @@ function seenFrames(frames: readonly KernelFrame[], placeOf: (netns: string) => 
         kind: frame.kind,
         bytes: frame.bytes,
       })
+    lastAt = frame.at
   }
   return groups
 }

@@ -54,8 +54,8 @@ class Lab:
         self.rings = [Ring(self.netns[name], request.get('ringFrames', 512)) for name in self.names]
         self.actors = Actors(self.netns)
         self.learn_names()
-        # Addresses of IPv6 announce their groups from a timer, a few milliseconds after they are set.
-        self.drain(0.03 if request.get('ipv6') else QUIET_SECONDS)
+        # Multicast groups are announced from a timer, some milliseconds after a device or address comes up.
+        self.drain(0.03 if request.get('ipv6') else 0.015)
 
     def learn_names(self):
         """Interface names of each namespace; asked again where a program may have made a device."""
