@@ -88,11 +88,13 @@ function parseIpv6(text: string): Parsed<Ip> {
   if (text.includes('%')) return bad('a zone (%) is not allowed here')
   const halves = text.split('::')
   if (halves.length > 2) return bad('"::" may stand once')
+  const compressed = halves.length === 2
+  if (compressed && halves[0]?.includes('.')) return bad('a dotted IPv4 address may only stand at the end')
   const head = groupsOf(halves[0] ?? '')
-  const tail = halves.length === 2 ? groupsOf(halves[1] ?? '') : []
+  const tail = compressed ? groupsOf(halves[1] ?? '') : []
   if (head === undefined || tail === undefined) return bad('groups are one to four hexadecimal digits')
   const missing = 8 - head.length - tail.length
-  if (halves.length === 2 ? missing < 1 : missing !== 0) return bad('it has not eight groups')
+  if (compressed ? missing < 1 : missing !== 0) return bad('it has not eight groups')
   const groups = [...head, ...Array<number>(Math.max(missing, 0)).fill(0), ...tail]
   const word = (i: number) => ((groups[i] ?? 0) << 16) | (groups[i + 1] ?? 0)
   return parsed(ipv6(word(0), word(2), word(4), word(6)))
