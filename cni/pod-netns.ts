@@ -18,6 +18,9 @@ export function networkedPods(cluster: Cluster, node: KubeNode): readonly Pod[] 
   )
 }
 
+/** Its containers have ended: the sandbox is torn down and the address free for another. */
+export const isFinished = (pod: Pod): boolean => pod.phase === 'Succeeded' || pod.phase === 'Failed'
+
 /** `ip netns add`, `ip link set lo up`: what the runtime and the loopback plugin do before anything else. */
 export function podNetnsOps(pod: Pod): Op[] {
   const netns = podNetns(pod)

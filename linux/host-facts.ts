@@ -1,3 +1,4 @@
+import type { Ip } from '../packet/ip.ts'
 import type { Mac } from '../packet/mac.ts'
 import type { InterfaceAddress } from '../packet/prefix.ts'
 
@@ -8,6 +9,8 @@ export interface HostFacts {
   readonly interfaces: readonly InterfaceFacts[]
   /** The link of the default route, or undefined. */
   readonly defaultInterface: string | undefined
+  /** Next hops of the default routes, at most one of a family. */
+  readonly gateways?: readonly Ip[]
   readonly capabilities: Capabilities
   /** The node's own /etc/resolv.conf, /etc/hosts and the like. */
   readonly files: ReadonlyMap<string, string>
