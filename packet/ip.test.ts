@@ -15,6 +15,7 @@ import {
   parseIp,
   readIp,
   sameIp,
+  withoutLeadingZeros,
 } from './ip.ts'
 import { parsed } from './parsed.ts'
 import { arbitraryFamily, arbitraryIp } from './testing/arbitrary.ts'
@@ -184,4 +185,16 @@ test.each([
   ['fd00::ffff', 1, 'fd00::1:0'],
 ])('%s plus %i is %s', (text, n, sum) => {
   expect(formatIp(ipPlus(ip(text), n))).toBe(sum)
+})
+
+describe('withoutLeadingZeros', () => {
+  test.each([
+    ['172.30.0.041', '172.30.0.41'],
+    ['010.0.00.000', '10.0.0.0'],
+    ['203.0.113.000/025', '203.0.113.0/25'],
+    ['10.100.200.30', '10.100.200.30'],
+    ['fd00::001', 'fd00::001'],
+  ])('%s is read as %s', (text, plain) => {
+    expect(withoutLeadingZeros(text)).toBe(plain)
+  })
 })

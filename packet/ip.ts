@@ -116,6 +116,13 @@ function groupsOf(half: string): number[] | undefined {
   return groups
 }
 
+/**
+ * The text without leading zeros in its decimal octets, as Go's ParseIPSloppy reads it: objects that the API server
+ * took before it was strict may hold `172.30.0.041`, and mean 172.30.0.41. Works on CIDRs too.
+ */
+export const withoutLeadingZeros = (text: string): string =>
+  text.includes(':') ? text : text.replace(/\b0+(?=\d)/g, '')
+
 /** An address that our own code or a test writes down. Throws on a wrong text. */
 export function ip(text: string): Ip {
   const result = parseIp(text)

@@ -1,4 +1,4 @@
-import { type Ip, parseIp } from '../../packet/ip.ts'
+import { type Ip, parseIp, withoutLeadingZeros } from '../../packet/ip.ts'
 import { type Prefix, parsePrefix } from '../../packet/prefix.ts'
 import { type FieldPath, formatFieldPath } from '../input/field-path.ts'
 import { isList, isObject, type Json, type JsonObject, member, typeName } from '../input/json-value.ts'
@@ -191,10 +191,23 @@ export function ipAt(place: Place, key: string, code = 'ip-invalid'): Ip | undef
 }
 
 function ipOf(place: Place, key: string | number, of: { text: string; code: string }): Ip | undefined {
-  const result = parseIp(of.text)
+  const result = parseIp(plainNumbers(place, key, of.text))
   if (result.ok) return result.value
   note(place, key, { code: of.code, text: result.reason })
   return undefined
+}
+
+/** Leading zeros were once accepted and read as decimal; objects that are that old still work in their cluster. */
+export function plainNumbers(place: Place, key: string | number, text: string): string {
+  const plain = withoutLeadingZeros(text)
+  if (plain !== text)
+    note(place, key, {
+      severity: 'warning',
+      code: 'ip-leading-zeros',
+      text: `"${text}" has leading zeros; Kubernetes reads it as ${plain}`,
+      suggestion: `write ${plain}: newer API servers refuse it`,
+    })
+  return plain
 }
 
 /** The right addresses of a member list of texts. */
@@ -210,7 +223,7 @@ export function ips(place: Place, key: string, code = 'ip-invalid'): Ip[] {
 export function prefixes(place: Place, key: string, code = 'cidr-invalid'): Prefix[] {
   const list: Place = { value: NOTHING, key, parent: place, problems: place.problems }
   return texts(place, key).flatMap((cidr, i) => {
-    const result = parsePrefix(cidr.trim(), 'mask')
+    const result = parsePrefix(plainNumbers(list, i, cidr.trim()), 'mask')
     if (result.ok) return [result.value]
     note(list, i, { code, text: result.reason })
     return []

@@ -1,4 +1,5 @@
 import { applyOps } from '../../linux/apply.ts'
+import type { Ruleset } from '../../linux/netfilter/iptables/ruleset.ts'
 import { ROOT_NETNS } from '../../linux/op.ts'
 import type { Family } from '../../packet/ip.ts'
 import { familiesOf, iptablesMode } from '../../proxy/iptables/compile.ts'
@@ -14,47 +15,59 @@ import { storedCluster } from './stored-cluster.ts'
 export function replayKubeProxyCase(recorded: KubeProxyCase): Replayed {
   const { config } = recorded
   if (config.mode !== 'iptables') return { kind: 'skipped', reason: `not modelled: kube-proxy mode ${config.mode}` }
-  const replay = replayOf(recorded)
-  const first = replay(recorded.objects)
-  let objects = recorded.objects
-  let before = first.synced
-  const steps = (recorded.steps ?? []).map((step) => {
-    objects = applyStep(objects, step)
-    const { synced, texts } = replay(objects, before)
-    before = synced
-    return { expected: texts }
-  })
-  return { kind: 'result', value: { config: { mode: config.mode }, expected: first.texts, steps } }
+  const [first, ...steps] = firstAndSteps(recorded).map(({ texts }) => ({ expected: texts }))
+  return { kind: 'result', value: { config: { mode: config.mode }, ...first, steps } }
 }
 
-/** What one sync gives: the texts by key, and what the next sync starts from, by family. */
-interface Replay {
+/** What one sync gives: the texts by key, the node's tables, and what the next sync starts from. */
+export interface KubeProxyReplay {
   readonly texts: Readonly<Record<string, string>>
+  readonly rulesets: ReadonlyMap<Family, Ruleset>
   readonly synced: ReadonlyMap<Family, Synced>
 }
 
-function replayOf(recorded: KubeProxyCase) {
+function firstAndSteps(recorded: KubeProxyCase): readonly KubeProxyReplay[] {
+  const steps = recorded.steps ?? []
+  return replaySyncs({ ...recorded, steps: [{ apply: [], expected: {} }, ...steps] })
+}
+
+/** One sync for each step; the first of them is a full one. */
+export function replaySyncs(recorded: KubeProxyCase): readonly KubeProxyReplay[] {
+  const syncs: KubeProxyReplay[] = []
+  let objects = recorded.objects
+  for (const step of recorded.steps ?? []) {
+    objects = applyStep(objects, step)
+    syncs.push(sync(recorded, objects, syncs.at(-1)?.synced))
+  }
+  return syncs
+}
+
+function sync(
+  recorded: KubeProxyCase,
+  objects: readonly CaseObject[],
+  before: KubeProxyReplay['synced'] | undefined,
+): KubeProxyReplay {
   const config = caseConfig(recorded)
   const facts = caseFacts(recorded.config)
-  return (objects: readonly CaseObject[], before?: ReadonlyMap<Family, Synced>): Replay => {
-    const cluster = storedCluster(objects, { kubernetesVersion: recorded.kubeProxyVersion })
-    const node = caseNode(cluster.nodes, recorded.config.nodeName)
-    const ops = iptablesMode.compile(cluster, node, config, facts)
-    const root = applyOps(facts.hostname, ops, facts.capabilities).netns.get(ROOT_NETNS)
-    const synced = new Map<Family, Synced>()
-    const texts: Record<string, string> = {}
-    for (const family of familiesOf(facts)) {
-      const now = { cluster, sync: iptablesSync(cluster, node, { family, facts, config }) }
-      const last = before?.get(family)
-      synced.set(family, now)
-      texts[`${tool(family)}-restore`] = renderRestore(now.sync, last && changesBetween(last, now))
-      const ruleset = root?.netfilter.iptables[family]
-      if (ruleset === undefined) continue
-      texts[`${tool(family)}-save`] = renderIptablesSave(ruleset)
-      texts[`${tool(family)}-legacy-save`] = renderIptablesSave(ruleset, 'legacy')
-    }
-    return { texts, synced }
+  const cluster = storedCluster(objects, { kubernetesVersion: recorded.kubeProxyVersion })
+  const node = caseNode(cluster.nodes, recorded.config.nodeName)
+  const ops = iptablesMode.compile(cluster, node, config, facts)
+  const root = applyOps(facts.hostname, ops, facts.capabilities).netns.get(ROOT_NETNS)
+  const synced = new Map<Family, Synced>()
+  const rulesets = new Map<Family, Ruleset>()
+  const texts: Record<string, string> = {}
+  for (const family of familiesOf(facts)) {
+    const now = { cluster, sync: iptablesSync(cluster, node, { family, facts, config }) }
+    const last = before?.get(family)
+    synced.set(family, now)
+    texts[`${tool(family)}-restore`] = renderRestore(now.sync, last && changesBetween(last, now))
+    const ruleset = root?.netfilter.iptables[family]
+    if (ruleset === undefined) continue
+    rulesets.set(family, ruleset)
+    texts[`${tool(family)}-save`] = renderIptablesSave(ruleset)
+    texts[`${tool(family)}-legacy-save`] = renderIptablesSave(ruleset, 'legacy')
   }
+  return { texts, rulesets, synced }
 }
 
 const tool = (family: Family): string => (family === 4 ? 'iptables' : 'ip6tables')
