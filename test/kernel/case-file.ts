@@ -1,3 +1,4 @@
+import type { Op } from '../../linux/op.ts'
 import { formatIp, ip } from '../../packet/ip.ts'
 import { formatMac, type Mac, mac } from '../../packet/mac.ts'
 import type { KernelConntrack, KernelFdb, KernelNeighbour, SocketEvent } from './agent.ts'
@@ -44,8 +45,8 @@ export interface RulePass {
   readonly mark: number
   /** `filter/FORWARD:2`, in order; `filter/FORWARD:end` is the policy, or the return from a chain of one's own. */
   readonly rules: readonly string[]
+  /** The packet, for people. */
   readonly text: string
-  readonly packet: string
 }
 
 /** JSON with one entry per line where lists are long. Addresses are texts (`ip:10.0.0.1`, `mac:0a:...`). */
@@ -59,16 +60,24 @@ export function parseCase(text: string): KernelCase {
 
 const MAC_KEYS = new Set(['mac'])
 
-const OCTET_KEYS = new Set(['bytes', 'packet'])
+const OCTET_KEYS = new Set(['bytes'])
 
 function encode(key: string, value: unknown): unknown {
   if (typeof value === 'string' && OCTET_KEYS.has(key)) return shorten(value)
   if (typeof value === 'number' && MAC_KEYS.has(key)) return `mac:${formatMac(value as Mac)}`
   if (isIp(value)) return `ip:${formatIp(value)}`
+  if (isOp(value)) return { ...value, origin: undefined }
   return value
 }
 
+/** Who wrote an op down is of no interest to the kernel: not recorded. */
+const RECORDED = { by: 'recorded case' }
+
+const isOp = (value: unknown): value is Op =>
+  typeof value === 'object' && value !== null && 'kind' in value && 'netns' in value
+
 function decode(key: string, value: unknown): unknown {
+  if (key === 'ops') return (value as Op[]).map((op) => ({ ...op, origin: RECORDED }))
   if (typeof value !== 'string') return value
   if (OCTET_KEYS.has(key)) return lengthen(value)
   if (value.startsWith('ip:')) return ip(value.slice(3))

@@ -5,7 +5,8 @@ import type { KernelFrame, KernelRuleHit } from './agent.ts'
 import type { KernelTruth, RulePass, SeenFrame } from './case-file.ts'
 import { frameText } from './frame-text.ts'
 import type { KernelLab, Place } from './lab.ts'
-import { isIpv6Noise, type KernelRun } from './record.ts'
+import { isNoise, isNoiseEntry, isNoiseHit } from './noise.ts'
+import type { KernelRun } from './record.ts'
 
 /** What a run showed, by the lab's own names and with noise taken out. */
 export function truthOf(run: KernelRun): KernelTruth {
@@ -86,13 +87,14 @@ export function bytesText(hex: string, kind: 'ethernet' | 'ip'): string {
 
 function rulePasses(hits: readonly KernelRuleHit[], place: Place, lengths: ChainLengths): RulePass[] {
   const passes: (RulePass & { rules: string[] })[] = []
+  let packet = ''
   for (const hit of hits) {
     const length = lengths.of(place, hit.family, `${hit.table}/${hit.chain}`)
     const rule = `${hit.table}/${hit.chain}:${hit.index > length ? 'end' : hit.index}`
     const last = passes.at(-1)
     if (
       last !== undefined &&
-      last.packet === hit.packet &&
+      packet === hit.packet &&
       last.in === hit.in &&
       last.out === hit.out &&
       last.mark === hit.mark
@@ -106,8 +108,8 @@ function rulePasses(hits: readonly KernelRuleHit[], place: Place, lengths: Chain
         mark: hit.mark,
         rules: [rule],
         text: bytesText(hit.packet, 'ip'),
-        packet: hit.packet,
       })
+    packet = hit.packet
   }
   return passes
 }
