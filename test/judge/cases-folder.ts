@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -23,3 +23,11 @@ export function hasCases(name: string): boolean {
 
 /** Folder of the project's own copies. */
 export const ownCasesFolder = (name: string): string => join(REPOSITORY, 'test', 'cases', name)
+
+/** The case files of a folder whose names match, in order; none where the folder is missing. */
+export const caseFiles = (folder: string, names: RegExp): readonly string[] =>
+  existsSync(folder)
+    ? readdirSync(folder)
+        .filter((file) => names.test(file))
+        .sort()
+    : []

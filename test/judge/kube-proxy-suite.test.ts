@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ip } from '../../packet/ip.ts'
-import { casesFolder, hasCases } from './cases-folder.ts'
+import { caseFiles, casesFolder, hasCases } from './cases-folder.ts'
 import { summariseFlow } from './flow-summary.ts'
 import { type KubeProxyReplay, replaySyncs } from './kube-proxy.ts'
 import { recordedForm, type SuiteCase } from './kube-proxy-suite-case.ts'
@@ -11,9 +11,7 @@ import { orderedRestore } from './ordered-restore.ts'
 const FOLDER = casesFolder('kube-proxy')
 
 const suiteCases = (): readonly SuiteCase[] =>
-  readdirSync(FOLDER)
-    .filter((file) => /^\d\d-.*\.json$/.test(file))
-    .sort()
+  caseFiles(FOLDER, /^\d\d-.*\.json$/)
     .map((file) => JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as SuiteCase)
     .filter((recorded) => recorded.mode === 'iptables')
 

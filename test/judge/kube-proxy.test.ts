@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { caseFiles, casesFolder, hasCases, ownCasesFolder } from './cases-folder.ts'
+import { replayKubeProxyCase } from './kube-proxy.ts'
+import type { KubeProxyCase } from './kube-proxy-case.ts'
+
+const iptablesCases = (folder: string) =>
+  caseFiles(folder, /-iptables\.json$/).map((file) => [file, join(folder, file)] as const)
+
+/** Every text of a recorded case beside ours, by stage and key. */
+function textsOf(path: string): { readonly recorded: object; readonly ours: object } {
+  const recorded = JSON.parse(readFileSync(path, 'utf8')) as KubeProxyCase
+  const replayed = replayKubeProxyCase(recorded)
+  if (replayed.kind === 'skipped') throw new Error(replayed.reason)
+  const ours = replayed.value as Pick<KubeProxyCase, 'expected' | 'steps'>
+  const stages = [recorded, ...(recorded.steps ?? [])].map(({ expected }) => expected)
+  const ourStages = [ours, ...(ours.steps ?? [])].map(({ expected }) => expected)
+  return {
+    recorded: stages.map((texts) => mapTexts(texts, (_, text) => text.trimEnd())),
+    ours: stages.map((texts, i) => mapTexts(texts, (key) => ourStages[i]?.[key]?.trimEnd())),
+  }
+}
+
+const mapTexts = (texts: Readonly<Record<string, string>>, to: (key: string, text: string) => string | undefined) =>
+  Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, to(key, text)]))
+
+const OWN = ownCasesFolder('kube-proxy')
+
+describe('rules of the real kube-proxy in iptables mode', () => {
+  it('has cases to compare with', () => expect(iptablesCases(OWN).length).toBeGreaterThanOrEqual(16))
+
+  it.each(iptablesCases(OWN))('%s', (_, path) => {
+    const { recorded, ours } = textsOf(path)
+    expect(ours).toEqual(recorded)
+  })
+})
+
+describe.runIf(hasCases('kube-proxy/real'))('all recorded cases', () => {
+  const folder = casesFolder('kube-proxy/real')
+
+  it.each(iptablesCases(folder))('%s', (_, path) => {
+    const { recorded, ours } = textsOf(path)
+    expect(ours).toEqual(recorded)
+  })
+})
