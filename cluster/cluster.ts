@@ -38,6 +38,8 @@ export interface Cluster {
   readonly lab: Lab
   /** What was found out about the cluster as a whole. */
   readonly facts: ClusterFacts
+  /** Which node has which block of pod addresses, where the CNI's IPAM gives out blocks (calico). */
+  readonly addressBlocks?: readonly AddressBlock[]
   readonly index: ClusterIndex
   readonly assumptions: readonly Assumption[]
   /** Kinds read with their number, kinds skipped with theirs. */
@@ -52,6 +54,14 @@ export interface ClusterFacts {
   /** ClusterIPs that pods get as nameserver (kubelet's clusterDNS). */
   readonly clusterDNS: readonly Ip[]
   readonly cni: DetectedCni
+}
+
+/** A block of pod addresses that belongs to a node. */
+export interface AddressBlock {
+  readonly node: string
+  readonly block: Prefix
+  /** True where no object says so and it was computed. */
+  readonly assumed: boolean
 }
 
 /** What the CNI detection concluded, with the object that shows it. */

@@ -126,7 +126,7 @@ export interface Pod extends ApiObject<'Pod'> {
 
 export interface Service extends ApiObject<'Service'> {
   readonly type: 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName'
-  /** Undefined: no selector at all, which differs from an empty one. */
+  /** Undefined: no selector. The API server stores an empty one as none. */
   readonly selector: Labels | undefined
   readonly ports: readonly ServicePortSpec[]
   /** Empty for headless ("None"), ExternalName and a Service that has none yet. */

@@ -1,18 +1,27 @@
 import { buildIndex } from '../build-index.ts'
-import type { Cluster } from '../cluster.ts'
+import { type Cluster, keyOf } from '../cluster.ts'
 import { clusterFacts } from '../cluster-facts.ts'
 import type { Lab } from '../lab.ts'
-import type { IpFamily, Pod, Service } from '../objects.ts'
+import type { EndpointSlice, IpFamily, KubeNode, Pod, Service } from '../objects.ts'
 import { byName, byText } from '../order.ts'
 import type { Snapshot } from '../read/snapshot.ts'
 import type { Assumption, Diagnostic } from '../source.ts'
-import { groupByKind } from './grouped.ts'
+import { computeSlices } from './endpoint-slices.ts'
+import type { Filling } from './filling.ts'
+import { type Grouped, groupByKind } from './grouped.ts'
+import { hintsOf } from './hints.ts'
+import { kubernetesService, kubernetesSlice } from './kubernetes-service.ts'
+import { mirrorEndpoints } from './mirrored-slices.ts'
+import { completeNamespaces } from './namespaces.ts'
+import { completeNodes } from './nodes.ts'
+import { completeAddresses } from './pod-addresses.ts'
 import { defaultService } from './service.ts'
+import { completeServiceAddresses, familyOfIp } from './service-addresses.ts'
+import { completePods } from './workload-pods.ts'
 
 export interface CompleteInput {
   readonly snapshot: Snapshot
   readonly lab: Lab
-  readonly refused: 'use' | 'drop'
 }
 
 /** Fills what the input leaves open, as the API server, the controllers and the scheduler would have. */
@@ -22,47 +31,124 @@ export function completeCluster({ snapshot, lab }: CompleteInput): {
 } {
   const diagnostics: Diagnostic[] = []
   const assumptions: Assumption[] = []
+  const filling: Filling = {
+    assume: (assumption) => void assumptions.push(assumption),
+    diagnose: (diagnostic) => void diagnostics.push(diagnostic),
+  }
   const groups = groupByKind(snapshot.found)
-  const dns = groups.services.find(
-    ({ draft }) => draft.meta.namespace === 'kube-system' && draft.meta.name === 'kube-dns',
+  const facts = clusterFacts({ ...groups, lab, dnsServiceIPs: dnsServiceIPs(groups) }, filling.assume)
+  const nodes = completeNodes(
+    {
+      given: groups.nodes,
+      pods: groups.pods,
+      lab,
+      podCIDRs: facts.podCIDRs,
+      needed: groups.pods.length + groups.workloads.length > 0,
+    },
+    filling,
   )
-  const facts = clusterFacts({ ...groups, lab, dnsServiceIPs: dns?.draft.clusterIPs ?? [] }, (assumption) =>
-    assumptions.push(assumption),
+  const made = completePods({ ...groups, nodes, kubernetesVersion: facts.kubernetesVersion }, filling)
+  const { pods, blocks } = completeAddresses(
+    { pods: made.pods, nodes, others: groups.others, lab, cni: facts.cni, podCIDRs: facts.podCIDRs },
+    filling,
   )
-  const families = [
-    ...new Set(facts.serviceCIDRs.map(({ address }): IpFamily => (address.family === 4 ? 'IPv4' : 'IPv6'))),
-  ]
-  const services = groups.services.map(
-    ({ draft, at }): Service => ({
-      kind: 'Service',
-      ...defaultService(draft, families),
-      at,
-      assumed: false,
-    }),
-  )
-  const pods = groups.pods.map(
-    ({ draft: { hasStatus: _, ...pod }, at }): Pod => ({ kind: 'Pod', ...pod, at, assumed: false }),
-  )
+  const services = completeServices(groups, facts.serviceCIDRs, filling)
+  const endpointSlices = completeSlices({ groups, nodes, pods, services }, filling)
   const lists = {
-    nodes: [...groups.nodes].sort(byName),
-    namespaces: [...groups.namespaces].sort(byName),
-    pods: pods.sort(byName),
-    services: services.sort(byName),
-    endpointSlices: [...groups.endpointSlices].sort(byName),
+    nodes: [...nodes].sort(byName),
+    namespaces: completeNamespaces(groups.namespaces, [
+      ...snapshot.found.map(({ draft }) => draft),
+      ...pods,
+      ...services,
+    ]),
+    pods: [...pods].sort(byName),
+    services,
+    endpointSlices: [...endpointSlices].sort(byName),
     endpoints: [...groups.endpoints].sort(byName),
     configMaps: [...groups.configMaps].sort(byName),
     networkPolicies: [...groups.networkPolicies].sort(byName),
-    workloads: [...groups.workloads].sort((x, y) => byName(x, y) || byText(x.kind, y.kind)),
+    workloads: [...groups.workloads, ...made.replicaSets].sort((x, y) => byName(x, y) || byText(x.kind, y.kind)),
     serviceCIDRs: [...groups.serviceCIDRs].sort(byName),
     others: [...groups.others].sort((x, y) => byText(x.objectKind, y.objectKind) || byName(x, y)),
   }
+  const dns = lists.services.find(({ meta }) => keyOf(meta) === DNS_SERVICE)
   const cluster: Cluster = {
     ...lists,
     lab,
-    facts,
+    facts: facts.clusterDNS.length > 0 || dns === undefined ? facts : { ...facts, clusterDNS: dns.clusterIPs },
+    ...(blocks.length === 0 ? {} : { addressBlocks: blocks }),
     index: buildIndex(lists),
     assumptions,
     inventory: { read: snapshot.read, skipped: snapshot.skipped },
   }
   return { cluster, diagnostics }
+}
+
+const DNS_SERVICE = 'kube-system/kube-dns'
+
+const dnsServiceIPs = ({ services }: Grouped) =>
+  services.find(({ draft }) => keyOf(draft.meta) === DNS_SERVICE)?.draft.clusterIPs ?? []
+
+function completeServices(groups: Grouped, ranges: Cluster['facts']['serviceCIDRs'], filling: Filling): Service[] {
+  const families: IpFamily[] = [...new Set(ranges.map(({ address }) => familyOfIp(address)))]
+  const given = groups.services.map(({ draft, at }): Service => {
+    return { kind: 'Service', ...defaultService(draft, families), at, assumed: false }
+  })
+  const hasApi = given.some(({ meta }) => keyOf(meta) === 'default/kubernetes')
+  const api =
+    hasApi || given.some(({ meta }) => meta.uid !== undefined) ? undefined : kubernetesService(ranges, filling)
+  return completeServiceAddresses(api === undefined ? given : [...given, api], ranges, filling)
+}
+
+interface SlicesInput {
+  readonly groups: Grouped
+  readonly nodes: readonly KubeNode[]
+  readonly pods: readonly Pod[]
+  readonly services: readonly Service[]
+}
+
+/**
+ * The slices of the input; and for each Service that has none, those that the controllers would have made. Where the
+ * input holds recorded slices, a recorded Service without one really has none.
+ */
+function completeSlices({ groups, nodes, pods, services }: SlicesInput, filling: Filling): EndpointSlice[] {
+  const given = groups.endpointSlices
+  const recorded = given.some(({ meta }) => meta.uid !== undefined)
+  const owned = new Set(given.map((slice) => `${slice.meta.namespace}/${slice.serviceName}`))
+  const endpoints = new Map(groups.endpoints.map((one) => [keyOf(one.meta), one]))
+  const byNamespace = groupPods(pods)
+  const node = new Map(nodes.map((one) => [one.meta.name, one]))
+  const hints = hintsOf(nodes)
+  const made = services.flatMap((service) => {
+    const key = keyOf(service.meta)
+    if (owned.has(key) || (recorded && service.meta.uid !== undefined)) return []
+    const written = endpoints.get(key)
+    if (key === 'default/kubernetes' && written === undefined) return [kubernetesSlice(service, { nodes, pods })]
+    if (service.selector === undefined) return written === undefined ? [] : mirrorEndpoints(written, service)
+    return computeSlices(service, { pods: byNamespace.get(service.meta.namespace) ?? [], node, hints })
+  })
+  for (const slice of made) assumeSlice(slice, filling)
+  return [...given, ...made]
+}
+
+function groupPods(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> {
+  const groups = new Map<string, Pod[]>()
+  for (const pod of pods) {
+    const group = groups.get(pod.meta.namespace)
+    if (group === undefined) groups.set(pod.meta.namespace, [pod])
+    else group.push(pod)
+  }
+  return groups
+}
+
+function assumeSlice(slice: EndpointSlice, filling: Filling): void {
+  const { namespace } = slice.meta
+  const name = `${namespace}/${slice.serviceName}`
+  filling.assume({
+    code: 'endpoints-computed',
+    text: `the ${slice.addressType} endpoints of ${name} are those that the controllers would have made`,
+    object: `Service ${name}`,
+    set: 'EndpointSlices in the input',
+    collect: `kubectl get endpointslices -n ${namespace} -o yaml`,
+  })
 }

@@ -25,7 +25,7 @@ function familiesOf(draft: ServiceDraft, cluster: readonly IpFamily[]): Pick<Ser
   if (draft.type === 'ExternalName') return { ipFamilies: [], ipFamilyPolicy: draft.ipFamilyPolicy ?? 'SingleStack' }
   const given = [...draft.ipFamilies, ...draft.clusterIPs.slice(draft.ipFamilies.length).map(familyOf)]
   // Headless without a selector: its endpoints are made by hand, and the API server promises both families.
-  const open = draft.headless && Object.keys(draft.selector ?? {}).length === 0
+  const open = draft.headless && draft.selector === undefined
   const policy = draft.ipFamilyPolicy ?? (open ? 'RequireDualStack' : 'SingleStack')
   if (given.length > 1) return { ipFamilies: given, ipFamilyPolicy: policy }
   const first = given[0] ?? cluster[0] ?? 'IPv4'

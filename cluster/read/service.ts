@@ -1,6 +1,6 @@
 import { type Ip, parseIp } from '../../packet/ip.ts'
 import { member } from '../input/json-value.ts'
-import type { IpFamily, LoadBalancerIngress, Meta, Service, ServicePortSpec } from '../objects.ts'
+import type { IpFamily, Labels, LoadBalancerIngress, Meta, Service, ServicePortSpec } from '../objects.ts'
 import { readMeta } from './meta.ts'
 import {
   child,
@@ -14,6 +14,7 @@ import {
   oneOf,
   optionalText,
   type Place,
+  plainNumbers,
   port,
   prefixes,
   text,
@@ -58,7 +59,7 @@ export function readService(root: Place): ServiceDraft {
   return {
     meta: readMeta(root, 'namespaced'),
     type,
-    selector: has(spec, 'selector') ? textMap(spec, 'selector') : undefined,
+    selector: selectorOf(spec),
     ports: children(spec, 'ports').map(servicePortOf),
     clusterIPs: clusterIPs.ips,
     clusterIPGiven: text(spec, 'clusterIP') !== '',
@@ -87,15 +88,22 @@ export function readService(root: Place): ServiceDraft {
   }
 }
 
+/** An empty selector is stored as none at all. */
+function selectorOf(spec: Place): Labels | undefined {
+  const selector = textMap(spec, 'selector')
+  return Object.keys(selector).length === 0 ? undefined : selector
+}
+
 function clusterIPsOf(spec: Place): { headless: boolean; ips: Ip[] } {
   const single = text(spec, 'clusterIP')
   const listed = texts(spec, 'clusterIPs')
   if (single === HEADLESS || listed[0] === HEADLESS) return { headless: true, ips: [] }
   const given = listed.length > 0 ? listed : single === '' ? [] : [single]
   const found = given.flatMap((address) => {
-    const result = parseIp(address)
+    const key = listed.length > 0 ? 'clusterIPs' : 'clusterIP'
+    const result = parseIp(plainNumbers(spec, key, address))
     if (result.ok) return [result.value]
-    note(spec, listed.length > 0 ? 'clusterIPs' : 'clusterIP', { code: 'ip-invalid', text: result.reason })
+    note(spec, key, { code: 'ip-invalid', text: result.reason })
     return []
   })
   return { headless: false, ips: found }

@@ -1,0 +1,245 @@
+import { generatedName, templateHash } from '../allocate/names.ts'
+import { compareVersions } from '../cluster-facts.ts'
+import type { KubeNode, Labels, Meta, Pod, PodSpec, PodTemplate, Toleration, Workload } from '../objects.ts'
+import { byName, byText } from '../order.ts'
+import type { Found } from '../read/object-kinds.ts'
+import type { PodDraft } from '../read/pod.ts'
+import type { SourceSpan } from '../source.ts'
+import type { Filling } from './filling.ts'
+import { fits, scheduler } from './schedule.ts'
+
+export interface WorkloadSources {
+  readonly workloads: readonly Workload[]
+  readonly pods: readonly Found<PodDraft>[]
+  readonly nodes: readonly KubeNode[]
+  readonly kubernetesVersion: string
+}
+
+/** A pod that is where it belongs, still without an address where `open`. */
+export interface PlacedPod {
+  readonly pod: Pod
+  /** Its address is still to be given by the CNI. */
+  readonly open: boolean
+}
+
+export interface MadePods {
+  readonly pods: readonly PlacedPod[]
+  /** ReplicaSets that Deployments would have made. */
+  readonly replicaSets: readonly Workload[]
+}
+
+/**
+ * The pods of the input, and those that its workloads would have made. A workload's pods are made up where it is a
+ * manifest, or where the input holds no recorded pod at all; never beside pods that the workload already has.
+ */
+export function completePods(sources: WorkloadSources, filling: Filling): MadePods {
+  const podsRecorded = sources.pods.some((found) => found.recorded || found.draft.hasStatus)
+  const owned = new Set(sources.pods.flatMap(({ draft }) => ownerKey(draft.meta) ?? []))
+  const isMade = (workload: Workload): boolean =>
+    (workload.meta.uid === undefined || !podsRecorded) && !owned.has(keyOfWorkload(workload))
+  const replicaSets = replicaSetsOf(sources.workloads)
+  const plans = [...sources.workloads, ...replicaSets].filter(isMade).sort(byWorkload).flatMap(plannedPods)
+  return { pods: place(sources, plans, filling), replicaSets }
+}
+
+const keyOfWorkload = (workload: Pick<Workload, 'kind' | 'meta'>): string =>
+  `${workload.kind} ${workload.meta.namespace}/${workload.meta.name}`
+
+const ownerKey = (meta: Meta): string | undefined =>
+  meta.owner && `${meta.owner.kind} ${meta.namespace}/${meta.owner.name}`
+
+const byWorkload = (x: Workload, y: Workload): number => byName(x, y) || byText(x.kind, y.kind)
+
+/** The ReplicaSet of each Deployment that has none in the input. */
+function replicaSetsOf(workloads: readonly Workload[]): Workload[] {
+  const owned = new Set(workloads.flatMap(({ meta }) => ownerKey(meta) ?? []))
+  return workloads
+    .filter((workload) => workload.kind === 'Deployment' && !owned.has(keyOfWorkload(workload)))
+    .map((deployment) => {
+      const hash = templateHash(deployment.template)
+      const { uid: _, ...meta } = deployment.meta
+      return {
+        ...deployment,
+        kind: 'ReplicaSet',
+        meta: {
+          ...meta,
+          // What made the pods is as recorded as the Deployment itself.
+          ...(deployment.meta.uid === undefined ? {} : { uid: `${deployment.meta.uid}/${hash}` }),
+          name: `${meta.name}-${hash}`,
+          labels: { ...deployment.template.labels, 'pod-template-hash': hash },
+          annotations: {},
+          owner: { kind: 'Deployment', name: meta.name },
+        },
+        template: withLabels(deployment.template, { 'pod-template-hash': hash }),
+        assumed: true,
+      }
+    })
+}
+
+const withLabels = (template: PodTemplate, labels: Labels): PodTemplate => ({
+  ...template,
+  labels: { ...template.labels, ...labels },
+})
+
+/** A pod before it has a node. `perNode`: one for each node that takes it. */
+interface Plan {
+  readonly namespace: string
+  readonly name: string
+  readonly template: PodTemplate
+  readonly owner: Workload
+  readonly perNode: boolean
+}
+
+function plannedPods(workload: Workload): Plan[] {
+  const { meta, template, replicas } = workload
+  const plan = (name: string, of: PodTemplate, perNode = false): Plan => ({
+    namespace: meta.namespace,
+    name,
+    template: of,
+    owner: workload,
+    perNode,
+  })
+  const numbered = <T>(count: number, make: (i: number) => T): T[] =>
+    Array.from({ length: Math.max(count, 0) }, (_, i) => make(i))
+  const random = (i: number) => generatedName(`${meta.name}-`, `${meta.namespace}/${meta.name}/${i}`)
+  switch (workload.kind) {
+    case 'ReplicaSet':
+      return numbered(replicas, (i) => plan(random(i), template))
+    case 'StatefulSet':
+      return numbered(replicas, (i) => statefulPod(workload, workload.ordinalsStart + i)).map(({ name, of }) =>
+        plan(name, of),
+      )
+    case 'DaemonSet':
+      return [plan(meta.name, { ...template, spec: withTolerations(template.spec) }, true)]
+    case 'Job':
+      return numbered(replicas, (i) => plan(random(i), withLabels(template, jobLabels(meta.name))))
+    default:
+      return []
+  }
+}
+
+/** pkg/controller/statefulset: the ordinal is in the name and in two labels, name and Service are in the spec. */
+function statefulPod(workload: Workload, ordinal: number): { name: string; of: PodTemplate } {
+  const name = `${workload.meta.name}-${ordinal}`
+  const labels = { 'apps.kubernetes.io/pod-index': String(ordinal), 'statefulset.kubernetes.io/pod-name': name }
+  const { spec } = workload.template
+  const subdomain = spec.subdomain === '' ? workload.serviceName : spec.subdomain
+  const template = withLabels(workload.template, labels)
+  return { name, of: { ...template, spec: { ...spec, hostname: name, subdomain } } }
+}
+
+const jobLabels = (name: string): Labels => ({ 'batch.kubernetes.io/job-name': name, 'job-name': name })
+
+/** What the DaemonSet controller adds (pkg/controller/daemon/util AddOrUpdateDaemonPodTolerations). */
+function withTolerations(spec: PodSpec): PodSpec {
+  const tolerate = (name: string, effect: string): Toleration => ({
+    key: `node.kubernetes.io/${name}`,
+    operator: 'Exists',
+    value: '',
+    effect,
+  })
+  const added = [
+    tolerate('not-ready', 'NoExecute'),
+    tolerate('unreachable', 'NoExecute'),
+    tolerate('disk-pressure', 'NoSchedule'),
+    tolerate('memory-pressure', 'NoSchedule'),
+    tolerate('pid-pressure', 'NoSchedule'),
+    tolerate('unschedulable', 'NoSchedule'),
+    ...(spec.hostNetwork ? [tolerate('network-unavailable', 'NoSchedule')] : []),
+  ]
+  return { ...spec, tolerations: [...spec.tolerations, ...added] }
+}
+
+/** Gives every pod its node: first those that have one, then manifests, then the made ones, in order of name. */
+function place(sources: WorkloadSources, plans: readonly Plan[], filling: Filling): PlacedPod[] {
+  const schedule = scheduler(sources.nodes)
+  const topology = compareVersions(sources.kubernetesVersion, TOPOLOGY_LABELS_SINCE) >= 0
+  const placed: PlacedPod[] = []
+  const waiting: Found<PodDraft>[] = []
+  for (const found of sources.pods) {
+    const { hasStatus, ...pod } = found.draft
+    if (found.recorded || hasStatus) {
+      placed.push({ pod: { kind: 'Pod', ...pod, at: found.at, assumed: false }, open: false })
+      if (pod.spec.nodeName !== '') schedule.occupy(pod.spec.nodeName, ownerKey(pod.meta) ?? pod.meta.name)
+    } else waiting.push(found)
+  }
+  const put = (request: Request) => placed.push(runningPod(request, { topology, filling }))
+  for (const { draft, at } of waiting) {
+    const node = schedule.place(draft.spec, ownerKey(draft.meta) ?? `Pod ${draft.meta.namespace}/${draft.meta.name}`)
+    put({ meta: draft.meta, spec: draft.spec, node, at })
+  }
+  for (const plan of plans) {
+    const key = keyOfWorkload(plan.owner)
+    const nodes = plan.perNode
+      ? sources.nodes.filter((node) => fits(node, plan.template.spec))
+      : [schedule.place(plan.template.spec, key)]
+    for (const node of nodes) {
+      if (plan.perNode && node !== undefined) schedule.occupy(node.meta.name, key)
+      put({ ...podOf(plan, node), node, at: plan.owner.at })
+    }
+  }
+  return placed
+}
+
+/** Since v1.35 binding copies a node's zone and region to the pod's labels (KEP-4742). */
+const TOPOLOGY_LABELS_SINCE = 'v1.35.0'
+const TOPOLOGY_LABELS = ['topology.kubernetes.io/region', 'topology.kubernetes.io/zone']
+
+function podOf(plan: Plan, node: KubeNode | undefined): { meta: Meta; spec: PodSpec } {
+  const { template, owner } = plan
+  const seed = `${plan.namespace}/${plan.name}/${node?.meta.name ?? ''}`
+  const name = plan.perNode ? generatedName(`${plan.name}-`, seed) : plan.name
+  const meta: Meta = {
+    namespace: plan.namespace,
+    name,
+    labels: template.labels,
+    annotations: template.annotations,
+    owner: { kind: owner.kind, name: owner.meta.name },
+  }
+  return { meta, spec: template.spec }
+}
+
+interface Request {
+  readonly meta: Meta
+  readonly spec: PodSpec
+  readonly node: KubeNode | undefined
+  readonly at: SourceSpan | undefined
+}
+
+/** The pod as it is when everything went well: running and ready; pending where no node takes it. */
+function runningPod(request: Request, of: { topology: boolean; filling: Filling }): PlacedPod {
+  const { meta, spec, node, at } = request
+  const base = { kind: 'Pod' as const, assumed: true, ...(at === undefined ? {} : { at }) }
+  if (node === undefined) {
+    of.filling.diagnose(unplaced(request))
+    return { pod: { ...base, meta, spec, phase: 'Pending', ready: false, ips: [], hostIPs: [] }, open: false }
+  }
+  const labels = { ...meta.labels }
+  for (const key of of.topology ? TOPOLOGY_LABELS : []) {
+    const value = Object.hasOwn(node.meta.labels, key) ? node.meta.labels[key] : undefined
+    if (value !== undefined) labels[key] = value
+  }
+  const pod: Pod = {
+    ...base,
+    meta: { ...meta, labels },
+    spec: { ...spec, nodeName: node.meta.name },
+    phase: 'Running',
+    ready: true,
+    ips: spec.hostNetwork ? node.internalIPs : [],
+    hostIPs: node.internalIPs,
+  }
+  return { pod, open: !spec.hostNetwork }
+}
+
+function unplaced({ meta, spec, at }: Request) {
+  const name = `Pod ${meta.namespace}/${meta.name}`
+  const why = spec.nodeName === '' ? 'no node takes it' : `its node ${spec.nodeName} is not in the input`
+  return {
+    severity: 'warning' as const,
+    code: 'pod-unschedulable',
+    message: `${name}: ${why}; it stays Pending`,
+    object: name,
+    ...(at === undefined ? {} : { at }),
+    suggestion: 'look at nodeSelector, affinity, taints and cordoned nodes',
+  }
+}
