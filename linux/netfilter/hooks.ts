@@ -1,0 +1,133 @@
+import type { Family } from '../../packet/ip.ts'
+import type { Link } from '../netns.ts'
+import type { IptablesTable } from '../op.ts'
+import type { IpSkb } from '../skb.ts'
+import type { Hook } from '../step.ts'
+import { conntrackIn } from './conntrack-in.ts'
+import { confirm } from './conntrack-table.ts'
+import { defragment } from './defrag.ts'
+import { walkTable } from './iptables/evaluate.ts'
+import { BUILT_IN, chainOf, type Ruleset, type Table } from './iptables/ruleset.ts'
+import { natHook } from './nat-hook.ts'
+import { ACCEPT, DROP, type HookState, type NetfilterConfig, type NfVerdict } from './netfilter.ts'
+
+/** Something that wants to see the packets of a hook; the lowest priority first (netfilter_ipv4.h, NF_IP_PRI_*). */
+interface Handler {
+  readonly priority: number
+  run(skb: IpSkb, state: HookState): NfVerdict
+}
+
+export const PRIORITY = {
+  defrag: -400,
+  raw: -300,
+  conntrack: -200,
+  mangle: -150,
+  natDst: -100,
+  filter: 0,
+  natSrc: 100,
+  conntrackConfirm: 0x7fffffff,
+} as const
+
+/**
+ * Runs an IP packet through a hook of its namespace: every handler in turn until one does not accept. `in` and `out`
+ * are what the hook sees: for a bridged packet the bridge. A namespace that has nothing at this hook leaves no step.
+ */
+export function nfHook(skb: IpSkb, hook: Hook, links: { readonly in?: Link; readonly out?: Link }): NfVerdict {
+  const { family } = skb.packet.src
+  const handlers = handlersOf(skb.ns.netfilter)[family][hook]
+  if (handlers.length === 0) return ACCEPT
+  skb.ns.host.kernel.record(skb, {
+    kind: 'hook.enter',
+    hook,
+    family,
+    ...(links.in === undefined ? {} : { in: links.in.name }),
+    ...(links.out === undefined ? {} : { out: links.out.name }),
+    bridged: skb.bridge !== undefined,
+  })
+  const state: HookState = { hook, family, in: links.in, out: links.out }
+  for (const handler of handlers) {
+    const verdict = handler.run(skb, state)
+    if (verdict.kind !== 'accept') return verdict
+  }
+  return ACCEPT
+}
+
+type HandlersByHook = Readonly<Record<Hook, readonly Handler[]>>
+
+const known = new WeakMap<NetfilterConfig, Readonly<Record<Family, HandlersByHook>>>()
+
+function handlersOf(config: NetfilterConfig): Readonly<Record<Family, HandlersByHook>> {
+  let handlers = known.get(config)
+  if (handlers === undefined) {
+    handlers = { 4: registered(config.iptables[4]), 6: registered(config.iptables[6]) }
+    known.set(config, handlers)
+  }
+  return handlers
+}
+
+function registered(ruleset: Ruleset): HandlersByHook {
+  const at = (hook: Hook): readonly Handler[] =>
+    [...conntrackHandlers(ruleset, hook), ...natHandlers(ruleset, hook), ...tableHandlers(ruleset, hook)].sort(
+      (x, y) => x.priority - y.priority,
+    )
+  return {
+    prerouting: at('prerouting'),
+    input: at('input'),
+    forward: at('forward'),
+    output: at('output'),
+    postrouting: at('postrouting'),
+  }
+}
+
+/** nf_ct_netns_get: tracking is on only where some rule needs it. Packets enter it first and are confirmed last. */
+function conntrackHandlers(ruleset: Ruleset, hook: Hook): readonly Handler[] {
+  if (hook === 'forward' || ruleset.tracker() === undefined) return []
+  if (hook === 'input' || hook === 'postrouting') return [{ priority: PRIORITY.conntrackConfirm, run: confirmLast }]
+  return [
+    { priority: PRIORITY.defrag, run: defragment },
+    { priority: PRIORITY.conntrack, run: trackFirst },
+  ]
+}
+
+function trackFirst(skb: IpSkb): NfVerdict {
+  conntrackIn(skb)
+  return ACCEPT
+}
+
+function confirmLast(skb: IpSkb): NfVerdict {
+  if (confirm(skb)) return ACCEPT
+  const detail = 'conntrack: another flow has the same addresses and ports'
+  skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'NETFILTER_DROP', detail })
+  return DROP
+}
+
+/** NAT works at four hooks as soon as there is a nat table, whichever of its chains have rules. */
+function natHandlers(ruleset: Ruleset, hook: Hook): readonly Handler[] {
+  const table = ruleset.tables.get('nat')
+  if (table === undefined || hook === 'forward') return []
+  const priority = hook === 'prerouting' || hook === 'output' ? PRIORITY.natDst : PRIORITY.natSrc
+  const rules = isIdle(table, hook) ? undefined : table
+  return [{ priority, run: (skb, state) => natHook(skb, state, rules) }]
+}
+
+const TABLE_PRIORITY: Readonly<Record<Exclude<IptablesTable, 'nat'>, number>> = {
+  raw: PRIORITY.raw,
+  mangle: PRIORITY.mangle,
+  filter: PRIORITY.filter,
+}
+
+function tableHandlers(ruleset: Ruleset, hook: Hook): readonly Handler[] {
+  const handlers: Handler[] = []
+  for (const name of ['raw', 'mangle', 'filter'] as const) {
+    const table = ruleset.tables.get(name)
+    if (table === undefined || !BUILT_IN[name].includes(hook) || isIdle(table, hook)) continue
+    handlers.push({ priority: TABLE_PRIORITY[name], run: (skb, state) => walkTable(skb, state, table) })
+  }
+  return handlers
+}
+
+/** A built-in chain without rules that accepts: nothing can happen in it, and iptables (nf_tables) does not make it. */
+function isIdle(table: Table, hook: Hook): boolean {
+  const chain = table.chains.get(chainOf(hook))
+  return chain === undefined || (chain.lines.length === 0 && chain.policy === 'ACCEPT')
+}

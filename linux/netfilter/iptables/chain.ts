@@ -1,0 +1,126 @@
+import { type Family, type Ip, ipKey } from '../../../packet/ip.ts'
+import { bitsOf } from '../../../packet/prefix.ts'
+import type { IptablesTable } from '../../op.ts'
+import { type IptablesBlock, type OwnChain, once, type RuleLine } from '../block.ts'
+import { readRule } from './parse.ts'
+import type { Rule, RuleSpec } from './rule.ts'
+
+/** One chain. Its rules are parsed when they are first asked for. */
+export interface Chain {
+  readonly table: IptablesTable
+  readonly name: string
+  /** Of a built-in chain; undefined for a user's. */
+  readonly policy: 'ACCEPT' | 'DROP' | undefined
+  readonly lines: readonly RuleLine[]
+  readonly rules: () => readonly Rule[]
+  /** The indexes of the rules that may match a packet to `destination`, ascending; undefined: any may. */
+  readonly candidates: (destination: Ip) => readonly number[] | undefined
+  /** The block it belongs to, whose other chains it may jump to. */
+  readonly block: BlockChains | undefined
+}
+
+/** The chains of a block of one family and table, by name. */
+export type BlockChains = ReadonlyMap<string, Chain>
+
+/** Shorter chains are faster without an index. */
+const INDEXED_FROM = 16
+
+export function makeChain(
+  family: Family,
+  head: Pick<Chain, 'table' | 'name' | 'policy'>,
+  { lines, block }: { readonly lines: readonly RuleLine[]; readonly block?: BlockChains },
+): Chain {
+  const rules = once(() => lines.map((line) => ruleOf(family, line)))
+  const index = once(() => (lines.length < INDEXED_FROM ? undefined : indexByDestination(rules())))
+  const candidates = (destination: Ip) => index()?.(destination)
+  return { ...head, lines, rules, candidates, block }
+}
+
+const parsedRules: Readonly<Record<Family, WeakMap<RuleLine, Rule>>> = { 4: new WeakMap(), 6: new WeakMap() }
+
+/** The parsed rule of a line: one object per line, however many machines share the line. */
+export function ruleOf(family: Family, line: RuleLine): Rule {
+  const known = parsedRules[family].get(line)
+  if (known !== undefined) return known
+  const spec = readRule(family, line.args)
+  const rule: Rule = { ...(spec.ok ? spec.value : unreadable(family, line, spec.reason)), origin: line.origin }
+  parsedRules[family].set(line, rule)
+  return rule
+}
+
+/** A rule that iptables would have refused: nothing is known of whom it was meant for. */
+function unreadable(family: Family, line: RuleLine, reason: string): RuleSpec {
+  return {
+    family,
+    source: undefined,
+    destination: undefined,
+    in: undefined,
+    out: undefined,
+    protocol: undefined,
+    matches: [],
+    target: { kind: 'notModelled', text: `${line.args} (${reason})` },
+  }
+}
+
+/**
+ * Finds the rules that a packet's destination leaves over. A linear walk tests the destination before anything that
+ * has an effect, so the rules passed over are exactly rules that would not have matched.
+ */
+function indexByDestination(rules: readonly Rule[]): ((destination: Ip) => readonly number[]) | undefined {
+  const exact = new Map<number | string, number[]>()
+  const others: number[] = []
+  for (const [i, { destination, family }] of rules.entries()) {
+    if (destination === undefined || destination.not || destination.prefix.length !== bitsOf(family)) others.push(i)
+    else {
+      const key = ipKey(destination.prefix.address)
+      const list = exact.get(key)
+      if (list === undefined) exact.set(key, [i])
+      else list.push(i)
+    }
+  }
+  if (others.length * 2 > rules.length) return undefined
+  const merged = new Map<number | string, readonly number[]>()
+  return (destination) => {
+    const key = ipKey(destination)
+    const own = exact.get(key)
+    if (own === undefined) return others
+    let both = merged.get(key)
+    if (both === undefined) {
+      both = [...own, ...others].sort((x, y) => x - y)
+      merged.set(key, both)
+    }
+    return both
+  }
+}
+
+const madeBlocks: Readonly<Record<Family, WeakMap<IptablesBlock, readonly BlockTable[]>>> = {
+  4: new WeakMap(),
+  6: new WeakMap(),
+}
+
+interface BlockTable {
+  readonly table: IptablesTable
+  readonly chains: BlockChains
+}
+
+/** The chains of a block in one table; made once, whichever machine asks first. */
+export function blockChains(family: Family, block: IptablesBlock, table: IptablesTable): BlockChains {
+  let tables = madeBlocks[family].get(block)
+  if (tables === undefined) {
+    tables = makeBlock(family, block.chains())
+    madeBlocks[family].set(block, tables)
+  }
+  return tables.find((each) => each.table === table)?.chains ?? NO_CHAINS
+}
+
+const NO_CHAINS: BlockChains = new Map()
+
+function makeBlock(family: Family, owned: readonly OwnChain[]): readonly BlockTable[] {
+  const tables = new Map<IptablesTable, Map<string, Chain>>()
+  for (const { table, chain, rules } of owned) {
+    const block = tables.get(table) ?? new Map<string, Chain>()
+    tables.set(table, block)
+    block.set(chain, makeChain(family, { table, name: chain, policy: undefined }, { lines: rules, block }))
+  }
+  return [...tables].map(([table, chains]) => ({ table, chains }))
+}

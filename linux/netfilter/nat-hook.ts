@@ -1,0 +1,91 @@
+import { ICMP4, ICMP6 } from '../../packet/packet.ts'
+import type { IpSkb } from '../skb.ts'
+import type { Hook } from '../step.ts'
+import { type ConntrackEntry, type Direction, STATUS } from './conntrack.ts'
+import { removeEntry } from './conntrack-table.ts'
+import { walkTable } from './iptables/evaluate.ts'
+import type { Table } from './iptables/ruleset.ts'
+import { bindToItself, isDecided, isNatted, type Manip } from './nat.ts'
+import { rewrite, rewriteError } from './nat-rewrite.ts'
+import { ACCEPT, DROP, type HookState, type NfVerdict } from './netfilter.ts'
+
+/** HOOK2MANIP. */
+const manipOf = (hook: Hook): Manip => (hook === 'postrouting' || hook === 'input' ? 'src' : 'dst')
+
+/**
+ * nf_nat_ipv4_fn, nf_nat_ipv6_fn and nf_nat_inet_fn: the first packet of a flow asks the nat table, once for each end;
+ * whatever is decided is then done to every packet, and undone to every answer.
+ */
+export function natHook(skb: IpSkb, state: HookState, table: Table | undefined): NfVerdict {
+  const { ct } = skb
+  if (ct?.entry === undefined) return ACCEPT
+  const { entry, direction } = ct
+  const manip = manipOf(state.hook)
+  if (ct.state === 'related' && skb.packet.payload.kind === 'icmp')
+    return translateError(skb, state, { entry, direction })
+  if (ct.state !== 'established' && !isDecided(entry, manip)) {
+    const verdict = table === undefined ? ACCEPT : walkTable(skb, state, table)
+    if (verdict.kind !== 'accept') return verdict
+    if (!isDecided(entry, manip)) bindToItself(skb.ns, entry, manip)
+  } else if (leavesElsewhere(state, entry, direction)) {
+    removeEntry(skb.ns, entry)
+    record(skb, 'the link that the flow was masqueraded for has changed')
+    return DROP
+  }
+  if (!isRewritten(entry, { direction, manip })) return ACCEPT
+  replace(skb, state, { to: rewrite(skb.packet, entry, { direction, manip }), direction })
+  return ACCEPT
+}
+
+/** Answers are rewritten at the other end: what changed the source changes the answer's destination. */
+const isRewritten = (entry: ConntrackEntry, { direction, manip }: { direction: Direction; manip: Manip }): boolean =>
+  isNatted(entry, direction === 'original' ? manip : manip === 'src' ? 'dst' : 'src')
+
+/** nf_nat_oif_changed: a masqueraded flow that would now leave by another link is over. */
+function leavesElsewhere({ hook, out }: HookState, entry: ConntrackEntry, direction: Direction): boolean {
+  return (
+    hook === 'postrouting' &&
+    direction === 'original' &&
+    entry.masqueradeLink !== undefined &&
+    entry.masqueradeLink !== out?.index
+  )
+}
+
+function translateError(
+  skb: IpSkb,
+  state: HookState,
+  { entry, direction }: { readonly entry: ConntrackEntry; readonly direction: Direction },
+): NfVerdict {
+  const { payload } = skb.packet
+  const done = STATUS.srcNatDone | STATUS.dstNatDone
+  if (payload.kind === 'icmp' && isRedirect(skb, payload.type)) {
+    // What a router says of the way to an address that was never on the wire helps nobody.
+    const natted = isNatted(entry, 'src') || isNatted(entry, 'dst')
+    if ((entry.status & done) !== done || natted) {
+      record(skb, 'an ICMP redirect about a flow with NAT')
+      return DROP
+    }
+  }
+  const manip = manipOf(state.hook)
+  if (isRewritten(entry, { direction, manip }))
+    replace(skb, state, { to: rewriteError(skb.packet, entry, { direction, manip }), direction })
+  return ACCEPT
+}
+
+const isRedirect = (skb: IpSkb, type: number): boolean =>
+  type === (skb.packet.src.family === 4 ? ICMP4.redirect : ICMP6.redirect)
+
+function replace(
+  skb: IpSkb,
+  { hook }: HookState,
+  { to, direction }: { readonly to: IpSkb['packet']; readonly direction: Direction },
+): void {
+  const before = skb.packet
+  skb.packet = to
+  const which = manipOf(hook)
+  skb.ns.host.kernel.record(skb, { kind: 'nat.rewrite', which, hook, undo: direction === 'reply', before, after: to })
+}
+
+function record(skb: IpSkb, detail: string): void {
+  skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'NETFILTER_DROP', detail })
+}
