@@ -6,7 +6,7 @@ import type { Hook } from '../step.ts'
 import { type ConntrackTable, newConntrackTable } from './conntrack.ts'
 import { newRecentLists, type RecentLists } from './iptables/recent.ts'
 import type { StatisticMatch } from './iptables/rule.ts'
-import { finishRulesets, newRulesetBuilder, type Ruleset, type RulesetBuilder } from './iptables/ruleset.ts'
+import type { Ruleset } from './iptables/ruleset.ts'
 
 /** The frozen rules of one namespace; shared by every run. */
 export interface NetfilterConfig {
@@ -14,11 +14,6 @@ export interface NetfilterConfig {
   /** ipsets by name, entries as `ipset save` prints them. */
   readonly sets: ReadonlyMap<string, { readonly type: string; readonly entries: readonly string[] }>
 }
-
-/** Freezes what applyIptablesOp has put together. */
-export const netfilterConfig = (builder: RulesetBuilder): NetfilterConfig => ({ iptables: finishRulesets(builder) })
-
-export const NO_RULES: NetfilterConfig = netfilterConfig(newRulesetBuilder())
 
 /** What traffic changes: conntrack, `recent` lists, counters of `statistic --mode nth`, fragment queues. */
 export interface NetfilterState {

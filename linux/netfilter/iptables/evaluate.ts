@@ -182,7 +182,6 @@ function unknownRule(walk: Walk, rule: Rule): NfVerdict {
 
 function notModelled(walk: Walk, rule: Rule, text: string): NfVerdict {
   recordMatch(walk, rule, { kind: 'notModelled', text })
-  walk.skb.ns.host.kernel.record(walk.skb, { kind: 'notModelled', text: `${entryName(walk)}: ${text}` })
   return { kind: 'notModelled', table: walk.chain.table, chain: walk.chain.name, text }
 }
 
