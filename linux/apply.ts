@@ -6,7 +6,12 @@ import { type FibEntry, type FibRule, fibTable } from './fib.ts'
 import type { HostConfig, LinkConfig, NetnsConfig, PermanentNeighbor, RefusedOp } from './host-config.ts'
 import type { Capabilities } from './host-facts.ts'
 import { linkConf } from './link-conf.ts'
-import { applyIptablesOp, freezeNetfilter, newNetfilterBuilder, type NetfilterBuilder } from './netfilter/ruleset.ts'
+import {
+  applyIptablesOp,
+  finishRulesets,
+  newRulesetBuilder,
+  type RulesetBuilder,
+} from './netfilter/iptables/ruleset.ts'
 import type { BridgePort, FdbEntry, LinkAddress } from './netns.ts'
 import { type AddrOp, type LinkType, type Op, type ProcessOp, ROOT_NETNS, type Route } from './op.ts'
 import type { Origin } from './origin.ts'
@@ -39,7 +44,8 @@ interface NetnsBuilder {
   readonly sysctls: Map<string, string>
   readonly files: Map<string, string>
   readonly processes: (Omit<ProcessOp, 'kind'> & { readonly origin: Origin })[]
-  readonly netfilter: NetfilterBuilder
+  readonly iptables: RulesetBuilder
+  readonly sets: Map<string, { readonly type: string; readonly entries: string[] }>
 }
 
 export interface LinkBuilder {
@@ -67,7 +73,8 @@ function addNetns(machine: Machine, name: string, origin: Origin): NetnsBuilder 
     sysctls: new Map(),
     files: new Map(),
     processes: [],
-    netfilter: newNetfilterBuilder(),
+    iptables: newRulesetBuilder(),
+    sets: new Map(),
   }
   machine.netns.set(name, space)
   addLink(space, { name: 'lo', type: { kind: 'loopback' }, mac: 0 as Mac, mtu: 65536, origin })
@@ -143,8 +150,18 @@ function applyOp(machine: Machine, op: Op): string | undefined {
       space.processes.push({ name, program, args, origin })
       return undefined
     }
+    case 'set.new':
+      if (space.sets.has(op.set)) return 'ipset v7.17: Set cannot be created: set with the same name already exists'
+      space.sets.set(op.set, { type: op.type, entries: [] })
+      return undefined
+    case 'set.add': {
+      const set = space.sets.get(op.set)
+      if (set === undefined) return 'ipset v7.17: The set with the given name does not exist'
+      set.entries.push(op.entry)
+      return undefined
+    }
     default:
-      return applyIptablesOp(space.netfilter, op)
+      return applyIptablesOp(space.iptables, op)
   }
 }
 
@@ -224,7 +241,9 @@ const onSubnet = (link: LinkBuilder, ip: Ip): boolean =>
   link.addresses.some((address) => contains({ address: address.ip, length: address.length }, ip))
 
 const linkRoutes = (space: NetnsBuilder, dev: string | undefined): readonly Route[] =>
-  (space.routes.get('main') ?? []).map((entry) => entry.route).filter((route) => route.dev === dev && route.via === undefined)
+  (space.routes.get('main') ?? [])
+    .map((entry) => entry.route)
+    .filter((route) => route.dev === dev && route.via === undefined)
 
 /** The device of a gateway that was given without one. */
 function linkTowards(space: NetnsBuilder, via: Ip): string | undefined {
@@ -250,14 +269,17 @@ function freezeNetns(space: NetnsBuilder, capabilities: Capabilities): NetnsConf
   }
   const links = [...space.links.values()].map((link): LinkConfig => {
     const conf = linkConf(read, link.name)
-    return { ...link, conf, addresses: [...link.addresses, ...automaticAddresses(link, conf.ipv6 && capabilities.ipv6)] }
+    return {
+      ...link,
+      conf,
+      addresses: [...link.addresses, ...automaticAddresses(link, conf.ipv6 && capabilities.ipv6)],
+    }
   })
   const tables = new Map<string, FibEntry[]>([
     ['local', []],
     ['main', []],
   ])
-  for (const link of links)
-    for (const { table, entry } of automaticRoutes(link)) tables.get(table)?.push(entry)
+  for (const link of links) for (const { table, entry } of automaticRoutes(link)) tables.get(table)?.push(entry)
   for (const [name, entries] of space.routes) tables.set(name, [...(tables.get(name) ?? []), ...entries])
   const sysctls = new Map<string, number>()
   for (const [key, value] of space.sysctls) sysctls.set(key, numberOf(value))
@@ -269,10 +291,9 @@ function freezeNetns(space: NetnsBuilder, capabilities: Capabilities): NetnsConf
     sysctls,
     files: space.files,
     processes: space.processes,
-    netfilter: freezeNetfilter(space.netfilter),
+    netfilter: { iptables: finishRulesets(space.iptables), sets: space.sets },
   }
 }
 
 /** A sysctl of several numbers counts by its last: the maximum of tcp_rmem, the end of a range. */
 const numberOf = (text: string): number => Number(text.trim().split(/\s+/).at(-1))
-

@@ -38,7 +38,9 @@ export function linkLocalOf(mac: Mac): Ip {
 }
 
 /** fib_add_ifaddr, addrconf_add_dev: the routes that come with a link's addresses. */
-export function automaticRoutes(link: LinkConfig): readonly { readonly table: 'local' | 'main'; readonly entry: FibEntry }[] {
+export function automaticRoutes(
+  link: LinkConfig,
+): readonly { readonly table: 'local' | 'main'; readonly entry: FibEntry }[] {
   const found: { table: 'local' | 'main'; entry: FibEntry }[] = []
   const add = (table: 'local' | 'main', route: Omit<Route, 'dev' | 'protocol' | 'table'>, origin: Origin): void => {
     found.push({ table, entry: { route: { ...route, dev: link.name, protocol: 'kernel', table }, origin } })

@@ -1,11 +1,11 @@
-import { sameIp } from '../packet/ip.ts'
 import { fragmentIp } from '../packet/fragment.ts'
+import { sameIp } from '../packet/ip.ts'
 import { lengthOfIp } from '../packet/length.ts'
 import { runHook } from './ip-hook.ts'
 import { cachedMac, neighOutput } from './neighbor.ts'
 import { type Link, type Netns, sysctl } from './netns.ts'
 import { routeInput, routeOutput } from './route.ts'
-import { cloneSkb, isIp, type IpSkb, type Skb } from './skb.ts'
+import { cloneSkb, type IpSkb, isIp, type Skb } from './skb.ts'
 
 /**
  * Bridged IP packets pass the IP hooks while net.bridge.bridge-nf-call-ip(6)tables is 1 (its default where the module

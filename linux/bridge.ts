@@ -136,6 +136,10 @@ function recordForward(
   bridge.ns.host.kernel.record(skb, { kind: 'bridge.forward', bridge: bridge.name, origin: bridge.origin, ...what })
 }
 
-function drop(skb: Skb, reason: 'BRIDGE_NO_EGRESS_PORT' | 'BRIDGE_INGRESS_STP_STATE' | 'PKT_TOO_BIG', detail: string): void {
+function drop(
+  skb: Skb,
+  reason: 'BRIDGE_NO_EGRESS_PORT' | 'BRIDGE_INGRESS_STP_STATE' | 'PKT_TOO_BIG',
+  detail: string,
+): void {
   skb.ns.host.kernel.record(skb, { kind: 'drop', reason, detail })
 }

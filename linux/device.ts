@@ -1,10 +1,10 @@
-import { isGroupMac, BROADCAST_MAC } from '../packet/mac.ts'
+import { BROADCAST_MAC, isGroupMac } from '../packet/mac.ts'
 import { arpReceive } from './arp.ts'
 import { bridgeReceive, bridgeXmit } from './bridge.ts'
 import { fitsDevice, sizeOf } from './forwardable.ts'
 import { ipReceive } from './ip-input.ts'
 import { deliverToTun } from './run-process.ts'
-import { isIp, type PacketType, seenOn, type Skb } from './skb.ts'
+import { isIp, type PacketType, type Skb, seenOn } from './skb.ts'
 import { vxlanXmit } from './vxlan.ts'
 
 /** Devices, after Linux net/core/dev.c and drivers/net/{loopback,veth,tun}.c. */
@@ -49,7 +49,10 @@ function vethXmit(skb: Skb): void {
   const peer = skb.ns.host.netns.get(dev.type.peer.netns)?.links.get(dev.type.peer.name)
   if (peer === undefined || !peer.up) return drop(skb, `the other end of ${dev.name} is down`)
   if (!fitsDevice(skb, peer))
-    return drop(skb, `${sizeOf(skb)} octets are more than the MTU ${peer.mtu} of ${peer.name}, the other end of ${dev.name}; links send no ICMP`)
+    return drop(
+      skb,
+      `${sizeOf(skb)} octets are more than the MTU ${peer.mtu} of ${peer.name}, the other end of ${dev.name}; links send no ICMP`,
+    )
   const crossing = peer.ns !== skb.ns
   skb.ns.host.kernel.emit({
     kind: 'backlog',

@@ -9,12 +9,21 @@ import { fail, type Socket, wake } from './socket.ts'
 
 /** Ping sockets (SOCK_DGRAM, IPPROTO_ICMP), after Linux net/ipv4/ping.c. The identifier is the local port. */
 
-export function echoSend(ns: Netns, socket: Socket, { to, bytes, cause }: { to: SocketAddress; bytes: Uint8Array; cause: number | undefined }): void {
+export function echoSend(
+  ns: Netns,
+  socket: Socket,
+  { to, bytes, cause }: { to: SocketAddress; bytes: Uint8Array; cause: number | undefined },
+): void {
   const route = routeOutput(ns, { dst: to.ip, src: socket.local.ip })
   if (route.kind !== 'ok') return fail(ns, socket, route.errno)
   const { family } = to.ip
   if (socket.local.port === 0) {
-    const site = { host: ns.host.name, netns: ns.name, purpose: 'icmp-id', entry: `${socket.process} ${formatIp(to.ip)}` } as const
+    const site = {
+      host: ns.host.name,
+      netns: ns.name,
+      purpose: 'icmp-id',
+      entry: `${socket.process} ${formatIp(to.ip)}`,
+    } as const
     socket.local.port = 1 + ns.host.kernel.draw(site, 0xffff)
   }
   socket.echoes++
@@ -34,7 +43,11 @@ export function echoSend(ns: Netns, socket: Socket, { to, bytes, cause }: { to: 
       body: { kind: 'echo', id: socket.local.port, seq: socket.echoes, data: bytes },
     },
   }
-  const failed = ipSend(ns, { packet, by: socket.process, socket: socket.id, ...(cause === undefined ? {} : { cause }) }, route)
+  const failed = ipSend(
+    ns,
+    { packet, by: socket.process, socket: socket.id, ...(cause === undefined ? {} : { cause }) },
+    route,
+  )
   if (failed !== undefined) fail(ns, socket, failed)
 }
 
@@ -43,9 +56,18 @@ export function echoReplyReceive(skb: IpSkb, body: Extract<IcmpBody, { kind: 'ec
   const { ns, packet } = skb
   for (const socket of ns.state.sockets.sockets.values()) {
     if (socket.type !== 'icmp' || socket.local.port !== body.id || socket.family !== packet.src.family) continue
-    ns.host.kernel.record(skb, { kind: 'socket.deliver', received: packet, socket: `icmp id ${body.id}`, process: socket.process })
+    ns.host.kernel.record(skb, {
+      kind: 'socket.deliver',
+      received: packet,
+      socket: `icmp id ${body.id}`,
+      process: socket.process,
+    })
     const from = { ip: packet.src, port: 0 }
     return wake(ns, socket, { kind: 'data', fd: socket.fd, bytes: body.data, from, ttl: packet.ttl }, skb.id)
   }
-  ns.host.kernel.record(skb, { kind: 'drop', reason: 'NO_SOCKET', detail: `nobody waits for echo replies with id ${body.id}` })
+  ns.host.kernel.record(skb, {
+    kind: 'drop',
+    reason: 'NO_SOCKET',
+    detail: `nobody waits for echo replies with id ${body.id}`,
+  })
 }

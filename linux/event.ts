@@ -15,10 +15,21 @@ export type MachineEvent =
   | { readonly kind: 'wire'; readonly link: Link; readonly frame: Frame; readonly id: number }
   | { readonly kind: 'timer'; readonly at: number; readonly ns: Netns; readonly timer: Timer }
   /** A program that waits in a system call is given its event, once the backlog is empty. */
-  | { readonly kind: 'wake'; readonly ns: Netns; readonly process: string; readonly event: ProcessEvent; readonly cause?: number }
+  | {
+      readonly kind: 'wake'
+      readonly ns: Netns
+      readonly process: string
+      readonly event: ProcessEvent
+      readonly cause?: number
+    }
 
 /** A timer that has been overtaken finds another `turn` in the thing it was for, and does nothing. */
 export type Timer =
   | { readonly kind: 'neighbor'; readonly link: string; readonly ip: Ip; readonly turn: number }
-  | { readonly kind: 'tcp'; readonly socket: number; readonly what: 'retransmit' | 'delayedAck' | 'timeWait'; readonly turn: number }
+  | {
+      readonly kind: 'tcp'
+      readonly socket: number
+      readonly what: 'retransmit' | 'delayedAck' | 'timeWait'
+      readonly turn: number
+    }
   | { readonly kind: 'process'; readonly process: string; readonly id: string; readonly turn: number }

@@ -1,6 +1,14 @@
-import { type Family, type Ip, isLinkLocal, isLoopback, isMulticast, isUnspecified, sameIp } from '../packet/ip.ts'
+import {
+  type Family,
+  type Ip,
+  ipKey,
+  isLinkLocal,
+  isLoopback,
+  isMulticast,
+  isUnspecified,
+  sameIp,
+} from '../packet/ip.ts'
 import { contains, maskIp, samePrefix } from '../packet/prefix.ts'
-import { ipKey } from '../packet/ip.ts'
 import type { Link, LinkAddress, Netns } from './netns.ts'
 import type { Route, RuleOp } from './op.ts'
 import type { Origin } from './origin.ts'
@@ -186,14 +194,18 @@ const SCOPE = { global: 0, link: 253, host: 254 } as const
 export function selectSource(ns: Netns, dev: Link, dst: Ip, scope: keyof typeof SCOPE = 'global'): Ip | undefined {
   const here = candidateSources(dev, dst, scope)
   if (dst.family === 6) return bestSource6(here, dst) ?? bestSource6(elsewhere(ns, dev, dst, scope), dst)
-  const onSubnet = here.find((address) => contains({ address: maskIp(address.ip, address.length), length: address.length }, dst))
+  const onSubnet = here.find((address) =>
+    contains({ address: maskIp(address.ip, address.length), length: address.length }, dst),
+  )
   return (onSubnet ?? here[0] ?? elsewhere(ns, dev, dst, scope).find((address) => address.scope !== 'link'))?.ip
 }
 
 function candidateSources(dev: Link, dst: Ip, scope: keyof typeof SCOPE): readonly LinkAddress[] {
   return dev.addresses.filter(
     (address) =>
-      address.ip.family === dst.family && !address.secondary && (dst.family === 6 || SCOPE[address.scope] <= SCOPE[scope]),
+      address.ip.family === dst.family &&
+      !address.secondary &&
+      (dst.family === 6 || SCOPE[address.scope] <= SCOPE[scope]),
   )
 }
 
@@ -210,19 +222,22 @@ function bestSource6(addresses: readonly LinkAddress[], dst: Ip): Ip | undefined
     if (isLoopback(address.ip) && !isLoopback(dst)) continue
     const linkLocal = isLinkLocal(address.ip)
     if (linkLocal && !wantLinkLocal) continue
-    const score = (sameIp(address.ip, dst) ? 1000 : 0) + (linkLocal === wantLinkLocal ? 200 : 0) + commonBits(address.ip, dst)
+    const score =
+      (sameIp(address.ip, dst) ? 1000 : 0) + (linkLocal === wantLinkLocal ? 200 : 0) + commonBits(address.ip, dst)
     if (best === undefined || score > best.score) best = { ip: address.ip, score }
   }
   return best?.ip
 }
 
 function commonBits(x: Ip, y: Ip): number {
-  for (const [i, word] of [x.a ^ y.a, x.b ^ y.b, x.c ^ y.c, x.d ^ y.d].entries()) if (word !== 0) return i * 32 + Math.clz32(word)
+  for (const [i, word] of [x.a ^ y.a, x.b ^ y.b, x.c ^ y.c, x.d ^ y.d].entries())
+    if (word !== 0) return i * 32 + Math.clz32(word)
   return 128
 }
 
 /** Whether `ip` is in the subnet of one of the device's addresses (inet_addr_onlink, ip_fib_check_default). */
 export function isOnLink(dev: Link, ip: Ip): boolean {
-  return dev.addresses.some((address) => contains({ address: maskIp(address.ip, address.length), length: address.length }, ip))
+  return dev.addresses.some((address) =>
+    contains({ address: maskIp(address.ip, address.length), length: address.length }, ip),
+  )
 }
-

@@ -1,13 +1,13 @@
 import { type Ip, ipKey, isMulticast, isUnspecified } from '../packet/ip.ts'
-import { type Icmp, ICMP4, ICMP6, type IcmpBody, type IpPacket, PROTOCOL } from '../packet/packet.ts'
+import { ICMP4, ICMP6, type Icmp, type IcmpBody, type IpPacket, PROTOCOL } from '../packet/packet.ts'
 import { quote } from '../packet/quote.ts'
+import { echoReplyReceive } from './echo-socket.ts'
 import { addressType, isLocalAddress } from './fib.ts'
 import { defaultTtl, ipSend, selectIdent } from './ip-output.ts'
 import { advertisementReceive, solicitationReceive } from './ndp.ts'
 import { type IcmpError, type Netns, sysctl } from './netns.ts'
 import { routeOutput } from './route.ts'
 import type { IpSkb } from './skb.ts'
-import { echoReplyReceive } from './echo-socket.ts'
 import { tcpError } from './tcp.ts'
 import { udpError } from './udp.ts'
 
@@ -27,7 +27,11 @@ export function icmpReceive(skb: IpSkb, icmp: Icmp): void {
       return advertisementReceive(skb, body)
     case 'redirect':
     case 'other':
-      return skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'NO_SOCKET', detail: `ICMP type ${icmp.type} is not acted upon` })
+      return skb.ns.host.kernel.record(skb, {
+        kind: 'drop',
+        reason: 'NO_SOCKET',
+        detail: `ICMP type ${icmp.type} is not acted upon`,
+      })
   }
 }
 
@@ -146,7 +150,8 @@ function typeAndCode(error: IcmpError, family: 4 | 6): readonly [type: number, c
 function withinRateLimit(ns: Netns, to: Ip, type: number): boolean {
   const interval = sysctl(ns, 'net.ipv4.icmp_ratelimit', 1000) * 1_000_000
   const limited = to.family === 6 ? type < 128 && type !== ICMP6.tooBig : ((0x1818 >> type) & 1) === 1
-  if (interval === 0 || !limited || (type === ICMP4.unreachable && to.family === 4 && isLocalAddress(ns, to))) return true
+  if (interval === 0 || !limited || (type === ICMP4.unreachable && to.family === 4 && isLocalAddress(ns, to)))
+    return true
   const now = ns.host.kernel.now()
   const key = ipKey(to)
   const bucket = ns.state.icmpTokens.get(key) ?? { tokens: 6 * interval, last: now }

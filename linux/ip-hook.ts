@@ -1,6 +1,6 @@
-import type { IpSkb } from './skb.ts'
-import type { IcmpError, Link } from './netns.ts'
 import { nfHook } from './netfilter/hooks.ts'
+import type { IcmpError, Link } from './netns.ts'
+import type { IpSkb } from './skb.ts'
 import type { Hook } from './step.ts'
 
 /**
@@ -14,7 +14,12 @@ export function runHook(skb: IpSkb, hook: Hook, devices: { in?: Link; out?: Link
       return true
     case 'drop':
     case 'stolen':
+      return false
     case 'notModelled':
+      skb.ns.host.kernel.record(skb, {
+        kind: 'notModelled',
+        text: `${verdict.text} (${verdict.table} ${verdict.chain})`,
+      })
       return false
     case 'reject':
       reject(skb, verdict.with)

@@ -6,7 +6,7 @@ import { runHook } from './ip-hook.ts'
 import { neighOutput } from './neighbor.ts'
 import { type Link, type Netns, sysctl } from './netns.ts'
 import type { Errno } from './process.ts'
-import { recordOutput, routeMtu, routeOutput, type OutputRoute } from './route.ts'
+import { type OutputRoute, recordOutput, routeMtu, routeOutput } from './route.ts'
 import { cloneSkb, type IpSkb, newSkb } from './skb.ts'
 
 /** Sending, after Linux net/ipv4/ip_output.c and net/ipv6/ip6_output.c. */
@@ -79,7 +79,8 @@ function finishOutput(skb: IpSkb, dev: Link): void {
   if (lengthOfIp(skb.packet) <= mtu && skb.fragMaxSize === 0) return neighOutput(skb, nextHop)
   const parts = cut(skb, mtu)
   if (parts === undefined) return
-  for (const packet of parts) neighOutput({ ...cloneSkb(skb), dev, packet, fragMaxSize: 0, fragSizes: [] } as IpSkb, nextHop)
+  for (const packet of parts)
+    neighOutput({ ...cloneSkb(skb), dev, packet, fragMaxSize: 0, fragSizes: [] } as IpSkb, nextHop)
 }
 
 /**
@@ -93,17 +94,29 @@ function cut(skb: IpSkb, mtu: number): readonly IpPacket[] | undefined {
   if (length <= size) return [packet]
   const mayCut = packet.src.family === 4 ? !packet.dontFragment : skb.fragMaxSize > 0 || skb.socket !== undefined
   if (!mayCut || skb.fragMaxSize > mtu) {
-    ns.host.kernel.record(skb, { kind: 'drop', reason: 'PKT_TOO_BIG', detail: `${length} octets, but ${skb.dev.name} takes ${mtu}` })
+    ns.host.kernel.record(skb, {
+      kind: 'drop',
+      reason: 'PKT_TOO_BIG',
+      detail: `${length} octets, but ${skb.dev.name} takes ${mtu}`,
+    })
     ns.host.stack.icmpError(skb, { kind: 'tooBig', mtu })
     return undefined
   }
-  const parts = fragmentIp(packet.src.family === 6 && packet.id === 0 ? { ...packet, id: fragmentId(ns, packet) } : packet, size)
+  const parts = fragmentIp(
+    packet.src.family === 6 && packet.id === 0 ? { ...packet, id: fragmentId(ns, packet) } : packet,
+    size,
+  )
   ns.host.kernel.record(skb, { kind: 'fragment', mtu: size, parts: parts.length })
   return parts
 }
 
 function fragmentId(ns: Netns, packet: IpPacket): number {
-  const site = { host: ns.host.name, netns: ns.name, purpose: 'fragment-id', entry: pairOf(packet.src, packet.dst, 0) } as const
+  const site = {
+    host: ns.host.name,
+    netns: ns.name,
+    purpose: 'fragment-id',
+    entry: pairOf(packet.src, packet.dst, 0),
+  } as const
   return ns.host.kernel.draw(site, 0x100000000)
 }
 
@@ -126,4 +139,3 @@ export function selectIdent(ns: Netns, src: Ip, dst: Ip, protocol: number): numb
 /** net.ipv4.ip_default_ttl, or the hop limit of the device. */
 export const defaultTtl = (ns: Netns, family: 4 | 6): number =>
   family === 4 ? sysctl(ns, 'net.ipv4.ip_default_ttl', 64) : sysctl(ns, 'net.ipv6.conf.all.hop_limit', 64)
-

@@ -1,18 +1,18 @@
 import { ipKey } from '../packet/ip.ts'
-import { netifReceive, devQueueXmit } from './device.ts'
+import type { Frame } from '../packet/packet.ts'
+import { devQueueXmit, netifReceive } from './device.ts'
 import type { MachineEvent } from './event.ts'
 import type { HostConfig, NetnsConfig } from './host-config.ts'
 import { icmpError } from './icmp.ts'
 import { neighborTimer } from './neighbor.ts'
-import type { Host, Kernel, Link, Netns, Stack } from './netns.ts'
 import { newNetfilterState } from './netfilter/netfilter.ts'
-import type { Frame } from '../packet/packet.ts'
+import type { Host, Kernel, Link, Netns, Stack } from './netns.ts'
 import type { Program } from './process.ts'
 import { processTimer, startProcess, wakeProcess } from './run-process.ts'
 import { newSkb } from './skb.ts'
 import { newSocketTable } from './socket.ts'
-import { sendReset } from './tcp-output.ts'
 import { tcpTimer } from './tcp.ts'
+import { sendReset } from './tcp-output.ts'
 
 /** One Linux machine: switched on from its configuration, then driven by events. */
 
@@ -53,7 +53,8 @@ function bootNetns(host: Host, config: NetnsConfig): Netns {
       icmpTokens: new Map(),
     },
   }
-  for (const link of config.links) links.set(link.name, { ...link, ns, fdb: { permanent: link.fdb, learned: new Map() } })
+  for (const link of config.links)
+    links.set(link.name, { ...link, ns, fdb: { permanent: link.fdb, learned: new Map() } })
   for (const { link: name, ip, mac, origin } of config.neighbors) {
     const link = links.get(name)
     if (link === undefined) continue

@@ -20,7 +20,12 @@ export function solicitNdp(neighbor: Neighbor, skb: IpSkb | undefined): void {
   if (source === undefined) return
   const unicast = neighbor.state === 'probe' && mac !== undefined
   const body: IcmpBody = { kind: 'neighborSolicitation', target: ip, sourceMac: link.mac }
-  sendNdp(link, { src: source, dst: unicast ? ip : solicitedNode(ip), body }, unicast ? mac : multicastMac(solicitedNode(ip)), skb?.id)
+  sendNdp(
+    link,
+    { src: source, dst: unicast ? ip : solicitedNode(ip), body },
+    unicast ? mac : multicastMac(solicitedNode(ip)),
+    skb?.id,
+  )
 }
 
 export const linkLocalAddress = (link: Link): Ip | undefined =>

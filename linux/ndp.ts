@@ -1,8 +1,7 @@
-import { isMulticast, isUnspecified, sameIp } from '../packet/ip.ts'
+import { ip, isMulticast, isUnspecified, sameIp } from '../packet/ip.ts'
 import type { IcmpBody } from '../packet/packet.ts'
 import { multicastMac, sendNdp } from './ndp-solicit.ts'
 import { findNeighbor, neighborAsked, updateNeighbor } from './neighbor.ts'
-import { ip } from '../packet/ip.ts'
 import type { IpSkb } from './skb.ts'
 
 const ALL_NODES = ip('ff02::1')

@@ -63,8 +63,7 @@ function neighborOf(link: Link, ip: Ip): Neighbor {
 /** The link address that needs no question: broadcast, multicast, and devices without addresses. */
 function knownMac(link: Link, ip: Ip): Mac | undefined {
   if (link.type.kind === 'loopback' || link.type.kind === 'tun') return ZERO_MAC
-  if (isMulticast(ip))
-    return (ip.family === 4 ? 0x01005e000000 + (ip.d & 0x7fffff) : 0x333300000000 + ip.d) as Mac
+  if (isMulticast(ip)) return (ip.family === 4 ? 0x01005e000000 + (ip.d & 0x7fffff) : 0x333300000000 + ip.d) as Mac
   if (ip.family === 4 && addressType(link.ns, ip) === 'broadcast') return BROADCAST_MAC
   return undefined
 }

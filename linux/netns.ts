@@ -41,7 +41,15 @@ export interface Stack {
 
 /** What an ICMP error says, for both families. */
 export type IcmpError =
-  | { readonly kind: 'netUnreachable' | 'hostUnreachable' | 'protocolUnreachable' | 'portUnreachable' | 'prohibited' | 'ttlExceeded' }
+  | {
+      readonly kind:
+        | 'netUnreachable'
+        | 'hostUnreachable'
+        | 'protocolUnreachable'
+        | 'portUnreachable'
+        | 'prohibited'
+        | 'ttlExceeded'
+    }
   | { readonly kind: 'tooBig'; readonly mtu: number }
   | { readonly kind: 'redirect'; readonly gateway: Ip }
   /** As a REJECT rule names it. */
@@ -160,4 +168,3 @@ export interface LinkAddress extends InterfaceAddress {
 export function sysctl(ns: Netns, key: string, fallback: number): number {
   return ns.sysctls.get(key) ?? fallback
 }
-

@@ -36,7 +36,13 @@ export interface NetnsOp {
 }
 
 export type LinkOp =
-  | { readonly kind: 'link.add'; readonly name: string; readonly mac: Mac; readonly mtu: number; readonly type: LinkType }
+  | {
+      readonly kind: 'link.add'
+      readonly name: string
+      readonly mac: Mac
+      readonly mtu: number
+      readonly type: LinkType
+    }
   | {
       readonly kind: 'link.set'
       readonly name: string

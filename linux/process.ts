@@ -39,7 +39,13 @@ export interface SocketAddress {
 }
 
 export type Syscall =
-  | { readonly kind: 'socket'; readonly fd: number; readonly family: 4 | 6; readonly type: SocketType; readonly ttl?: number }
+  | {
+      readonly kind: 'socket'
+      readonly fd: number
+      readonly family: 4 | 6
+      readonly type: SocketType
+      readonly ttl?: number
+    }
   /** `ip` absent: the wildcard address (and for IPv6 both families, as Linux does). Port 0: an ephemeral one. */
   | { readonly kind: 'bind'; readonly fd: number; readonly ip?: Ip; readonly port: number }
   | { readonly kind: 'listen'; readonly fd: number }
@@ -77,7 +83,12 @@ export type ProcessEvent =
     }
   /** The peer closed its side. */
   | { readonly kind: 'closed'; readonly fd: number }
-  | { readonly kind: 'error'; readonly fd: number; readonly errno: Errno; /** Who said so, where an ICMP error did. */ readonly from?: Ip }
+  | {
+      readonly kind: 'error'
+      readonly fd: number
+      readonly errno: Errno /** Who said so, where an ICMP error did. */
+      readonly from?: Ip
+    }
   | { readonly kind: 'timer'; readonly id: string }
 
 export type Errno =

@@ -1,8 +1,8 @@
+import { reassemble } from '../packet/fragment.ts'
 import { ipKey } from '../packet/ip.ts'
+import { lengthOfIp } from '../packet/length.ts'
 import type { IpPacket } from '../packet/packet.ts'
 import { protocolOf } from '../packet/packet.ts'
-import { reassemble } from '../packet/fragment.ts'
-import { lengthOfIp } from '../packet/length.ts'
 import type { IpSkb } from './skb.ts'
 
 /** Fragments that wait for the rest of their packet; ip_defrag, Linux net/ipv4/ip_fragment.c. */

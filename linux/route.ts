@@ -1,13 +1,4 @@
-import {
-  type Ip,
-  formatIp,
-  ipKey,
-  isLinkLocal,
-  isLoopback,
-  isMulticast,
-  isUnspecified,
-  sameIp,
-} from '../packet/ip.ts'
+import { formatIp, type Ip, ipKey, isLinkLocal, isLoopback, isMulticast, isUnspecified, sameIp } from '../packet/ip.ts'
 import { type FibResult, fibLookup, type RouteResult, selectSource } from './fib.ts'
 import type { Link, Netns } from './netns.ts'
 import type { Errno } from './process.ts'
@@ -21,7 +12,12 @@ export type InputRoute =
   /** Not routed, nobody told (a martian, rp_filter, a blackhole). */
   | { readonly kind: 'drop'; readonly reason: DropReason; readonly detail: string }
   /** Not routed; the sender is told by an ICMP error where one can reach it (ip_error). */
-  | { readonly kind: 'error'; readonly error: 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES'; readonly reason: DropReason; readonly detail: string }
+  | {
+      readonly kind: 'error'
+      readonly error: 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES'
+      readonly reason: DropReason
+      readonly detail: string
+    }
 
 /** ip_route_input_noref / ip6_route_input: where a packet that came in by `skb.dev` goes. Records the lookup. */
 export function routeInput(skb: Skb, dst: Ip, src: Ip): InputRoute {
@@ -68,7 +64,11 @@ function routeInput4(skb: Skb, dst: Ip, src: Ip): InputRoute {
   if (dst.d >>> 24 === 0) return martian('destination', dst, 'the network 0.0.0.0/8')
   if (dev.type.kind !== 'loopback' && !dev.conf.routeLocalnet) {
     if (isLoopback(dst))
-      return { kind: 'drop', reason: 'IP_LOCALNET', detail: `${formatIp(dst)} is loopback and ${dev.name} has route_localnet=0` }
+      return {
+        kind: 'drop',
+        reason: 'IP_LOCALNET',
+        detail: `${formatIp(dst)} is loopback and ${dev.name} has route_localnet=0`,
+      }
     if (isLoopback(src)) return martian('source', src, `loopback, and ${dev.name} has route_localnet=0`)
   }
   if (isMulticast(dst)) return { kind: 'ok', route: plain('multicast', dev) }
@@ -84,11 +84,7 @@ function routeInput4(skb: Skb, dst: Ip, src: Ip): InputRoute {
   const route = routeOf(ns, 'unicast', found, dev)
   const source = validateSource(skb, src, dst, route.dev)
   if (source.kind !== 'ok') return source
-  const redirect =
-    route.dev === dev &&
-    source.direct &&
-    dev.conf.sendRedirects &&
-    route.dev.type.kind !== 'loopback'
+  const redirect = route.dev === dev && source.direct && dev.conf.sendRedirects && route.dev.type.kind !== 'loopback'
   return { kind: 'ok', route: redirect ? { ...route, redirect } : route }
 }
 
@@ -103,11 +99,20 @@ function noRouteInput(dev: Link, dst: Ip, found: FibResult): InputRoute {
     }
   switch (found.kind) {
     case 'blackhole':
-      return { kind: 'drop', reason: 'BLACKHOLE', detail: `a blackhole route takes ${to}; no counter moves, nobody is told` }
+      return {
+        kind: 'drop',
+        reason: 'BLACKHOLE',
+        detail: `a blackhole route takes ${to}; no counter moves, nobody is told`,
+      }
     case 'prohibit':
       return { kind: 'error', error: 'EACCES', reason: 'IP_INNOROUTES', detail: `a prohibit route takes ${to}` }
     case 'unreachable':
-      return { kind: 'error', error: 'EHOSTUNREACH', reason: 'IP_INNOROUTES', detail: `an unreachable route takes ${to}` }
+      return {
+        kind: 'error',
+        error: 'EHOSTUNREACH',
+        reason: 'IP_INNOROUTES',
+        detail: `an unreachable route takes ${to}`,
+      }
     default:
       return { kind: 'error', error: 'ENETUNREACH', reason: 'IP_INNOROUTES', detail: `no route to ${to}` }
   }
@@ -136,13 +141,16 @@ function validateSource(skb: Skb, src: Ip, dst: Ip, out: Link | undefined): Sour
     detail: `source ${formatIp(src)} is an address of this machine, but the packet came in by ${dev.name}`,
   }
   if (rpFilter === 0 && (out !== dev || !dev.conf.sendRedirects) && ns.fib.rules.length === 0) {
-    if (dev.conf.acceptLocal || dev.type.kind === 'loopback' || !isInterfaceAddress(ns, src)) return { kind: 'ok', direct: false }
+    if (dev.conf.acceptLocal || dev.type.kind === 'loopback' || !isInterfaceAddress(ns, src))
+      return { kind: 'ok', direct: false }
     return own
   }
   const back = fibLookup(ns.fib, { dst: src, src: dst, mark: 0 })
-  if (back.kind !== 'found') return rpFilter === 0 ? { kind: 'ok', direct: false } : failedReverse(src, dev, 'there is no route back')
+  if (back.kind !== 'found')
+    return rpFilter === 0 ? { kind: 'ok', direct: false } : failedReverse(src, dev, 'there is no route back')
   if (back.entry.route.type !== 'unicast') {
-    if (back.entry.route.type === 'local' && (dev.conf.acceptLocal || dev.type.kind === 'loopback')) return { kind: 'ok', direct: false }
+    if (back.entry.route.type === 'local' && (dev.conf.acceptLocal || dev.type.kind === 'loopback'))
+      return { kind: 'ok', direct: false }
     return own
   }
   const direct = back.entry.route.via === undefined
@@ -150,7 +158,10 @@ function validateSource(skb: Skb, src: Ip, dst: Ip, out: Link | undefined): Sour
   if (rpFilter === 1) return failedReverse(src, dev, `the way back is by ${back.entry.route.dev}`)
   if (dev.addresses.length === 0) return { kind: 'ok', direct: false }
   const here = fibLookup(ns.fib, { dst: src, src: dst, oif: dev.name })
-  return { kind: 'ok', direct: here.kind === 'found' && here.entry.route.type === 'unicast' && here.entry.route.via === undefined }
+  return {
+    kind: 'ok',
+    direct: here.kind === 'found' && here.entry.route.type === 'unicast' && here.entry.route.via === undefined,
+  }
 }
 
 const isInterfaceAddress = (ns: Netns, ip: Ip): boolean => {
@@ -177,7 +188,11 @@ function routeInput6(skb: Skb, dst: Ip, src: Ip): InputRoute {
   }
   const to = formatIp(dst)
   if (!dev.conf.forwarding6)
-    return { kind: 'drop', reason: 'IP_INADDRERRORS', detail: `${to} is not an address of this machine and IPv6 forwarding is off` }
+    return {
+      kind: 'drop',
+      reason: 'IP_INADDRERRORS',
+      detail: `${to} is not an address of this machine and IPv6 forwarding is off`,
+    }
   return noRouteInput({ ...dev, conf: { ...dev.conf, forwarding: true } }, dst, found)
 }
 
@@ -189,10 +204,21 @@ const plain = (type: RouteResult['type'], dev: Link): RouteResult => ({
   table: undefined,
 })
 
-function routeOf(ns: Netns, type: RouteResult['type'], found: Extract<FibResult, { kind: 'found' }>, dev: Link): RouteResult {
+function routeOf(
+  ns: Netns,
+  type: RouteResult['type'],
+  found: Extract<FibResult, { kind: 'found' }>,
+  dev: Link,
+): RouteResult {
   const { route } = found.entry
   const out = type === 'local' ? dev : ns.links.get(route.dev ?? '')
-  return { type, dev: out ?? dev, via: type === 'local' ? undefined : route.via, entry: found.entry, table: found.table }
+  return {
+    type,
+    dev: out ?? dev,
+    via: type === 'local' ? undefined : route.via,
+    entry: found.entry,
+    table: found.table,
+  }
 }
 
 export type OutputRoute =
@@ -240,8 +266,10 @@ export function routeOutput(ns: Netns, flow: OutputFlow): OutputRoute {
     case 'found': {
       const type = found.entry.route.type
       const dev = type === 'local' ? loopback : ns.links.get(found.entry.route.dev ?? '')
-      if (dev === undefined || !dev.up) return { kind: 'error', errno: 'ENETUNREACH', detail: `no route to ${formatIp(dst)}` }
-      const kind = type === 'local' ? 'local' : type === 'broadcast' ? 'broadcast' : isMulticast(dst) ? 'multicast' : 'unicast'
+      if (dev === undefined || !dev.up)
+        return { kind: 'error', errno: 'ENETUNREACH', detail: `no route to ${formatIp(dst)}` }
+      const kind =
+        type === 'local' ? 'local' : type === 'broadcast' ? 'broadcast' : isMulticast(dst) ? 'multicast' : 'unicast'
       return withSource(ns, routeOf(ns, kind, found, dev), flow)
     }
   }
@@ -251,9 +279,14 @@ function withSource(ns: Netns, route: RouteResult, flow: OutputFlow): OutputRout
   if (flow.src !== undefined && !isUnspecified(flow.src)) return { kind: 'ok', route, source: flow.src }
   const preferred = route.entry?.route.src
   const source =
-    preferred ?? (route.type === 'local' ? flow.dst : selectSource(ns, route.dev, route.via ?? flow.dst, scopeOf(route)))
+    preferred ??
+    (route.type === 'local' ? flow.dst : selectSource(ns, route.dev, route.via ?? flow.dst, scopeOf(route)))
   if (source === undefined)
-    return { kind: 'error', errno: 'EADDRNOTAVAIL', detail: `no source address for ${formatIp(flow.dst)} on ${route.dev.name}` }
+    return {
+      kind: 'error',
+      errno: 'EADDRNOTAVAIL',
+      detail: `no source address for ${formatIp(flow.dst)} on ${route.dev.name}`,
+    }
   return { kind: 'ok', route, source }
 }
 
@@ -282,4 +315,3 @@ export function routeMtu(ns: Netns, route: RouteResult, dst: Ip): number {
 
 /** Without learned path MTUs, as forwarding uses it (ip_forward_use_pmtu=0). */
 export const forwardMtu = (route: RouteResult): number => route.entry?.route.mtu ?? route.dev.mtu
-

@@ -38,15 +38,22 @@ export function startProcess(ns: Netns, name: string, program: Program, args: Re
     draw: (purpose, entry, choices) => kernel.draw({ host: ns.host.name, netns: ns.name, purpose, entry }, choices),
     addresses: () => addressesOf(ns),
   }
-  const running: RunningProcess = { name, program, context, state: undefined, tuns: new Map(), timers: new Map(), exitCode: undefined }
+  const running: RunningProcess = {
+    name,
+    program,
+    context,
+    state: undefined,
+    tuns: new Map(),
+    timers: new Map(),
+    exitCode: undefined,
+  }
   ns.state.processes.set(name, running)
   finish(ns, running, program.start(context), undefined)
 }
 
 function addressesOf(ns: Netns): readonly Ip[] {
   const found: Ip[] = []
-  for (const link of ns.links.values())
-    for (const { ip } of link.addresses) if (!isLoopback(ip)) found.push(ip)
+  for (const link of ns.links.values()) for (const { ip } of link.addresses) if (!isLoopback(ip)) found.push(ip)
   return found
 }
 
@@ -57,7 +64,12 @@ export function wakeProcess(ns: Netns, name: string, event: ProcessEvent, cause:
   finish(ns, running, running.program.step(running.state, event, running.context), cause)
 }
 
-function finish(ns: Netns, running: RunningProcess, result: ProcessResult<unknown, unknown>, cause: number | undefined): void {
+function finish(
+  ns: Netns,
+  running: RunningProcess,
+  result: ProcessResult<unknown, unknown>,
+  cause: number | undefined,
+): void {
   running.state = result.state
   for (const note of result.notes ?? []) ns.host.kernel.note(ns, running.name, note)
   for (const call of result.syscalls) syscall(ns, running, call, cause)
@@ -151,7 +163,12 @@ function exit(ns: Netns, running: RunningProcess, code: number): void {
 }
 
 /** tun_chr_write_iter: the packet comes in by the device. */
-function writeTun(ns: Netns, running: RunningProcess, call: Extract<Syscall, { kind: 'send' }>, cause: number | undefined): void {
+function writeTun(
+  ns: Netns,
+  running: RunningProcess,
+  call: Extract<Syscall, { kind: 'send' }>,
+  cause: number | undefined,
+): void {
   const link = ns.links.get(running.tuns.get(call.fd) ?? '')
   const parsed = parseIpPacket(call.bytes)
   if (link === undefined || !parsed.ok) return
@@ -169,7 +186,13 @@ export function deliverToTun(skb: Skb): void {
       if (device !== dev.name || running.exitCode !== undefined) continue
       ns.host.kernel.record(skb, { kind: 'tun.read', link: dev.name, process: running.name })
       const bytes = emitIp((skb as IpSkb).packet)
-      return ns.host.kernel.emit({ kind: 'wake', ns, process: running.name, event: { kind: 'data', fd, bytes }, cause: skb.id })
+      return ns.host.kernel.emit({
+        kind: 'wake',
+        ns,
+        process: running.name,
+        event: { kind: 'data', fd, bytes },
+        cause: skb.id,
+      })
     }
   ns.host.kernel.record(skb, { kind: 'drop', reason: 'DEV_READY', detail: `no process has ${dev.name} open` })
 }

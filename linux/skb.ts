@@ -73,7 +73,10 @@ export function newSkb(dev: Link, packet: Skb['packet'], id: number): Skb {
 }
 
 /** A copy that travels on its own (skb_clone). */
-export const cloneSkb = (skb: Skb): Skb => ({ ...skb, bridge: skb.bridge === undefined ? undefined : { ...skb.bridge } })
+export const cloneSkb = (skb: Skb): Skb => ({
+  ...skb,
+  bridge: skb.bridge === undefined ? undefined : { ...skb.bridge },
+})
 
 export function isIp(skb: Skb): skb is IpSkb {
   return skb.packet.kind === 'ip'

@@ -56,7 +56,8 @@ export function openSocket(
 }
 
 export function findSocket(ns: Netns, process: string, fd: number): Socket | undefined {
-  for (const socket of ns.state.sockets.sockets.values()) if (socket.process === process && socket.fd === fd) return socket
+  for (const socket of ns.state.sockets.sockets.values())
+    if (socket.process === process && socket.fd === fd) return socket
   return undefined
 }
 
@@ -67,8 +68,18 @@ export function wake(ns: Netns, socket: Socket, event: ProcessEvent, cause?: num
   ns.host.kernel.emit({ kind: 'wake', ns, process: socket.process, event, ...(cause === undefined ? {} : { cause }) })
 }
 
-export function fail(ns: Netns, socket: Socket, errno: Errno, from?: { readonly ip: Ip; readonly cause: number }): void {
-  wake(ns, socket, { kind: 'error', fd: socket.fd, errno, ...(from === undefined ? {} : { from: from.ip }) }, from?.cause)
+export function fail(
+  ns: Netns,
+  socket: Socket,
+  errno: Errno,
+  from?: { readonly ip: Ip; readonly cause: number },
+): void {
+  wake(
+    ns,
+    socket,
+    { kind: 'error', fd: socket.fd, errno, ...(from === undefined ? {} : { from: from.ip }) },
+    from?.cause,
+  )
 }
 
 /** An IPv6 wildcard socket takes IPv4 too, as Linux does unless IPV6_V6ONLY is set. */

@@ -1,9 +1,9 @@
 import type { Family, Ip } from '../packet/ip.ts'
 import type { Mac } from '../packet/mac.ts'
 import type { Frame, IpPacket } from '../packet/packet.ts'
+import type { Rule } from './netfilter/iptables/rule.ts'
 import type { IptablesTable, Route } from './op.ts'
 import type { Origin } from './origin.ts'
-import type { Rule } from './netfilter/iptables/rule.ts'
 
 /** One observed event in a machine. Plain data; entries of the configuration are referenced, not copied. */
 export type LinuxStep = StepHead & StepBody
@@ -35,8 +35,15 @@ export type StepBody =
       readonly outPorts: readonly string[]
       readonly origin?: Origin
     }
-  | { readonly kind: 'hook.enter'; readonly hook: Hook; readonly family: Family; readonly in?: string; readonly out?: string; readonly bridged: boolean }
-  /** A rule matched. `chain.rules` before `index` from `triedFrom` on were tried and did not match. */
+  | {
+      readonly kind: 'hook.enter'
+      readonly hook: Hook
+      readonly family: Family
+      readonly in?: string
+      readonly out?: string
+      readonly bridged: boolean
+    }
+  /** A rule matched. The rules before `index`, from `triedFrom` (1-based too) on, were tried and did not match. */
   | {
       readonly kind: 'rule.match'
       readonly table: IptablesTable
@@ -60,39 +67,99 @@ export type StepBody =
       readonly triedFrom: number
     }
   | { readonly kind: 'mark.set'; readonly before: number; readonly after: number }
-  | { readonly kind: 'conntrack'; readonly state: 'new' | 'established' | 'related' | 'invalid' | 'untracked'; readonly direction: 'original' | 'reply'; readonly entry?: string }
+  | {
+      readonly kind: 'conntrack'
+      readonly state: 'new' | 'established' | 'related' | 'invalid' | 'untracked'
+      readonly direction: 'original' | 'reply'
+      readonly entry?: string
+    }
   | { readonly kind: 'conntrack.confirm'; readonly entry: string }
-  | { readonly kind: 'nat.rewrite'; readonly which: 'src' | 'dst'; readonly hook: Hook; readonly undo: boolean; readonly before: IpPacket; readonly after: IpPacket }
+  | {
+      readonly kind: 'nat.rewrite'
+      readonly which: 'src' | 'dst'
+      readonly hook: Hook
+      readonly undo: boolean
+      readonly before: IpPacket
+      readonly after: IpPacket
+    }
   | {
       readonly kind: 'route.lookup'
       readonly direction: 'input' | 'output'
       readonly destination: Ip
       readonly source?: Ip
-      readonly result: 'unicast' | 'local' | 'broadcast' | 'multicast' | 'blackhole' | 'unreachable' | 'prohibit' | 'none'
+      readonly result:
+        | 'unicast'
+        | 'local'
+        | 'broadcast'
+        | 'multicast'
+        | 'blackhole'
+        | 'unreachable'
+        | 'prohibit'
+        | 'none'
       readonly table?: string
       readonly route?: Route
       readonly via?: Ip
       readonly dev?: string
       readonly origin?: Origin
     }
-  | { readonly kind: 'forward'; readonly ttlBefore: number; readonly ttlAfter: number; readonly in: string; readonly out: string }
-  | { readonly kind: 'neigh.lookup'; readonly link: string; readonly ip: Ip; readonly state: NeighborState; readonly mac?: Mac; readonly origin?: Origin }
-  | { readonly kind: 'neigh.update'; readonly link: string; readonly ip: Ip; readonly state: NeighborState; readonly mac?: Mac }
+  | {
+      readonly kind: 'forward'
+      readonly ttlBefore: number
+      readonly ttlAfter: number
+      readonly in: string
+      readonly out: string
+    }
+  | {
+      readonly kind: 'neigh.lookup'
+      readonly link: string
+      readonly ip: Ip
+      readonly state: NeighborState
+      readonly mac?: Mac
+      readonly origin?: Origin
+    }
+  | {
+      readonly kind: 'neigh.update'
+      readonly link: string
+      readonly ip: Ip
+      readonly state: NeighborState
+      readonly mac?: Mac
+    }
   | { readonly kind: 'fragment'; readonly mtu: number; readonly parts: number }
   | { readonly kind: 'reassemble'; readonly parts: number; readonly done: boolean }
-  | { readonly kind: 'tunnel.encap'; readonly link: string; readonly vni: number; readonly inner: Frame; readonly remote: Ip; readonly overhead: number; readonly origin?: Origin }
+  | {
+      readonly kind: 'tunnel.encap'
+      readonly link: string
+      readonly vni: number
+      readonly inner: Frame
+      readonly remote: Ip
+      readonly overhead: number
+      readonly origin?: Origin
+    }
   | { readonly kind: 'tunnel.decap'; readonly link: string; readonly vni: number; readonly inner: Frame }
   | { readonly kind: 'tun.read' | 'tun.write'; readonly link: string; readonly process: string }
   | { readonly kind: 'socket.deliver'; readonly received: IpPacket; readonly socket: string; readonly process?: string }
+  /** The walk came to something whose effect is not known, and cannot go on. */
+  | { readonly kind: 'notModelled'; readonly text: string }
   | { readonly kind: 'drop'; readonly reason: DropReason; readonly detail: string; readonly origin?: Origin }
 
-export type NeighborState = 'none' | 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'failed' | 'permanent' | 'noarp'
+export type NeighborState =
+  | 'none'
+  | 'incomplete'
+  | 'reachable'
+  | 'stale'
+  | 'delay'
+  | 'probe'
+  | 'failed'
+  | 'permanent'
+  | 'noarp'
 
 export type RuleVerdict =
   | { readonly kind: 'accept' | 'drop' | 'return' | 'continue' }
   | { readonly kind: 'jump' | 'goto'; readonly chain: string }
   | { readonly kind: 'reject'; readonly with: string }
   | { readonly kind: 'nat'; readonly which: 'src' | 'dst' }
+  /** The rule, or the part of it in `text`, is not emulated: the walk ends here without a verdict. */
+  | { readonly kind: 'notModelled'; readonly text: string }
 
 /** The kernel's own words (include/net/dropreason-core.h, Linux 6.x), so that they can be searched for. */
 export type DropReason =

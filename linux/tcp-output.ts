@@ -47,7 +47,13 @@ export function sendSegment(ns: Netns, socket: Socket, segment: Segment): void {
   sendIp(ns, socket, payload, route, segment.cause)
 }
 
-function sendIp(ns: Netns, socket: Socket, payload: Tcp, route: Extract<OutputRoute, { kind: 'ok' }>, cause: number | undefined): void {
+function sendIp(
+  ns: Netns,
+  socket: Socket,
+  payload: Tcp,
+  route: Extract<OutputRoute, { kind: 'ok' }>,
+  cause: number | undefined,
+): void {
   const { remote } = socket
   if (remote === undefined) return
   const { family } = remote.ip
@@ -180,7 +186,12 @@ export function sendReset(skb: IpSkb, by: string): void {
   const route = routeOutput(ns, { dst: packet.src, src: packet.dst })
   if (route.kind !== 'ok') return
   const { family } = packet.src
-  const site = { host: ns.host.name, netns: ns.name, purpose: 'flow-label', entry: `rst ${formatIp(packet.src)}` } as const
+  const site = {
+    host: ns.host.name,
+    netns: ns.name,
+    purpose: 'flow-label',
+    entry: `rst ${formatIp(packet.src)}`,
+  } as const
   const reset: IpPacket = {
     kind: 'ip',
     src: packet.dst,
@@ -194,4 +205,3 @@ export function sendReset(skb: IpSkb, by: string): void {
   }
   ipSend(ns, { packet: reset, by, cause: skb.id }, route)
 }
-

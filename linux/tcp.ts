@@ -1,5 +1,5 @@
 import { formatIp, type Ip } from '../packet/ip.ts'
-import { type Icmp, ICMP4, ICMP6, type IpPacket, TCP_FLAG, type Tcp, type TcpOption } from '../packet/packet.ts'
+import { ICMP4, ICMP6, type Icmp, type IpPacket, TCP_FLAG, type Tcp, type TcpOption } from '../packet/packet.ts'
 import { type Netns, sysctl } from './netns.ts'
 import type { Errno, SocketAddress } from './process.ts'
 import { type OutputRoute, routeMtu, routeOutput } from './route.ts'
@@ -172,14 +172,16 @@ function receiveConnected(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpCont
   if ((segment.flags & RST) !== 0) return resetByPeer(skb, socket, tcp)
   if ((segment.flags & ACK) === 0) return
   const stamps = findOption(segment.options, 'timestamps')
-  if (stamps !== undefined && tcp.timestamps !== undefined && seqDiff(segment.seq, tcp.rcvNxt) <= 0) tcp.timestamps.recent = stamps.value
+  if (stamps !== undefined && tcp.timestamps !== undefined && seqDiff(segment.seq, tcp.rcvNxt) <= 0)
+    tcp.timestamps.recent = stamps.value
   if (!acknowledge(skb, segment, socket, tcp)) return
   receiveData(skb, segment, socket, tcp)
 }
 
 /** A SYN for a connection that waits for its ACK is answered again; in other states it is challenged (RFC 5961). */
 function receiveSynAgain(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpControl): void {
-  if (tcp.state === 'synReceived' && segment.seq === seqAdd(tcp.rcvNxt, -1)) return sendSyn(skb.ns, socket, SYN | ACK, skb.id)
+  if (tcp.state === 'synReceived' && segment.seq === seqAdd(tcp.rcvNxt, -1))
+    return sendSyn(skb.ns, socket, SYN | ACK, skb.id)
   sendAck(skb.ns, socket, skb.id)
 }
 
@@ -385,7 +387,13 @@ function errnoOf(icmp: Icmp, family: Ip): Errno | undefined {
   if (family.family === 6) {
     if (icmp.type === ICMP6.timeExceeded) return 'EHOSTUNREACH'
     if (icmp.type !== ICMP6.unreachable) return undefined
-    return icmp.code === 4 ? 'ECONNREFUSED' : icmp.code === 1 ? 'EACCES' : icmp.code === 0 ? 'ENETUNREACH' : 'EHOSTUNREACH'
+    return icmp.code === 4
+      ? 'ECONNREFUSED'
+      : icmp.code === 1
+        ? 'EACCES'
+        : icmp.code === 0
+          ? 'ENETUNREACH'
+          : 'EHOSTUNREACH'
   }
   if (icmp.type === ICMP4.timeExceeded) return 'EHOSTUNREACH'
   if (icmp.type !== ICMP4.unreachable) return undefined
@@ -428,4 +436,3 @@ const drawIsn = (ns: Netns, entry: string): number =>
 
 const drawTimestamp = (ns: Netns, entry: string): number =>
   ns.host.kernel.draw({ host: ns.host.name, netns: ns.name, purpose: 'tcp-timestamp', entry }, 0x100000000)
-

@@ -1,7 +1,7 @@
+import { emitTransport } from '../packet/emit.ts'
 import { formatIp } from '../packet/ip.ts'
 import { lengthOfIp } from '../packet/length.ts'
-import { type Icmp, ICMP4, ICMP6, type IpPacket, PROTOCOL, type Udp } from '../packet/packet.ts'
-import { emitTransport } from '../packet/emit.ts'
+import { ICMP4, ICMP6, type Icmp, type IpPacket, PROTOCOL, type Udp } from '../packet/packet.ts'
 import { defaultTtl, ipSend, selectIdent } from './ip-output.ts'
 import type { Netns } from './netns.ts'
 import type { SocketAddress } from './process.ts'
@@ -12,7 +12,11 @@ import { ephemeralPort, fail, lookupSocket, type Socket, wake } from './socket.t
 /** UDP sockets, after Linux net/ipv4/udp.c and net/ipv6/udp.c. */
 
 /** udp_sendmsg. Errors of the way (no route, a rule that drops) reach the process at once. */
-export function udpSend(ns: Netns, socket: Socket, { to, bytes, cause }: { to: SocketAddress; bytes: Uint8Array; cause: number | undefined }): void {
+export function udpSend(
+  ns: Netns,
+  socket: Socket,
+  { to, bytes, cause }: { to: SocketAddress; bytes: Uint8Array; cause: number | undefined },
+): void {
   const route = routeOutput(ns, { dst: to.ip, src: socket.local.ip })
   if (route.kind !== 'ok') return fail(ns, socket, route.errno)
   if (socket.local.port === 0) socket.local.port = ephemeralPort(ns, socket, `udp ${formatIp(to.ip)}:${to.port}`)
@@ -37,7 +41,11 @@ export function udpSend(ns: Netns, socket: Socket, { to, bytes, cause }: { to: S
   // IP_PMTUDISC_WANT: DF while the datagram fits, otherwise it is cut here.
   const fits = lengthOfIp(draft) <= routeMtu(ns, route.route, to.ip)
   const packet = { ...draft, dontFragment: draft.dontFragment && fits, id: identOf(ns, socket, draft) }
-  const failed = ipSend(ns, { packet, by: socket.process, socket: socket.id, ...(cause === undefined ? {} : { cause }) }, route)
+  const failed = ipSend(
+    ns,
+    { packet, by: socket.process, socket: socket.id, ...(cause === undefined ? {} : { cause }) },
+    route,
+  )
   if (failed !== undefined) fail(ns, socket, failed)
 }
 
@@ -45,7 +53,12 @@ export function udpSend(ns: Netns, socket: Socket, { to, bytes, cause }: { to: S
 export function identOf(ns: Netns, socket: Socket, packet: IpPacket): number {
   if (packet.src.family === 6) return 0
   if (socket.remote === undefined) return selectIdent(ns, packet.src, packet.dst, PROTOCOL.udp)
-  const site = { host: ns.host.name, netns: ns.name, purpose: 'ip-id', entry: `${socket.type} ${socket.local.port}` } as const
+  const site = {
+    host: ns.host.name,
+    netns: ns.name,
+    purpose: 'ip-id',
+    entry: `${socket.type} ${socket.local.port}`,
+  } as const
   socket.ident = socket.ident === undefined ? ns.host.kernel.draw(site, 0x10000) : (socket.ident + 1) & 0xffff
   return socket.ident
 }
@@ -66,11 +79,25 @@ export function udpReceive(skb: IpSkb, udp: Udp): void {
   const remote = { ip: packet.src, port: udp.srcPort }
   const socket = lookupSocket(ns, 'udp', { local, remote })
   if (socket === undefined) {
-    ns.host.kernel.record(skb, { kind: 'drop', reason: 'NO_SOCKET', detail: `nothing listens on UDP ${formatIp(packet.dst)}:${udp.dstPort}` })
+    ns.host.kernel.record(skb, {
+      kind: 'drop',
+      reason: 'NO_SOCKET',
+      detail: `nothing listens on UDP ${formatIp(packet.dst)}:${udp.dstPort}`,
+    })
     return ns.host.stack.icmpError(skb, { kind: 'portUnreachable' })
   }
-  ns.host.kernel.record(skb, { kind: 'socket.deliver', received: packet, socket: `udp ${formatIp(local.ip)}:${local.port}`, process: socket.process })
-  wake(ns, socket, { kind: 'data', fd: socket.fd, bytes: bytesOf(packet, udp), from: remote, to: local, ttl: packet.ttl }, skb.id)
+  ns.host.kernel.record(skb, {
+    kind: 'socket.deliver',
+    received: packet,
+    socket: `udp ${formatIp(local.ip)}:${local.port}`,
+    process: socket.process,
+  })
+  wake(
+    ns,
+    socket,
+    { kind: 'data', fd: socket.fd, bytes: bytesOf(packet, udp), from: remote, to: local, ttl: packet.ttl },
+    skb.id,
+  )
 }
 
 const bytesOf = (packet: IpPacket, udp: Udp): Uint8Array =>

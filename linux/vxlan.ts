@@ -1,8 +1,8 @@
-import { formatMac, type Mac, ZERO_MAC } from '../packet/mac.ts'
 import { formatIp, type Ip, ipKey } from '../packet/ip.ts'
+import { formatMac, type Mac, ZERO_MAC } from '../packet/mac.ts'
 import { type Frame, type IpPacket, PROTOCOL, type Udp } from '../packet/packet.ts'
-import { defaultTtl, ipLocalOut, selectIdent } from './ip-output.ts'
 import { isLocalAddress } from './fib.ts'
+import { defaultTtl, ipLocalOut, selectIdent } from './ip-output.ts'
 import type { FdbEntry, Link, Netns } from './netns.ts'
 import { recordOutput, routeOutput } from './route.ts'
 import { type IpSkb, isIp, newSkb, type Skb } from './skb.ts'
@@ -83,7 +83,12 @@ function bypass(skb: Skb, dev: Link, inner: Frame): void {
 
 /** udp_flow_src_port: a hash of the inner flow, within the ephemeral range. The same flow keeps its port. */
 function sourcePort(ns: Netns, dev: Link, inner: Frame): number {
-  const site = { host: ns.host.name, netns: ns.name, purpose: 'vxlan-source-port', entry: `${dev.name} ${flowKey(inner)}` } as const
+  const site = {
+    host: ns.host.name,
+    netns: ns.name,
+    purpose: 'vxlan-source-port',
+    entry: `${dev.name} ${flowKey(inner)}`,
+  } as const
   const known = ns.state.flowPorts.get(site.entry)
   if (known !== undefined) return known
   const port = 32768 + ns.host.kernel.draw(site, 60999 - 32768 + 1)
@@ -121,7 +126,8 @@ export function vxlanReceive(skb: IpSkb, udp: Udp): boolean {
     return true
   }
   ns.host.kernel.record(skb, { kind: 'tunnel.decap', link: dev.name, vni, inner: frame })
-  if (dev.type.kind === 'vxlan' && dev.type.learning) dev.fdb.learned.set(frame.src, { port: formatIp(skb.packet.src), at: ns.host.kernel.now() })
+  if (dev.type.kind === 'vxlan' && dev.type.learning)
+    dev.fdb.learned.set(frame.src, { port: formatIp(skb.packet.src), at: ns.host.kernel.now() })
   const inner: Skb = {
     ...newSkb(dev, frame.payload, skb.id),
     mac: { src: frame.src, dst: frame.dst },
@@ -133,7 +139,8 @@ export function vxlanReceive(skb: IpSkb, udp: Udp): boolean {
 
 function devicesOn(ns: Netns, port: number): readonly Link[] {
   const found: Link[] = []
-  for (const link of ns.links.values()) if (link.type.kind === 'vxlan' && link.type.port === port && link.up) found.push(link)
+  for (const link of ns.links.values())
+    if (link.type.kind === 'vxlan' && link.type.port === port && link.up) found.push(link)
   return found
 }
 

@@ -1,0 +1,146 @@
+import type { Cluster } from '../cluster/cluster.ts'
+import type { Assumption, Diagnostic } from '../cluster/source.ts'
+import type { CniPlugin, NotModelled, Refusal } from '../cni/plugin.ts'
+import { cniPlugins } from '../cni/registry.ts'
+import { applyOps } from '../linux/apply.ts'
+import type { HostConfig } from '../linux/host-config.ts'
+import { once } from '../linux/netfilter/block.ts'
+import type { Op } from '../linux/op.ts'
+import { readKubeProxyConfig } from '../proxy/config.ts'
+import { findProxyMode } from '../proxy/registry.ts'
+import type { Blueprint, Segment } from './blueprint.ts'
+import { compileMachine, type NodeCompilers } from './compile-node.ts'
+import { capabilitiesOf, machineFacts, machineOps } from './machine-ops.ts'
+import { clusterPrograms } from './programs.ts'
+import { readUnderlay, type Underlay } from './underlay.ts'
+
+/** A cluster made ready to be walked: every machine can be compiled, none is yet. */
+export interface Built {
+  readonly cluster: Cluster
+  readonly underlay: Underlay
+  readonly blueprint: Blueprint
+  /** The ops of a machine, in the order they are applied. */
+  readonly opsOf: (machine: string) => readonly Op[] | undefined
+  /** What the cluster has and podwalk does not compute. */
+  readonly notModelled: readonly Unmodelled[]
+  readonly refusals: (node: string) => readonly Refusal[]
+  readonly assumptions: readonly Assumption[]
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+export interface Unmodelled extends NotModelled {
+  readonly part: 'cni' | 'proxy'
+}
+
+export interface BuildOptions {
+  /** kube-proxy's mode, whatever the cluster's configuration says. */
+  readonly proxyMode?: string
+}
+
+export function build(cluster: Cluster, options: BuildOptions = {}): Built {
+  const underlay = readUnderlay(cluster)
+  const cni = chooseCni(cluster)
+  const proxy = chooseProxy(cluster, options)
+  const compilers: NodeCompilers = {
+    cluster,
+    underlay,
+    cni: cni.chosen,
+    proxy: proxy.chosen,
+  }
+  const ops = new Map<string, () => readonly Op[]>()
+  const hosts = new Map<string, () => HostConfig>()
+  for (const machine of underlay.machines.values()) {
+    const compiled = once(() => compileMachine(compilers, machine))
+    ops.set(machine.name, compiled)
+    const capabilities = capabilitiesOf(cluster.lab.nodes?.[machine.name] ?? {})
+    hosts.set(
+      machine.name,
+      once(() => applyOps(machine.name, compiled(), capabilities)),
+    )
+  }
+  return {
+    cluster,
+    underlay,
+    blueprint: { hosts, segments: segmentsOf(underlay), program: clusterPrograms(cluster) },
+    opsOf: (machine) => ops.get(machine)?.(),
+    notModelled: [...cni.notModelled, ...proxy.notModelled],
+    refusals: (name) => refusalsOf(compilers, name),
+    assumptions: [...cluster.assumptions, ...underlay.assumptions, ...cni.assumptions, ...proxy.assumptions],
+    diagnostics: [...cni.diagnostics, ...proxy.diagnostics],
+  }
+}
+
+interface Chosen<T> {
+  readonly chosen: T | undefined
+  readonly notModelled: readonly Unmodelled[]
+  readonly assumptions: readonly Assumption[]
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+function chooseCni(cluster: Cluster): Chosen<NonNullable<NodeCompilers['cni']>> {
+  const { name, evidence } = cluster.facts.cni
+  const plugins: Readonly<Record<string, CniPlugin>> = cniPlugins
+  const plugin = Object.hasOwn(plugins, name) ? plugins[name] : undefined
+  if (plugin === undefined) {
+    const what = name === 'unknown' ? 'the pod network' : `the pod network ${name}`
+    const missing = `${name === 'unknown' ? 'no pod network was recognised' : `${name} is not computed`}; known are ${Object.keys(plugins).join(', ')}`
+    return {
+      chosen: undefined,
+      notModelled: [{ part: 'cni', what, missing, evidence }],
+      assumptions: [],
+      diagnostics: [],
+    }
+  }
+  const { config, assumptions, diagnostics, notModelled } = plugin.configure(cluster)
+  return {
+    chosen: { plugin, config },
+    notModelled: notModelled === undefined ? [] : [{ part: 'cni', ...notModelled }],
+    assumptions,
+    diagnostics,
+  }
+}
+
+function chooseProxy(cluster: Cluster, options: BuildOptions): Chosen<NonNullable<NodeCompilers['proxy']>> {
+  const read = readKubeProxyConfig(cluster, options.proxyMode === undefined ? {} : { mode: options.proxyMode })
+  const { config, assumptions, diagnostics } = read
+  const mode = findProxyMode(config.mode)
+  const notModelled: Unmodelled[] =
+    mode === undefined
+      ? [
+          {
+            part: 'proxy',
+            what: `kube-proxy mode ${config.mode}`,
+            missing:
+              'what this mode puts on a node is not computed; --proxy iptables shows what iptables mode would do',
+            evidence: config.source ?? 'the Lab document or the command line',
+          },
+        ]
+      : []
+  return { chosen: mode === undefined ? undefined : { mode, config }, notModelled, assumptions, diagnostics }
+}
+
+function refusalsOf({ cluster, underlay, cni }: NodeCompilers, name: string): readonly Refusal[] {
+  const node = cluster.index.node.get(name)
+  const machine = underlay.machines.get(name)
+  if (node === undefined || machine === undefined || cni === undefined) return []
+  const facts = machineFacts(machine, cluster, machineOps(machine, { cluster, underlay }))
+  return cni.plugin.refusals(cluster, node, cni.config, facts)
+}
+
+function segmentsOf(underlay: Underlay): ReadonlyMap<string, Segment> {
+  const segments = new Map<string, Segment>()
+  for (const { name, outside, blockedUdpPorts } of underlay.segments) {
+    const ports = [...underlay.machines.values()].flatMap((machine) =>
+      machine.cards
+        .filter((card) => card.segment === name && !machine.down)
+        .map((card) => ({
+          host: machine.name,
+          link: card.name,
+          mac: card.mac,
+          addresses: card.addresses.map((address) => address.ip),
+        })),
+    )
+    segments.set(name, { name, ports, outside, blockedUdpPorts })
+  }
+  return segments
+}

@@ -1,0 +1,202 @@
+import { glibcGetaddrinfo } from '../dns/resolver/glibc/getaddrinfo.ts'
+import { isLookupEvent, type LookupError, type LookupState, startLookup, stepLookup } from '../dns/resolver/lookup.ts'
+import type { DnsStep } from '../dns/step.ts'
+import type {
+  Errno,
+  ProcessContext,
+  ProcessEvent,
+  ProcessResult,
+  Program,
+  SocketAddress,
+  Syscall,
+} from '../linux/process.ts'
+import { formatIp, type Ip } from '../packet/ip.ts'
+import type { Probe } from './probe.ts'
+
+/** What the asking program did and saw. */
+export type ClientStep =
+  | { readonly kind: 'client.dial'; readonly to: SocketAddress }
+  | { readonly kind: 'client.connected'; readonly local: SocketAddress; readonly peer: SocketAddress }
+  | { readonly kind: 'client.received'; readonly octets: number; readonly text: string; readonly ttl?: number }
+  | { readonly kind: 'client.done'; readonly outcome: Outcome }
+
+/** What the client saw in the end. */
+export type Outcome =
+  | { readonly kind: 'resolved'; readonly addresses: readonly Ip[] }
+  | { readonly kind: 'connected'; readonly peer: SocketAddress }
+  | {
+      readonly kind: 'answered'
+      readonly peer: SocketAddress
+      readonly octets: number
+      readonly text: string
+      readonly ttl?: number
+    }
+  | { readonly kind: 'notResolved'; readonly name: string; readonly error: LookupError; readonly message: string }
+  | {
+      readonly kind: 'failed'
+      readonly errno: Errno
+      readonly peer: SocketAddress
+      readonly from?: Ip
+      readonly afterNs: number
+    }
+  /** Nothing came back; a datagram's sender is not told why. */
+  | { readonly kind: 'noAnswer'; readonly peer: SocketAddress; readonly afterNs: number }
+
+interface ClientState {
+  readonly phase: 'lookup' | 'dial' | 'wait' | 'done'
+  readonly lookup?: LookupState
+  /** Addresses still to be tried, the present one first. */
+  readonly candidates: readonly Ip[]
+  readonly fd: number
+  readonly startedAt: number
+}
+
+type Result = ProcessResult<ClientState, ClientStep | DnsStep>
+
+const SECOND = 1_000_000_000
+/** How long a client waits for an answer to a datagram or an echo request. */
+const PATIENCE = 5 * SECOND
+const FIRST_FD = 3
+/** Descriptors of the lookup; those of the client's own sockets count up from FIRST_FD. */
+const LOOKUP_FD = 100
+
+/** The name under which the probe's program runs. */
+export const CLIENT = 'client'
+
+/** A program that asks the probe's question and exits: look the name up, dial each address in turn, talk, hang up. */
+export function clientProgram(probe: Probe): Program<ClientState, ClientStep | DnsStep> {
+  return { name: CLIENT, start, step }
+
+  function start(context: ProcessContext): Result {
+    const begun: ClientState = { phase: 'lookup', candidates: [], fd: FIRST_FD, startedAt: context.now }
+    const { ip, name } = probe.target
+    if (ip !== undefined) return dial({ ...begun, candidates: [ip] }, context)
+    const request = { name: name ?? '', family: 'unspec', addrConfig: true, root: probe.from.root } as const
+    return afterLookup(
+      begun,
+      startLookup({ resolver: glibcGetaddrinfo, request, firstFd: LOOKUP_FD }, context),
+      context,
+    )
+  }
+
+  function step(state: ClientState, event: ProcessEvent, context: ProcessContext): Result {
+    if (state.phase === 'done') return { state, syscalls: [] }
+    if (state.phase === 'lookup' && state.lookup !== undefined) {
+      if (!isLookupEvent(state.lookup, event)) return { state, syscalls: [] }
+      return afterLookup(state, stepLookup(state.lookup, event, context), context)
+    }
+    switch (event.kind) {
+      case 'connected':
+        return event.fd === state.fd ? connected(state, event) : { state, syscalls: [] }
+      case 'data':
+        return event.fd === state.fd ? answered(state, event) : { state, syscalls: [] }
+      case 'closed':
+        return finish(state, { kind: 'connected', peer: peerOf(state) }, [])
+      case 'error':
+        return event.fd === state.fd ? failed(state, event, context) : { state, syscalls: [] }
+      case 'timer':
+        return event.id === `patience ${state.fd}`
+          ? nextOr(state, context, { kind: 'noAnswer', peer: peerOf(state), afterNs: context.now - state.startedAt })
+          : { state, syscalls: [] }
+      default:
+        return { state, syscalls: [] }
+    }
+  }
+
+  function afterLookup(state: ClientState, result: ReturnType<typeof startLookup>, context: ProcessContext): Result {
+    const { syscalls, notes, outcome } = result
+    const going: ClientState = { ...state, lookup: result.state }
+    if (outcome === undefined) return { state: going, syscalls, notes }
+    const next = lookedUp(going, outcome, context)
+    return { state: next.state, syscalls: [...syscalls, ...next.syscalls], notes: [...notes, ...(next.notes ?? [])] }
+  }
+
+  function lookedUp(
+    state: ClientState,
+    outcome: NonNullable<ReturnType<typeof startLookup>['outcome']>,
+    context: ProcessContext,
+  ): Result {
+    if (!outcome.ok) {
+      const { error, message } = outcome
+      return finish(state, { kind: 'notResolved', name: probe.target.name ?? '', error, message }, [])
+    }
+    if (probe.kind === 'resolve') return finish(state, { kind: 'resolved', addresses: outcome.addresses }, [])
+    return dial({ ...state, candidates: outcome.addresses, startedAt: context.now }, context)
+  }
+
+  function peerOf(state: ClientState): SocketAddress {
+    return { ip: state.candidates[0] ?? { family: 4, a: 0, b: 0, c: 0, d: 0 }, port: probe.target.port }
+  }
+
+  function dial(state: ClientState, context: ProcessContext): Result {
+    const to = peerOf(state)
+    const { fd } = state
+    const dialling: ClientState = { ...state, phase: 'dial', startedAt: context.now }
+    const notes: ClientStep[] = [{ kind: 'client.dial', to }]
+    const type = probe.kind === 'ping' ? 'icmp' : probe.kind === 'datagram' ? 'udp' : 'tcp'
+    const socket: Syscall = {
+      kind: 'socket',
+      fd,
+      family: to.ip.family,
+      type,
+      ...(probe.ttl === undefined ? {} : { ttl: probe.ttl }),
+    }
+    if (type === 'tcp') return { state: dialling, syscalls: [socket, { kind: 'connect', fd, to }], notes }
+    const bytes = new TextEncoder().encode(probe.payload)
+    const first: Syscall[] =
+      type === 'udp'
+        ? [
+            { kind: 'connect', fd, to },
+            { kind: 'send', fd, bytes },
+          ]
+        : [{ kind: 'send', fd, bytes, to }]
+    const timer: Syscall = { kind: 'timer', id: `patience ${fd}`, afterNs: PATIENCE }
+    return { state: { ...dialling, phase: 'wait' }, syscalls: [socket, ...first, timer], notes }
+  }
+
+  function connected(state: ClientState, { fd, local, peer }: Extract<ProcessEvent, { kind: 'connected' }>): Result {
+    const note: ClientStep = { kind: 'client.connected', local, peer }
+    if (probe.kind === 'request') {
+      const bytes = new TextEncoder().encode(probe.payload)
+      return { state: { ...state, phase: 'wait' }, syscalls: [{ kind: 'send', fd, bytes }], notes: [note] }
+    }
+    return finish(state, { kind: 'connected', peer }, [note])
+  }
+
+  function answered(state: ClientState, { bytes, from, ttl }: Extract<ProcessEvent, { kind: 'data' }>): Result {
+    const text = new TextDecoder('latin1').decode(bytes)
+    const seen = { octets: bytes.length, text, ...(ttl === undefined ? {} : { ttl }) }
+    return finish(state, { kind: 'answered', peer: from ?? peerOf(state), ...seen }, [
+      { kind: 'client.received', ...seen },
+    ])
+  }
+
+  function failed(
+    state: ClientState,
+    { errno, from }: Extract<ProcessEvent, { kind: 'error' }>,
+    context: ProcessContext,
+  ): Result {
+    const peer = peerOf(state)
+    const afterNs = context.now - state.startedAt
+    return nextOr(state, context, { kind: 'failed', errno, peer, afterNs, ...(from === undefined ? {} : { from }) })
+  }
+
+  /** The next address of the name, or the end. */
+  function nextOr(state: ClientState, context: ProcessContext, outcome: Outcome): Result {
+    const [, ...rest] = state.candidates
+    if (rest.length === 0) return finish(state, outcome, [])
+    const again = dial({ ...state, candidates: rest, fd: state.fd + 1 }, context)
+    return { ...again, syscalls: [{ kind: 'close', fd: state.fd }, ...again.syscalls] }
+  }
+
+  function finish(state: ClientState, outcome: Outcome, notes: readonly ClientStep[]): Result {
+    const last: ClientStep = { kind: 'client.done', outcome }
+    return { state: { ...state, phase: 'done' }, syscalls: [{ kind: 'exit', code: 0 }], notes: [...notes, last] }
+  }
+}
+
+export const httpGet = (host: string): string =>
+  `GET / HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: podwalk\r\nAccept: */*\r\n\r\n`
+
+export const describePeer = ({ ip, port }: SocketAddress): string =>
+  port === 0 ? formatIp(ip) : ip.family === 4 ? `${formatIp(ip)}:${port}` : `[${formatIp(ip)}]:${port}`

@@ -1,0 +1,85 @@
+import type { Cluster } from '../cluster/cluster.ts'
+import type { KubeNode, Pod } from '../cluster/objects.ts'
+import type { CniPlugin } from '../cni/plugin.ts'
+import { podNetns } from '../cni/pod-netns.ts'
+import { compilePodFiles } from '../dns/pod/files.ts'
+import type { HostFacts } from '../linux/host-facts.ts'
+import type { Op } from '../linux/op.ts'
+import type { KubeProxyConfig } from '../proxy/config.ts'
+import type { ProxyMode } from '../proxy/proxy-mode.ts'
+import { COREDNS_PORTS, coreDnsOps, isCoreDns } from './coredns-pods.ts'
+import { machineListeners, podListeners } from './listening.ts'
+import { factsAfter, machineFacts, machineOps } from './machine-ops.ts'
+import type { Underlay, UnderlayMachine } from './underlay.ts'
+
+/** What the compilers of a cluster's nodes are given. The same for all nodes. */
+export interface NodeCompilers {
+  readonly cluster: Cluster
+  readonly underlay: Underlay
+  readonly cni: { readonly plugin: CniPlugin; readonly config: unknown } | undefined
+  readonly proxy: { readonly mode: ProxyMode; readonly config: KubeProxyConfig } | undefined
+}
+
+interface Site extends NodeCompilers {
+  readonly machine: UnderlayMachine
+  readonly node: KubeNode
+}
+
+/**
+ * The order in which a node comes up. It matters where one program appends rules and another inserts them: kube-proxy
+ * inserts its jumps, so it stands before flannel's whenever it started.
+ */
+const ORDER: readonly { readonly name: string; readonly compile: (site: Site, facts: HostFacts) => readonly Op[] }[] = [
+  {
+    name: 'pod network',
+    compile: ({ cni, cluster, node }, facts) =>
+      cni === undefined ? [] : cni.plugin.compile(cluster, node, cni.config, facts),
+  },
+  {
+    name: 'kubelet',
+    compile: ({ cluster, node }, facts) =>
+      runningPods(cluster, node).flatMap((pod) =>
+        compilePodFiles(cluster, pod, { netns: podNetns(pod), nodeFiles: facts.files }),
+      ),
+  },
+  {
+    name: 'kube-proxy',
+    compile: ({ proxy, cluster, node }, facts) =>
+      proxy === undefined ? [] : proxy.mode.compile(cluster, node, proxy.config, facts),
+  },
+  {
+    name: 'containers',
+    compile: ({ cluster, node, machine }) => [
+      ...runningPods(cluster, node).flatMap((pod) =>
+        isCoreDns(pod)
+          ? [...coreDnsOps(cluster, pod), ...podListeners(cluster, pod, COREDNS_PORTS)]
+          : podListeners(cluster, pod, []),
+      ),
+      ...machineListeners(cluster, machine, node),
+    ],
+  },
+]
+
+/** Everything that stands on a machine when it is up: a node of the cluster, a router, an outside host. */
+export function compileMachine(compilers: NodeCompilers, machine: UnderlayMachine): readonly Op[] {
+  const { cluster, underlay } = compilers
+  const ops: Op[] = machineOps(machine, { cluster, underlay })
+  const node = cluster.index.node.get(machine.name)
+  if (node === undefined) return [...ops, ...machineListeners(cluster, machine, undefined)]
+  let facts = machineFacts(machine, cluster, ops)
+  const site: Site = { ...compilers, machine, node }
+  for (const { compile } of ORDER) {
+    const made = compile(site, facts)
+    ops.push(...made)
+    facts = factsAfter(facts, made)
+  }
+  return ops
+}
+
+/** Pods whose processes run on the node: those that have an address, or the node's. */
+export function runningPods(cluster: Cluster, node: KubeNode): readonly Pod[] {
+  const pods = cluster.index.podsOnNode.get(node.meta.name) ?? []
+  return pods.filter(
+    (pod) => (pod.spec.hostNetwork || pod.ips.length > 0) && pod.phase !== 'Succeeded' && pod.phase !== 'Failed',
+  )
+}

@@ -1,0 +1,171 @@
+import type { DropReason } from '../linux/step.ts'
+import type { Step } from './step.ts'
+import type { Disposition, DispositionKind, Hop, Trace } from './trace.ts'
+
+/** Steps of a walk, by the traveller they happened to. */
+export interface StepIndex {
+  readonly byPacket: ReadonlyMap<number, readonly Step[]>
+  /** What each traveller made happen: answers, errors, datagrams of a forwarder. */
+  readonly caused: ReadonlyMap<number, readonly number[]>
+}
+
+type SendStep = Extract<Step, { kind: 'socket.send' }>
+
+export const sendStepOf = (steps: readonly Step[]): SendStep | undefined =>
+  steps.find((step): step is SendStep => step.kind === 'socket.send')
+
+export function indexSteps(steps: readonly Step[]): StepIndex {
+  const byPacket = new Map<number, Step[]>()
+  const caused = new Map<number, number[]>()
+  for (const step of steps) {
+    if (step.packet === 0) continue
+    const list = byPacket.get(step.packet)
+    if (list === undefined) byPacket.set(step.packet, [step])
+    else list.push(step)
+    if (step.kind !== 'socket.send' || step.cause === undefined) continue
+    const effects = caused.get(step.cause)
+    if (effects === undefined) caused.set(step.cause, [step.packet])
+    else effects.push(step.packet)
+  }
+  return { byPacket, caused }
+}
+
+/** The whole way of a traveller; where a forwarder in user space read it, on with the datagram that it sent. */
+export function follow(index: StepIndex, packet: number): Trace | undefined {
+  const steps = index.byPacket.get(packet)
+  const sent = steps === undefined ? undefined : sendStepOf(steps)
+  if (steps === undefined || sent === undefined) return undefined
+  const hops = hopsOf(passedOn(index, packet))
+  return {
+    packet,
+    sent: sent.sent,
+    by: sent.by,
+    ...(sent.cause === undefined ? {} : { cause: sent.cause }),
+    hops,
+    disposition: dispositionOf(hops),
+  }
+}
+
+/** All steps on the way, those of datagrams in user space included. */
+function passedOn(index: StepIndex, packet: number): readonly Step[] {
+  const steps = [...(index.byPacket.get(packet) ?? [])]
+  const read = steps.findLast((step) => step.kind === 'tun.read')
+  if (read?.kind !== 'tun.read') return steps
+  for (const effect of index.caused.get(packet) ?? []) {
+    const next = index.byPacket.get(effect) ?? []
+    if (sendStepOf(next)?.by === read.process) return [...steps, ...passedOn(index, effect)]
+  }
+  return steps
+}
+
+/** Cuts the way where it crosses into another namespace. Copies of a flooded frame that nobody took are left out. */
+function hopsOf(steps: readonly Step[]): readonly Hop[] {
+  const visits: Step[][] = []
+  const open = new Map<string, Step[]>()
+  let last: string | undefined
+  for (const step of steps) {
+    const place = `${step.host}|${step.netns}`
+    const visit = open.get(place)
+    const cameBack = step.kind === 'link.rx' && visit?.at(-1)?.kind === 'link.tx' && last !== place
+    if (visit === undefined || cameBack) {
+      const begun = [step]
+      visits.push(begun)
+      open.set(place, begun)
+    } else visit.push(step)
+    last = place
+  }
+  const ways = visits.filter((visit) => !isUnwantedCopy(visit))
+  return (ways.length === 0 ? visits : ways).map(hopOf)
+}
+
+const isUnwantedCopy = (visit: readonly Step[]): boolean =>
+  visit.length > 0 &&
+  visit.every((step) => step.kind === 'link.rx' || (step.kind === 'drop' && step.reason === 'OTHERHOST')) &&
+  visit.length <= 2
+
+function hopOf(steps: readonly Step[]): Hop {
+  const [first] = steps
+  const last = steps.findLast((step) => step.kind === 'link.tx')
+  const left =
+    last !== undefined &&
+    steps.slice(steps.indexOf(last) + 1).every((step) => step.kind === 'wire.left' || step.kind === 'wire.lost')
+  return {
+    host: first?.host ?? '',
+    netns: first?.netns ?? '',
+    steps,
+    ...(first?.kind === 'link.rx' ? { in: first.link } : {}),
+    ...(left && last.kind === 'link.tx' ? { out: last.link } : {}),
+  }
+}
+
+const BY_REASON: Partial<Record<DropReason, DispositionKind>> = {
+  TTL_EXPIRED: 'ttlExpired',
+  NEIGH_FAILED: 'neighborUnreachable',
+  PKT_TOO_BIG: 'tooBig',
+  IP_INNOROUTES: 'noRoute',
+  IP_OUTNOROUTES: 'noRoute',
+  NO_SOCKET: 'noListener',
+}
+
+/** How the way ended, from its last steps. */
+function dispositionOf(hops: readonly Hop[]): Disposition {
+  const unknown = findEnd(hops, (step) => step.kind === 'lab.unknown' || step.kind === 'notModelled')
+  if (unknown !== undefined) return unknown
+  const ended =
+    findEnd(hops, (step) => step.kind === 'socket.deliver') ??
+    findEnd(
+      hops,
+      (step) =>
+        step.kind === 'drop' ||
+        step.kind === 'wire.left' ||
+        step.kind === 'wire.lost' ||
+        step.kind === 'flanneld.discard',
+    )
+  if (ended !== undefined) return ended
+  const hop = hops.length - 1
+  const at = hops[hop]
+  return {
+    kind: 'dropped',
+    detail: 'it was still waiting when the walk ended',
+    hop,
+    ...(at === undefined ? {} : { host: at.host, netns: at.netns }),
+  }
+}
+
+function findEnd(hops: readonly Hop[], wanted: (step: Step) => boolean): Disposition | undefined {
+  for (let hop = hops.length - 1; hop >= 0; hop--) {
+    const step = hops[hop]?.steps.findLast(wanted)
+    if (step !== undefined) return { ...endOf(step, hops[hop]?.steps ?? []), hop, host: step.host, netns: step.netns }
+  }
+  return undefined
+}
+
+function endOf(step: Step, around: readonly Step[]): Disposition {
+  switch (step.kind) {
+    case 'socket.deliver':
+      return { kind: 'delivered', detail: `to ${step.socket}${step.process === undefined ? '' : ` (${step.process})`}` }
+    case 'wire.left':
+      return { kind: 'leftCluster', detail: 'it went where the input describes nothing' }
+    case 'wire.lost':
+      return { kind: 'dropped', detail: step.detail }
+    case 'flanneld.discard':
+      return { kind: 'ttlExpired', detail: 'flanneld took the last of its TTL, and says nothing' }
+    case 'lab.unknown':
+      return { kind: 'insufficientInfo', detail: `${step.what}: ${step.detail}` }
+    case 'notModelled':
+      return { kind: 'insufficientInfo', detail: `not modelled: ${step.text}` }
+    case 'drop': {
+      const rule = around.findLast((other) => other.kind === 'rule.match')
+      const rejected = rule?.kind === 'rule.match' && rule.verdict.kind === 'reject'
+      const kind = step.reason === 'NETFILTER_DROP' && rejected ? 'rejected' : (BY_REASON[step.reason] ?? 'dropped')
+      return {
+        kind,
+        detail: step.detail,
+        reason: step.reason,
+        ...(step.origin === undefined ? {} : { origin: step.origin }),
+      }
+    }
+    default:
+      return { kind: 'dropped', detail: step.kind }
+  }
+}

@@ -1,0 +1,89 @@
+import type { Cluster } from '../cluster/cluster.ts'
+import type { Assumption, Diagnostic } from '../cluster/source.ts'
+import { type Ip, ipKey, sameIp } from '../packet/ip.ts'
+import type { Built, Unmodelled } from './build.ts'
+import type { Exchange } from './conversation.ts'
+import { policiesOf } from './policies-of.ts'
+import type { PolicyView } from './policy-view.ts'
+import type { Probe } from './probe.ts'
+import type { Disposition, Trace } from './trace.ts'
+
+/** What is to be said about an exchange beside its packets: policies, what is not modelled, what was assumed. */
+export interface Judgement {
+  readonly disposition: Disposition
+  readonly policies: readonly PolicyView[]
+  readonly assumptions: readonly Assumption[]
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/**
+ * A walked answer stands only if everything it rests on is modelled. A Service in an unknown proxy mode, a pod network
+ * that is not computed, a policy whose enforcer is not: each turns the verdict into insufficientInfo, by name.
+ */
+export function judge(built: Built, probe: Probe, exchange: Exchange): Judgement {
+  const policies = policiesOf(built, exchange)
+  const unknown = firstUnknown(built, probe, exchange, policies)
+  return {
+    disposition: unknown ?? exchange.disposition,
+    policies,
+    assumptions: relevantAssumptions(built, exchange),
+    diagnostics: built.diagnostics,
+  }
+}
+
+function firstUnknown(
+  built: Built,
+  probe: Probe,
+  exchange: Exchange,
+  policies: readonly PolicyView[],
+): Disposition | undefined {
+  for (const part of built.notModelled) if (concerns(part, built.cluster, probe, exchange)) return missing(part)
+  const policy = policies.find((view) => view.enforced === 'notModelled')
+  if (policy === undefined) return undefined
+  return {
+    kind: 'insufficientInfo',
+    detail: `${policy.policy} (${policy.direction} of ${policy.pod}) is enforced by ${policy.enforcer}, which is not modelled`,
+  }
+}
+
+const missing = ({ what, missing: why, evidence }: Unmodelled): Disposition => ({
+  kind: 'insufficientInfo',
+  detail: `not modelled: ${what} (${why}); seen in ${evidence}`,
+})
+
+/** kube-proxy matters where a packet is sent to a Service address; the pod network wherever a pod takes part. */
+function concerns(part: Unmodelled, cluster: Cluster, probe: Probe, { packets }: Exchange): boolean {
+  if (part.part === 'proxy') {
+    if (packets.some((trace) => isServiceAddress(cluster, trace.sent.dst))) return true
+    return probe.target.ip !== undefined && isServiceAddress(cluster, probe.target.ip)
+  }
+  if (probe.from.netns !== 'root') return true
+  return packets.some((trace) => cluster.index.podByIp.has(ipKey(trace.sent.dst)))
+}
+
+function isServiceAddress(cluster: Cluster, address: Ip): boolean {
+  return cluster.services.some((service) =>
+    [
+      ...service.clusterIPs,
+      ...service.externalIPs,
+      ...service.loadBalancerIngress.flatMap((ingress) => (ingress.ip === undefined ? [] : [ingress.ip])),
+    ].some((own) => sameIp(own, address)),
+  )
+}
+
+/** The assumptions about machines and objects that the packets met, and those about the whole cluster; once each. */
+function relevantAssumptions(built: Built, exchange: Exchange): readonly Assumption[] {
+  const met = new Set<string>()
+  const traces: Trace[] = [...exchange.packets]
+  for (const trace of traces) for (const hop of trace.hops) met.add(`Node ${hop.host}`)
+  for (const trace of traces) for (const hop of trace.hops) if (hop.netns !== 'root') met.add(`Pod ${hop.netns}`)
+  const seen = new Set<string>()
+  return built.assumptions.filter((assumption) => {
+    const key = `${assumption.code} ${assumption.text}`
+    if (seen.has(key)) return false
+    seen.add(key)
+    const { object } = assumption
+    if (object === undefined) return true
+    return met.has(object) || !/^(Node|Pod) /.test(object)
+  })
+}

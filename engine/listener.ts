@@ -1,0 +1,77 @@
+import type { ProcessContext, ProcessEvent, ProcessResult, Program, SocketAddress, Syscall } from '../linux/process.ts'
+
+/** What a listening program saw. */
+export type ListenerStep =
+  | { readonly kind: 'listener.accepted'; readonly local: SocketAddress; readonly peer: SocketAddress }
+  | {
+      readonly kind: 'listener.received'
+      readonly peer: SocketAddress
+      readonly octets: number
+      readonly ttl?: number
+      readonly text: string
+    }
+
+interface ListenerState {
+  /** Datagram sockets answer to the sender; the others are connections. */
+  readonly datagram: ReadonlySet<number>
+}
+
+type Result = ProcessResult<ListenerState, ListenerStep>
+
+/**
+ * A server that stands in for what runs in a container: it accepts on its ports, answers HTTP with 200 and its name,
+ * and sends anything else back as it came.
+ *
+ * Arguments: `name`; `tcp`, `udp`: ports, joined by commas; `answers`: `silent` accepts and says nothing.
+ */
+export const listener: Program<ListenerState, ListenerStep> = {
+  name: 'listener',
+  start({ args }: ProcessContext): Result {
+    const syscalls: Syscall[] = []
+    const datagram = new Set<number>()
+    let fd = 3
+    for (const port of portsOf(args.tcp)) {
+      syscalls.push({ kind: 'socket', fd, family: 6, type: 'tcp' }, { kind: 'bind', fd, port }, { kind: 'listen', fd })
+      fd++
+    }
+    for (const port of portsOf(args.udp)) {
+      syscalls.push({ kind: 'socket', fd, family: 6, type: 'udp' }, { kind: 'bind', fd, port })
+      datagram.add(fd)
+      fd++
+    }
+    return { state: { datagram }, syscalls }
+  },
+  step(state: ListenerState, event: ProcessEvent, { args }: ProcessContext): Result {
+    switch (event.kind) {
+      case 'accepted':
+        return { state, syscalls: [], notes: [{ kind: 'listener.accepted', local: event.local, peer: event.peer }] }
+      case 'closed':
+        return { state, syscalls: [{ kind: 'close', fd: event.fd }] }
+      case 'data':
+        return { state, syscalls: answer(state, event, args), notes: [received(event)] }
+      default:
+        return { state, syscalls: [] }
+    }
+  },
+}
+
+const portsOf = (list: string | undefined): readonly number[] =>
+  list === undefined || list === '' ? [] : list.split(',').map(Number)
+
+type Data = Extract<ProcessEvent, { kind: 'data' }>
+
+function received({ from, bytes, ttl }: Data): ListenerStep {
+  const peer = from ?? { ip: { family: 4, a: 0, b: 0, c: 0, d: 0 }, port: 0 }
+  const text = new TextDecoder('latin1').decode(bytes.subarray(0, 80))
+  return { kind: 'listener.received', peer, octets: bytes.length, text, ...(ttl === undefined ? {} : { ttl }) }
+}
+
+function answer(state: ListenerState, { fd, bytes, from }: Data, args: Readonly<Record<string, string>>): Syscall[] {
+  if (args.answers === 'silent') return []
+  if (state.datagram.has(fd)) return from === undefined ? [] : [{ kind: 'send', fd, bytes, to: from }]
+  const text = new TextDecoder('latin1').decode(bytes)
+  if (!/^[A-Z]+ \S+ HTTP\/1\.[01]\r\n/.test(text)) return [{ kind: 'send', fd, bytes }]
+  const body = `${args.name ?? 'listener'}\n`
+  const head = `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n`
+  return [{ kind: 'send', fd, bytes: new TextEncoder().encode(head + body) }]
+}

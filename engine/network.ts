@@ -1,0 +1,138 @@
+import type { Draw } from '../linux/draw.ts'
+import type { MachineEvent } from '../linux/event.ts'
+import type { HostConfig } from '../linux/host-config.ts'
+import { arrive, boot, handle, startPrograms } from '../linux/machine.ts'
+import type { Host, Kernel, Link, Netns } from '../linux/netns.ts'
+import type { StepBody } from '../linux/step.ts'
+import type { Blueprint, SegmentPort } from './blueprint.ts'
+import { EventQueue, type WalkEvent } from './event-queue.ts'
+import { carry } from './fabric.ts'
+import type { EngineStepBody, Step } from './step.ts'
+
+/** One run: the machines that packets have reached so far, what is about to happen, and what has happened. */
+export interface Network {
+  readonly blueprint: Blueprint
+  readonly queue: EventQueue
+  readonly steps: Step[]
+  readonly hosts: ReadonlyMap<string, Host>
+  /** The machine of that name, switched on at its first use; undefined where there is none. */
+  readonly host: (name: string) => Host | undefined
+  readonly configOf: (name: string) => HostConfig | undefined
+}
+
+export function newNetwork(blueprint: Blueprint, draw: Draw): Network {
+  const queue = new EventQueue()
+  const steps: Step[] = []
+  const hosts = new Map<string, Host>()
+  const ports = portsByLink(blueprint)
+  let packets = 0
+
+  const kernelOf = (name: string): Kernel => ({
+    now: () => queue.now,
+    draw,
+    newPacket: () => ++packets,
+    record: (traveller, body) => record(traveller.ns, traveller.id, body),
+    note: (ns, process, note) => void steps.push(noteStep(queue.now, ns, process, note)),
+    emit: (event) => (event.kind === 'wire' ? toWire(name, event) : queue.push(event)),
+  })
+
+  function record(ns: Netns, packet: number, body: StepBody | EngineStepBody): void {
+    steps.push({ at: queue.now, host: ns.host.name, netns: ns.name, packet, ...body } as Step)
+  }
+
+  function toWire(name: string, { link, frame, id }: Extract<MachineEvent, { kind: 'wire' }>): void {
+    if (link.type.kind !== 'physical') return
+    const segment = blueprint.segments.get(link.type.segment)
+    const from = ports.get(`${name} ${link.name}`)
+    if (segment === undefined)
+      return record(link.ns, id, {
+        kind: 'wire.lost',
+        segment: link.type.segment,
+        detail: 'the cable is not plugged in',
+      })
+    const carried = carry(segment, from, frame, (host) => hosts.has(host))
+    switch (carried.kind) {
+      case 'blocked':
+        return record(link.ns, id, { kind: 'wire.lost', segment: segment.name, detail: carried.detail })
+      case 'nobody':
+        return record(link.ns, id, {
+          kind: 'wire.lost',
+          segment: segment.name,
+          detail: 'no machine on this network has the destination MAC',
+        })
+      case 'left':
+        return record(link.ns, id, { kind: 'wire.left', segment: segment.name })
+      case 'delivered':
+        for (const port of carried.to) queue.push({ kind: 'arrive', link: () => cardOf(port), frame, id })
+    }
+  }
+
+  const cardOf = (port: SegmentPort): Link | undefined => host(port.host)?.netns.get('root')?.links.get(port.link)
+
+  function host(name: string): Host | undefined {
+    const known = hosts.get(name)
+    if (known !== undefined) return known
+    const config = blueprint.hosts.get(name)?.()
+    if (config === undefined) return undefined
+    const booted = boot(config, kernelOf(name))
+    hosts.set(name, booted)
+    for (const program of startPrograms(booted, config, blueprint.program)) {
+      const root = booted.netns.get('root')
+      if (root !== undefined)
+        record(root, 0, {
+          kind: 'lab.unknown',
+          what: `program ${program}`,
+          detail: 'it is not modelled and was not started',
+        })
+    }
+    return booted
+  }
+
+  return { blueprint, queue, steps, hosts, host, configOf: (name) => blueprint.hosts.get(name)?.() }
+}
+
+function portsByLink(blueprint: Blueprint): ReadonlyMap<string, SegmentPort> {
+  const ports = new Map<string, SegmentPort>()
+  for (const segment of blueprint.segments.values())
+    for (const port of segment.ports) ports.set(`${port.host} ${port.link}`, port)
+  return ports
+}
+
+function noteStep(at: number, ns: Netns, process: string, note: unknown): Step {
+  return { at, host: ns.host.name, netns: ns.name, packet: 0, process, ...(note as object) } as Step
+}
+
+export type Ended =
+  /** Nothing more will happen, or `until` said so. */
+  | 'done'
+  /** The bound on events was reached: packets go round. */
+  | 'tooManyEvents'
+
+export interface RunLimits {
+  /** Checked when nothing is left to do at this moment; true: the question has been answered. */
+  readonly until: () => boolean
+  readonly maxEvents: number
+  /** Virtual nanoseconds after which nobody waits any more. */
+  readonly maxTime: number
+}
+
+/** Lets everything happen, in order, until the question is answered or nothing is left. */
+export function run({ queue }: Network, limits: RunLimits): Ended {
+  let events = 0
+  for (;;) {
+    let event = queue.nextNow()
+    if (event === undefined) {
+      if (limits.until()) return 'done'
+      event = queue.nextTimed()
+      if (event === undefined || queue.now > limits.maxTime) return 'done'
+    }
+    if (++events > limits.maxEvents) return 'tooManyEvents'
+    happen(event)
+  }
+}
+
+function happen(event: WalkEvent): void {
+  if (event.kind !== 'arrive') return handle(event)
+  const link = event.link()
+  if (link !== undefined) arrive(link, event.frame, event.id)
+}

@@ -1,0 +1,19 @@
+import type { FlanneldNote } from '../cni/flannel/udp-forwarder.ts'
+import type { DnsStepBody } from '../dns/step.ts'
+import type { StepBody, StepHead } from '../linux/step.ts'
+import type { ClientStep } from './client.ts'
+import type { ListenerStep } from './listener.ts'
+
+/** Everything that can be observed in a walk. Each layer owns the words for what can happen in it. */
+export type Step = StepHead & (StepBody | EngineStepBody | ProgramStep)
+
+/** What a program said of itself; `packet` is 0 there. */
+export type ProgramStep = (DnsStepBody | FlanneldNote | ClientStep | ListenerStep) & { readonly process: string }
+
+export type EngineStepBody =
+  /** The frame left for a place the input does not describe. */
+  | { readonly kind: 'wire.left'; readonly segment: string }
+  /** The frame was lost between machines. */
+  | { readonly kind: 'wire.lost'; readonly segment: string; readonly detail: string }
+  /** Something that decides the answer is not known, or not modelled. */
+  | { readonly kind: 'lab.unknown'; readonly what: string; readonly detail: string }

@@ -1,0 +1,207 @@
+import { match } from 'ts-pattern'
+import { describePeer, type Outcome } from '../engine/client.ts'
+import type { Conversation } from '../engine/conversation.ts'
+import type { LookupView } from '../engine/lookup-view.ts'
+import { type Hop, isSuccess, type Trace } from '../engine/trace.ts'
+import { formatIp } from '../packet/ip.ts'
+import { summaryOf } from '../packet/text.ts'
+import { cutMiddle, labelled, table } from './columns.ts'
+import { type Detail, type HopLine, hopLines } from './hop-lines.ts'
+import { type Paint, plainPaint } from './paint.ts'
+
+export interface TextOptions {
+  readonly detail: Detail
+  /** Columns; names longer than their place are cut in the middle. Infinity cuts nothing (`-o wide`). */
+  readonly width: number
+  readonly paint: Paint
+  /** Only characters of ASCII. */
+  readonly ascii: boolean
+}
+
+export const DEFAULT_TEXT: TextOptions = { detail: 'normal', width: 80, paint: plainPaint, ascii: false }
+
+/** A conversation for people: the verdict, the lookup, the packet's way hop by hop, and the way back. */
+export function renderConversation(conversation: Conversation, options: Partial<TextOptions> = {}): string {
+  const how: TextOptions = { ...DEFAULT_TEXT, ...options }
+  const lines = [
+    ...headline(conversation, how),
+    ...lookupLines(conversation.lookup, how),
+    ...wayLines('REQUEST', conversation.request, how),
+    ...wayLines('REPLY', conversation.reply, how),
+    ...restLines(conversation, how),
+    ...policyLines(conversation, how),
+    ...assumptionLines(conversation, how),
+  ]
+  const text = `${lines.join('\n')}\n`
+  return how.ascii ? text.replaceAll('✓', '+').replaceAll('✗', 'x').replaceAll('…', '~').replaceAll('→', '->') : text
+}
+
+// ------------------------------------------------------------------------------------------------ verdict
+
+function headline(conversation: Conversation, how: TextOptions): readonly string[] {
+  const { disposition, outcome, probe } = conversation
+  const word = disposition.kind.replace(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase()
+  const mark = disposition.kind === 'insufficientInfo' ? '?' : isSuccess(disposition.kind) ? '✓' : '✗'
+  const paint =
+    disposition.kind === 'insufficientInfo'
+      ? how.paint.unsure
+      : isSuccess(disposition.kind)
+        ? how.paint.good
+        : how.paint.bad
+  const question = `${probe.from.label} -> ${probe.target.label}`
+  const lines = [`${paint(`${mark} ${word}`)}  ${cutMiddle(question, how.width - word.length - 4)}`]
+  const indent = 2
+  for (const sentence of sentences(conversation, outcome))
+    lines.push(...labelled('', sentence, { indent, width: how.width }))
+  return lines
+}
+
+/** What the client saw, what the server saw, and where it was decided. */
+function sentences(conversation: Conversation, outcome: Outcome): readonly string[] {
+  const { disposition, server } = conversation
+  const said = [clientSaw(outcome)]
+  if (server !== undefined && server.netns !== conversation.probe.from.netns)
+    said.push(`${server.process} on ${server.host} saw ${server.peer}, TTL ${server.ttl}.`)
+  if (!isSuccess(disposition.kind)) {
+    const where = disposition.host === undefined ? '' : ` at ${placeName(disposition.host, disposition.netns ?? '')}`
+    const reason = disposition.reason === undefined ? '' : ` (${disposition.reason})`
+    said.push(`Decided${where}: ${disposition.detail}${reason}.`)
+  }
+  return said
+}
+
+const milliseconds = (ns: number): string => {
+  const seconds = ns / 1_000_000_000
+  return seconds >= 1 ? `${Number(seconds.toFixed(1))} s` : `${Math.round(ns / 1_000_000)} ms`
+}
+
+const clientSaw = (outcome: Outcome): string =>
+  match(outcome)
+    .with({ kind: 'resolved' }, ({ addresses }) => `The name resolves to ${addresses.map(formatIp).join(', ')}.`)
+    .with({ kind: 'connected' }, ({ peer }) => `The client is connected to ${describePeer(peer)}.`)
+    .with(
+      { kind: 'answered' },
+      ({ peer, text, octets }) => `The client got an answer from ${describePeer(peer)}: ${firstLine(text, octets)}.`,
+    )
+    .with(
+      { kind: 'notResolved' },
+      ({ name, error, message }) => `The client cannot resolve ${name}: ${message} (${error}).`,
+    )
+    .with(
+      { kind: 'failed' },
+      ({ errno, afterNs, from }) =>
+        `The client sees ${errno} after ${milliseconds(afterNs)}${from === undefined ? '' : `, told by ${formatIp(from)}`}.`,
+    )
+    .with(
+      { kind: 'noAnswer' },
+      ({ peer, afterNs }) => `The client hears nothing from ${describePeer(peer)} within ${milliseconds(afterNs)}.`,
+    )
+    .exhaustive()
+
+function firstLine(text: string, octets: number): string {
+  const line = /^[\x20-\x7e]+/.exec(text)?.[0] ?? ''
+  return line === '' ? `${octets} octets` : `"${cutMiddle(line, 40)}"`
+}
+
+/** The pod's name in a pod's namespace, the machine's in its own. */
+const placeName = (host: string, netns: string): string => (netns === 'root' ? host : netns)
+
+// ------------------------------------------------------------------------------------------------ lookup
+
+function lookupLines(lookup: LookupView | undefined, how: TextOptions): readonly string[] {
+  if (lookup === undefined) return []
+  const servers = lookup.servers.join(' ')
+  const head = `${how.paint.heading('DNS')}  ${lookup.name}: ${lookup.resolver}, ndots:${lookup.ndots}, server ${servers}`
+  const search =
+    lookup.search.length === 0 ? [] : labelled('', `search ${lookup.search.join(' ')}`, { indent: 5, width: how.width })
+  const rows = lookup.queries.map((query, i) => [
+    String(i + 1),
+    query.name,
+    query.type,
+    query.rcode ?? 'no reply',
+    query.answers.length > 0 ? `${query.answers.map(lastWord).join(' ')}  ${query.by ?? ''}` : (query.by ?? ''),
+  ])
+  const head2 = ['#', 'NAME', 'TYPE', 'RCODE', 'ANSWER, BY']
+  const fixed = Math.max(4, ...rows.map((row) => (row[1] ?? '').length))
+  const nameWidth = Number.isFinite(how.width) ? Math.min(fixed, Math.max(how.width - 46, 20)) : fixed
+  const cells = rows.map((row) => row.map((cell, i) => (i === 1 ? cutMiddle(cell, nameWidth) : cell)))
+  return ['', head, ...search, ...table([head2, ...cells]).map((line) => cutEnd(line, how.width))]
+}
+
+const lastWord = (text: string): string => text.split(/\s+/).at(-1) ?? text
+const cutEnd = (line: string, width: number): string => (line.length > width ? `${line.slice(0, width - 1)}…` : line)
+
+// ------------------------------------------------------------------------------------------------ the way
+
+const LABEL = 10
+
+function wayLines(title: string, trace: Trace | undefined, how: TextOptions): readonly string[] {
+  if (trace === undefined) return []
+  const lines = ['', `${how.paint.heading(title)}  ${cutEnd(summaryOf(trace.sent), how.width - title.length - 2)}`]
+  for (const [i, hop] of trace.hops.entries()) lines.push(...hopText(hop, i, how))
+  return lines
+}
+
+function hopText(hop: Hop, i: number, how: TextOptions): readonly string[] {
+  const where = hop.netns === 'root' ? hop.host : `${hop.netns} on ${hop.host}`
+  const devices = `${hop.in ?? ''}${hop.in === undefined ? '-> ' : ' -> '}${hop.out ?? ''}`.trim()
+  const number = `${i + 1}`.padEnd(3)
+  const lines = [
+    `${number}${how.paint.heading(cutMiddle(where, how.width - devices.length - 6))}  ${how.paint.faint(devices)}`.trimEnd(),
+  ]
+  for (const line of hopLines(hop, how.detail)) lines.push(...lineText(line, how))
+  return lines
+}
+
+function lineText(line: HopLine, how: TextOptions): readonly string[] {
+  const shout = line.label === line.label.toUpperCase() && line.label !== ''
+  const label = `   ${line.label}`
+  const body = labelled(label, line.text, { indent: LABEL + 3, width: how.width })
+  const because =
+    line.because === undefined
+      ? []
+      : labelled('', line.because, { indent: LABEL + 3, width: how.width }).map(how.paint.faint)
+  return [...(shout ? body.map(how.paint.bad) : body), ...because]
+}
+
+// ------------------------------------------------------------------------------------------------ the rest
+
+/** The packets after the first two: how many, and which ways the rest of the talk took. */
+function restLines({ packets, request, reply, lookup }: Conversation, how: TextOptions): readonly string[] {
+  const dns = new Set((lookup?.queries ?? []).flatMap((query) => [query.request?.packet, query.reply?.packet]))
+  const rest = packets.filter(
+    (trace) => trace.packet !== request?.packet && trace.packet !== reply?.packet && !dns.has(trace.packet),
+  )
+  const later = rest.filter((trace) => request !== undefined && trace.packet > request.packet)
+  if (later.length === 0) return []
+  const shown = later.slice(0, how.detail === 'normal' ? 8 : later.length)
+  const rows = shown.map((trace) => [
+    ` ${milliseconds(trace.hops[0]?.steps[0]?.at ?? 0)}`,
+    cutMiddle(summaryOf(trace.sent), Math.max(how.width - 26, 30)),
+    trace.disposition.kind,
+  ])
+  const more = later.length - shown.length
+  return ['', how.paint.heading('THEN'), ...table(rows), ...(more > 0 ? [` and ${more} more (-v lists all)`] : [])]
+}
+
+function policyLines({ policies }: Conversation, how: TextOptions): readonly string[] {
+  if (policies.length === 0) return []
+  const lines = policies.map((view) => {
+    const says = `${view.allows ? 'allows' : 'would deny'} this (${view.direction} of ${view.pod})`
+    const effect =
+      view.enforced === 'yes'
+        ? `enforced by ${view.enforcer}`
+        : view.enforced === 'no'
+          ? `but ${view.enforcer}`
+          : `${view.enforcer}: not modelled`
+    return `${view.policy}${view.source === undefined ? '' : `, ${view.source}`} ${says}; ${effect}`
+  })
+  return ['', ...lines.flatMap((line) => labelled('Policy', line, { indent: 9, width: how.width }))]
+}
+
+function assumptionLines({ assumptions }: Conversation, how: TextOptions): readonly string[] {
+  if (assumptions.length === 0) return []
+  const [first, ...others] = assumptions.map((assumption) => assumption.text)
+  const lines = labelled('Assumed', first ?? '', { indent: 9, width: how.width })
+  return ['', ...lines, ...others.flatMap((text) => labelled('', text, { indent: 9, width: how.width }))]
+}

@@ -1,0 +1,272 @@
+import type { Step } from '../engine/step.ts'
+import type { Hop } from '../engine/trace.ts'
+import { printRule } from '../linux/netfilter/iptables/print.ts'
+import { type Family, formatIp } from '../packet/ip.ts'
+import { formatMac } from '../packet/mac.ts'
+import type { IpPacket } from '../packet/packet.ts'
+import { formatSocket, layersOf, summaryOf } from '../packet/text.ts'
+import { originText } from './origin-text.ts'
+import { routeText } from './route-text.ts'
+
+/** How much is told: what changed the packet's way; headers and hooks too; every rule tried too. */
+export type Detail = 'normal' | 'headers' | 'rules'
+
+/** One thing that happened at a hop: a word for its kind, and a sentence. */
+export interface HopLine {
+  readonly label: string
+  readonly text: string
+  /** Who put the entry there. */
+  readonly because?: string
+}
+
+/** What happened to the packet at a hop, in order, as lines to read. */
+export function hopLines(hop: Hop, detail: Detail): readonly HopLine[] {
+  const lines: HopLine[] = []
+  const { steps } = hop
+  for (const [i, step] of steps.entries()) lines.push(...stepLines(step, { steps, i, detail }))
+  return lines
+}
+
+interface Around {
+  readonly steps: readonly Step[]
+  readonly i: number
+  readonly detail: Detail
+}
+
+function stepLines(step: Step, around: Around): readonly HopLine[] {
+  const { detail } = around
+  const more = detail !== 'normal'
+  switch (step.kind) {
+    case 'socket.send':
+      return [{ label: 'send', text: `${summaryOf(step.sent)} ttl ${step.sent.ttl}` }, ...headers(step.sent, around)]
+    case 'link.rx':
+      return more ? [{ label: 'in', text: step.link }, ...frameHeaders(step.frame, around)] : []
+    case 'link.tx':
+      return more ? [{ label: 'out', text: step.link }, ...frameHeaders(step.frame, around)] : []
+    case 'bridge.forward':
+      return [bridgeLine(step)]
+    case 'bridge.learn':
+      return more ? [{ label: 'bridge', text: `${step.bridge} learns ${formatMac(step.mac)} on ${step.port}` }] : []
+    case 'hook.enter':
+      return more ? [{ label: 'hook', text: hookText(step) }] : []
+    case 'rule.match':
+      return ruleLines(step, around)
+    case 'chain.end':
+      return chainEndLines(step, around)
+    case 'mark.set':
+      return more ? [{ label: 'mark', text: `${hex(step.before)} -> ${hex(step.after)}` }] : []
+    case 'conntrack':
+      return more || step.state === 'invalid'
+        ? [
+            {
+              label: 'conntrack',
+              text: `${step.state}${step.direction === 'reply' ? ', reply direction' : ''}${step.entry === undefined ? '' : `: ${step.entry}`}`,
+            },
+          ]
+        : []
+    case 'conntrack.confirm':
+      return more ? [{ label: 'conntrack', text: `confirmed: ${step.entry}` }] : []
+    case 'nat.rewrite':
+      return [natLine(step, around)]
+    case 'route.lookup':
+      return [routeLine(step)]
+    case 'forward':
+      return more
+        ? [{ label: 'forward', text: `TTL ${step.ttlBefore} -> ${step.ttlAfter}, ${step.in} -> ${step.out}` }]
+        : []
+    case 'neigh.lookup':
+      return neighborLines(step, more)
+    case 'neigh.update':
+      return more
+        ? [{ label: 'neigh', text: `${formatIp(step.ip)} is at ${step.mac === undefined ? '?' : formatMac(step.mac)}` }]
+        : []
+    case 'fragment':
+      return [{ label: 'fragment', text: `cut into ${step.parts} for ${step.mtu} octets` }]
+    case 'reassemble':
+      return [
+        {
+          label: 'fragment',
+          text: step.done ? `${step.parts} parts put together` : `part ${step.parts}, waits for the rest`,
+        },
+      ]
+    case 'tunnel.encap':
+      return [
+        {
+          label: 'encap',
+          text: `VXLAN vni ${step.vni} to ${formatIp(step.remote)}, ${step.overhead} octets more`,
+          ...(step.origin === undefined
+            ? {}
+            : { because: `fdb entry for ${formatMac(step.inner.dst)} ${originText(step.origin)}` }),
+        },
+      ]
+    case 'tunnel.decap':
+      return [{ label: 'decap', text: `VXLAN vni ${step.vni}: the inner frame comes in by ${step.link}` }]
+    case 'tun.read':
+      return [{ label: 'user', text: `${step.process} reads it from ${step.link} (kernel -> user space)` }]
+    case 'tun.write':
+      return [{ label: 'user', text: `${step.process} writes it to ${step.link} (user space -> kernel)` }]
+    case 'socket.deliver':
+      return [
+        {
+          label: 'deliver',
+          text: `to ${step.socket}${step.process === undefined ? '' : `, ${step.process}`}; source ${sourceOf(step.received)}, ttl ${step.received.ttl}`,
+        },
+      ]
+    case 'drop':
+      return [
+        {
+          label: 'DROP',
+          text: `${step.reason}: ${step.detail}`,
+          ...(step.origin === undefined ? {} : { because: originText(step.origin) }),
+        },
+      ]
+    case 'notModelled':
+      return [{ label: 'STOP', text: `not modelled: ${step.text}` }]
+    case 'wire.left':
+      return [{ label: 'wire', text: `leaves by ${step.segment}: what is there the input does not say` }]
+    case 'wire.lost':
+      return [{ label: 'LOST', text: `on ${step.segment}: ${step.detail}` }]
+    case 'lab.unknown':
+      return [{ label: 'STOP', text: `${step.what}: ${step.detail}` }]
+    default:
+      return []
+  }
+}
+
+const hex = (mark: number): string => `0x${mark.toString(16)}`
+
+function sourceOf({ src, payload }: IpPacket): string {
+  return 'srcPort' in payload ? formatSocket(src, payload.srcPort) : formatIp(src)
+}
+
+function headers(packet: IpPacket, { detail }: Around): readonly HopLine[] {
+  return detail === 'normal' ? [] : layersOf(packet).map((layer) => ({ label: '', text: layer }))
+}
+
+function frameHeaders(frame: Parameters<typeof layersOf>[0], { detail }: Around): readonly HopLine[] {
+  return detail === 'normal' ? [] : layersOf(frame).map((layer) => ({ label: '', text: layer }))
+}
+
+function bridgeLine({ bridge, decision, inPort, outPorts }: Extract<Step, { kind: 'bridge.forward' }>): HopLine {
+  const from = inPort === undefined ? '' : `${inPort} -> `
+  switch (decision) {
+    case 'unicast':
+      return { label: 'bridge', text: `${bridge}: ${from}${outPorts.join(', ')}` }
+    case 'flood':
+      return { label: 'bridge', text: `${bridge}: ${from}all ports (${outPorts.join(', ')}), the MAC is not known` }
+    default:
+      return { label: 'bridge', text: `${bridge}: ${from}up, the frame is for the bridge itself` }
+  }
+}
+
+function hookText({ hook, in: from, out, bridged }: Extract<Step, { kind: 'hook.enter' }>): string {
+  const devices = [from === undefined ? '' : `in ${from}`, out === undefined ? '' : `out ${out}`]
+    .filter((part) => part !== '')
+    .join(', ')
+  return `${hook.toUpperCase()}${devices === '' ? '' : ` (${devices})`}${bridged ? ', bridged: br_netfilter' : ''}`
+}
+
+type RuleStep = Extract<Step, { kind: 'rule.match' }>
+
+/** A rule that decided something; in full detail every rule that matched, and those tried before it. */
+function ruleLines(step: RuleStep, { detail, steps, i }: Around): readonly HopLine[] {
+  const place = `${step.table} ${step.chain}:${step.index}`
+  const shown: HopLine[] = []
+  const family = familyAt(steps, i)
+  if (detail === 'rules') shown.push(...tried(step, { upTo: step.index - 1, family }))
+  const text = printRule(family, step.rule)
+  const deciding = decides(step, steps[i + 1])
+  if (detail === 'normal' && !deciding) return shown
+  return [...shown, { label: 'rule', text: `${place}  ${text}`, because: originText(step.origin) }]
+}
+
+/** Rules that people ask about: refusals, and the choice of a backend. Accepting is silent unless asked for. */
+function decides({ verdict, chain }: RuleStep, next: Step | undefined): boolean {
+  switch (verdict.kind) {
+    case 'drop':
+    case 'reject':
+      return true
+    case 'nat':
+      return next?.kind !== 'nat.rewrite'
+    case 'jump':
+      return /^KUBE-(SERVICES|NODEPORTS|EXTERNAL-SERVICES)$/.test(chain)
+    default:
+      return false
+  }
+}
+
+/** The family of the hook that a step is in. */
+function familyAt(steps: readonly Step[], i: number): Family {
+  const hook = steps.slice(0, i).findLast((step) => step.kind === 'hook.enter')
+  return hook?.kind === 'hook.enter' ? hook.family : 4
+}
+
+/** The rules of a chain that were tried and did not match, up to rule `upTo` (1-based, inclusive). */
+function tried(
+  { rules, triedFrom, table, chain }: Pick<RuleStep, 'rules' | 'triedFrom' | 'table' | 'chain'>,
+  { upTo, family }: { readonly upTo: number; readonly family: Family },
+): readonly HopLine[] {
+  return rules.slice(triedFrom - 1, upTo).map((rule, i) => ({
+    label: '  tried',
+    text: `${table} ${chain}:${triedFrom + i}  ${printRule(family, rule)}`,
+  }))
+}
+
+function chainEndLines(step: Extract<Step, { kind: 'chain.end' }>, { detail, steps, i }: Around): readonly HopLine[] {
+  const lines: HopLine[] =
+    detail === 'rules' ? [...tried(step, { upTo: step.rules.length, family: familyAt(steps, i) })] : []
+  const text = step.policy === 'RETURN' ? 'end of chain, back to the caller' : `end of chain, policy ${step.policy}`
+  if (detail === 'rules' || step.policy === 'DROP')
+    lines.push({ label: 'rule', text: `${step.table} ${step.chain}  ${text}` })
+  return lines
+}
+
+/** `DNAT 10.99.198.177:80 -> 10.244.2.3:80`, with the rule that chose it. */
+function natLine(step: Extract<Step, { kind: 'nat.rewrite' }>, { steps, i }: Around): HopLine {
+  const { which, undo, before, after } = step
+  const end = (packet: IpPacket): string => {
+    const { payload } = packet
+    const ip = which === 'dst' ? packet.dst : packet.src
+    if (!('srcPort' in payload)) return formatIp(ip)
+    return formatSocket(ip, which === 'dst' ? payload.dstPort : payload.srcPort)
+  }
+  const word = undo ? `un-${which === 'dst' ? 'S' : 'D'}NAT` : `${which === 'dst' ? 'D' : 'S'}NAT`
+  const rule = undo
+    ? undefined
+    : steps.slice(0, i).findLast((other) => other.kind === 'rule.match' && other.verdict.kind === 'nat')
+  const because =
+    rule?.kind === 'rule.match' ? { because: `${rule.chain} rule ${rule.index} ${originText(rule.origin)}` } : {}
+  return {
+    label: 'nat',
+    text: `${word} ${which === 'dst' ? 'destination' : 'source'} ${end(before)} -> ${end(after)}`,
+    ...because,
+  }
+}
+
+function routeLine(step: Extract<Step, { kind: 'route.lookup' }>): HopLine {
+  if (step.result === 'local')
+    return { label: 'route', text: `${formatIp(step.destination)} is an address of this machine` }
+  if (step.route === undefined) return { label: 'route', text: `${formatIp(step.destination)}: ${step.result}` }
+  const because = step.origin === undefined || step.origin.by === 'kernel' ? {} : { because: originText(step.origin) }
+  return { label: 'route', text: routeText(step.route), ...because }
+}
+
+function neighborLines(step: Extract<Step, { kind: 'neigh.lookup' }>, more: boolean): readonly HopLine[] {
+  const { state, ip, mac, link } = step
+  if (state === 'none' || state === 'failed' || state === 'incomplete')
+    return [
+      {
+        label: 'neigh',
+        text: `${formatIp(ip)} on ${link} is not known: ${ip.family === 4 ? 'ARP who-has' : 'neighbour solicitation'}, the packet waits`,
+      },
+    ]
+  if (!more) return []
+  const because = step.origin === undefined ? {} : { because: originText(step.origin) }
+  return [
+    {
+      label: 'neigh',
+      text: `${formatIp(ip)} is at ${mac === undefined ? '?' : formatMac(mac)} (${state.toUpperCase()})`,
+      ...because,
+    },
+  ]
+}
