@@ -24,7 +24,7 @@ export function load(inputs: readonly SourceFile[], options: LoadOptions = {}): 
   const snapshot = readSnapshot(inputs, options)
   const labs = readLabs(snapshot.labs, snapshot.sources)
   const lab = { ...labs.lab, ...options.lab }
-  const completed = completeCluster({ snapshot, lab })
+  const completed = completeCluster({ snapshot, lab, refused: options.refused ?? 'use' })
   const diagnostics: Diagnostic[] = [...snapshot.diagnostics, ...labs.diagnostics, ...completed.diagnostics]
   if (snapshot.found.length === 0) diagnostics.push(noObjects(inputs))
   const cluster: Cluster = deepFreeze(completed.cluster)

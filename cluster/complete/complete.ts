@@ -2,8 +2,9 @@ import { buildIndex } from '../build-index.ts'
 import { type Cluster, keyOf } from '../cluster.ts'
 import { clusterFacts } from '../cluster-facts.ts'
 import type { Lab } from '../lab.ts'
-import type { EndpointSlice, IpFamily, KubeNode, Pod, Service } from '../objects.ts'
+import type { EndpointSlice, IpFamily, KubeNode, Meta, Pod, Service } from '../objects.ts'
 import { byName, byText } from '../order.ts'
+import { type Found, kindOf, objectName } from '../read/object-kinds.ts'
 import type { Snapshot } from '../read/snapshot.ts'
 import type { Assumption, Diagnostic } from '../source.ts'
 import { computeSlices } from './endpoint-slices.ts'
@@ -15,6 +16,7 @@ import { mirrorEndpoints } from './mirrored-slices.ts'
 import { completeNamespaces } from './namespaces.ts'
 import { completeNodes } from './nodes.ts'
 import { completeAddresses } from './pod-addresses.ts'
+import { refusedServices } from './refused-services.ts'
 import { defaultService } from './service.ts'
 import { completeServiceAddresses, familyOfIp } from './service-addresses.ts'
 import { completePods } from './workload-pods.ts'
@@ -22,10 +24,12 @@ import { completePods } from './workload-pods.ts'
 export interface CompleteInput {
   readonly snapshot: Snapshot
   readonly lab: Lab
+  /** Whether an object that the API server would refuse is used all the same. */
+  readonly refused: 'use' | 'drop'
 }
 
 /** Fills what the input leaves open, as the API server, the controllers and the scheduler would have. */
-export function completeCluster({ snapshot, lab }: CompleteInput): {
+export function completeCluster({ snapshot, lab, refused }: CompleteInput): {
   cluster: Cluster
   diagnostics: readonly Diagnostic[]
 } {
@@ -35,8 +39,11 @@ export function completeCluster({ snapshot, lab }: CompleteInput): {
     assume: (assumption) => void assumptions.push(assumption),
     diagnose: (diagnostic) => void diagnostics.push(diagnostic),
   }
-  const groups = groupByKind(snapshot.found)
-  const facts = clusterFacts({ ...groups, lab, dnsServiceIPs: dnsServiceIPs(groups) }, filling.assume)
+  const read = groupByKind(refused === 'drop' ? without(snapshot.found, snapshot.diagnostics) : snapshot.found)
+  const facts = clusterFacts({ ...read, lab, dnsServiceIPs: dnsServiceIPs(read) }, filling.assume)
+  const refusals = refusedServices(read.services, facts.serviceCIDRs, snapshot.sources)
+  diagnostics.push(...refusals)
+  const groups = refused === 'drop' ? { ...read, services: without(read.services, refusals) } : read
   const nodes = completeNodes(
     {
       given: groups.nodes,
@@ -82,6 +89,15 @@ export function completeCluster({ snapshot, lab }: CompleteInput): {
     inventory: { read: snapshot.read, skipped: snapshot.skipped },
   }
   return { cluster, diagnostics }
+}
+
+/** The objects that no diagnostic refuses. */
+function without<D extends { readonly kind: string; readonly meta: Meta }>(
+  found: readonly Found<D>[],
+  diagnostics: readonly Diagnostic[],
+): Found<D>[] {
+  const refused = new Set(diagnostics.flatMap(({ refused, object }) => (refused ? (object ?? []) : [])))
+  return found.filter(({ draft }) => !refused.has(objectName(kindOf(draft), draft.meta)))
 }
 
 const DNS_SERVICE = 'kube-system/kube-dns'

@@ -13,12 +13,15 @@ import type { Draft, Found } from '../read/object-kinds.ts'
 import type { PodDraft } from '../read/pod.ts'
 import type { ServiceDraft } from '../read/service.ts'
 
+type FoundPod = { readonly kind: 'Pod' } & PodDraft
+type FoundService = { readonly kind: 'Service' } & ServiceDraft
+
 /** The objects of the input by kind, each with its place; not one of them is made up. */
 export interface Grouped {
   readonly nodes: readonly KubeNode[]
   readonly namespaces: readonly Namespace[]
-  readonly pods: readonly Found<PodDraft>[]
-  readonly services: readonly Found<ServiceDraft>[]
+  readonly pods: readonly Found<FoundPod>[]
+  readonly services: readonly Found<FoundService>[]
   readonly endpointSlices: readonly EndpointSlice[]
   readonly endpoints: readonly Endpoints[]
   readonly configMaps: readonly ConfigMap[]
@@ -32,8 +35,8 @@ export function groupByKind(found: readonly Found[]): Grouped {
   const groups = {
     nodes: [] as KubeNode[],
     namespaces: [] as Namespace[],
-    pods: [] as Found<PodDraft>[],
-    services: [] as Found<ServiceDraft>[],
+    pods: [] as Found<FoundPod>[],
+    services: [] as Found<FoundService>[],
     endpointSlices: [] as EndpointSlice[],
     endpoints: [] as Endpoints[],
     configMaps: [] as ConfigMap[],

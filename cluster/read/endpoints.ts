@@ -1,6 +1,29 @@
-import type { Endpoint, EndpointAddress, EndpointPort, EndpointSlice, EndpointSubset, Endpoints } from '../objects.ts'
+import type {
+  Endpoint,
+  EndpointAddress,
+  EndpointPort,
+  EndpointSlice,
+  EndpointSubset,
+  Endpoints,
+  EndpointsPort,
+} from '../objects.ts'
 import { readMeta } from './meta.ts'
-import { child, children, flag, has, ipAt, ips, note, oneOf, optionalText, type Place, port, text } from './place.ts'
+import {
+  child,
+  children,
+  flag,
+  has,
+  ips,
+  note,
+  oneOf,
+  optionalText,
+  type Place,
+  port,
+  refuse,
+  specIp,
+  text,
+} from './place.ts'
+import { refuseSpecialIp } from './special-ip.ts'
 
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const
 const ADDRESS_TYPES = ['IPv4', 'IPv6', 'FQDN'] as const
@@ -37,6 +60,7 @@ function endpointOf(entry: Place, addressType: EndpointSlice['addressType']): En
   for (const address of addresses)
     if (address.family !== wanted)
       note(entry, 'addresses', { code: 'endpoint-family', text: `holds an address that is not ${addressType}` })
+  for (const [i, address] of addresses.entries()) refuseSpecialIp(childList(entry, 'addresses'), i, address)
   const hints = child(entry, 'hints')
   return {
     addresses: addresses.filter((address) => address.family === wanted),
@@ -53,6 +77,9 @@ function endpointOf(entry: Place, addressType: EndpointSlice['addressType']): En
 }
 
 /** A text member that is left out where it is absent. */
+/** The list itself as a place, for problems with its elements. */
+const childList = (place: Place, key: string): Place => ({ value: {}, key, parent: place, problems: place.problems })
+
 function texted<const K extends string>(place: Place, key: K): { readonly [k in K]?: string } {
   const value = optionalText(place, key)
   return (value === undefined ? {} : { [key]: value }) as { readonly [k in K]?: string }
@@ -69,22 +96,30 @@ export function readEndpoints(root: Place): Omit<Endpoints, 'kind' | 'at' | 'ass
   return { meta: readMeta(root, 'namespaced'), subsets: children(root, 'subsets').map(subsetOf) }
 }
 
-const subsetOf = (subset: Place): EndpointSubset => ({
-  addresses: children(subset, 'addresses').flatMap(addressOf),
-  notReadyAddresses: children(subset, 'notReadyAddresses').flatMap(addressOf),
-  ports: children(subset, 'ports').map((entry) => {
-    const appProtocol = optionalText(entry, 'appProtocol')
-    return {
-      name: text(entry, 'name'),
-      port: port(entry, 'port'),
-      protocol: oneOf(entry, 'protocol', { values: PROTOCOLS, absent: 'TCP' }),
-      ...(appProtocol === undefined ? {} : { appProtocol }),
-    }
-  }),
-})
+function subsetOf(subset: Place): EndpointSubset {
+  const addresses = children(subset, 'addresses').flatMap(addressOf)
+  const notReadyAddresses = children(subset, 'notReadyAddresses').flatMap(addressOf)
+  if (!has(subset, 'addresses') && !has(subset, 'notReadyAddresses'))
+    refuse(subset, undefined, {
+      code: 'required',
+      text: 'Required value: must specify `addresses` or `notReadyAddresses`',
+    })
+  return { addresses, notReadyAddresses, ports: children(subset, 'ports').map(endpointsPortOf) }
+}
+
+function endpointsPortOf(entry: Place): EndpointsPort {
+  const appProtocol = optionalText(entry, 'appProtocol')
+  return {
+    name: text(entry, 'name'),
+    port: port(entry, 'port'),
+    protocol: oneOf(entry, 'protocol', { values: PROTOCOLS, absent: 'TCP' }),
+    ...(appProtocol === undefined ? {} : { appProtocol }),
+  }
+}
 
 function addressOf(entry: Place): EndpointAddress[] {
-  const ip = ipAt(entry, 'ip', 'endpoint-ip-invalid')
+  const ip = specIp(entry, 'ip', text(entry, 'ip'))
   if (ip === undefined) return []
+  refuseSpecialIp(entry, 'ip', ip)
   return [{ ip, ...texted(entry, 'hostname'), ...texted(entry, 'nodeName'), ...targetOf(entry) }]
 }

@@ -20,6 +20,7 @@ import { readNode } from './node.ts'
 import { child, type FieldProblem, has, type Place, prefixes, rootPlace, textMap } from './place.ts'
 import { type PodDraft, readPod } from './pod.ts'
 import { readService, type ServiceDraft } from './service.ts'
+import { validateService } from './validate-service.ts'
 import { readWorkload } from './workload.ts'
 
 /** What a reader makes of an item: an object of the API, still without the marks that loading adds. */
@@ -68,7 +69,11 @@ const READERS: Readonly<Record<string, (root: Place, item: Item) => Draft>> = {
   '/Node': (root) => ({ kind: 'Node', ...readNode(root) }),
   '/Namespace': (root) => ({ kind: 'Namespace', meta: readMeta(root, 'cluster') }),
   '/Pod': (root) => ({ kind: 'Pod', ...readPod(root) }),
-  '/Service': (root) => ({ kind: 'Service', ...readService(root) }),
+  '/Service': (root) => {
+    const draft = readService(root)
+    validateService(root, draft)
+    return { kind: 'Service', ...draft }
+  },
   '/Endpoints': (root) => ({ kind: 'Endpoints', ...readEndpoints(root) }),
   '/ConfigMap': (root) => ({ kind: 'ConfigMap', meta: readMeta(root, 'namespaced'), data: textMap(root, 'data') }),
   'discovery.k8s.io/EndpointSlice': (root) => ({ kind: 'EndpointSlice', ...readEndpointSlice(root) }),
@@ -134,4 +139,6 @@ export function objectName(kind: string, meta: Pick<Meta, 'namespace' | 'name'>)
   return meta.namespace === '' ? `${kind} ${meta.name}` : `${kind} ${meta.namespace}/${meta.name}`
 }
 
-export const kindOf = (draft: Draft): string => (draft.kind === 'Other' ? draft.objectKind : draft.kind)
+/** The kind as the API has it. */
+export const kindOf = (draft: { readonly kind: string; readonly objectKind?: string }): string =>
+  draft.objectKind ?? draft.kind

@@ -183,40 +183,41 @@ export function textMap(place: Place, key: string): Labels {
   return Object.fromEntries(entries)
 }
 
-/** An address; undefined where it is absent, empty or wrong. `code` names the problem. */
+/** An address that a status holds; undefined where it is absent, empty or wrong. `code` names the problem. */
 export function ipAt(place: Place, key: string, code = 'ip-invalid'): Ip | undefined {
   const found = text(place, key)
   if (found === '') return undefined
-  return ipOf(place, key, { text: found, code })
+  const result = parseIp(withoutLeadingZeros(found))
+  if (result.ok) return result.value
+  note(place, key, { code, text: result.reason })
+  return undefined
 }
 
-function ipOf(place: Place, key: string | number, of: { text: string; code: string }): Ip | undefined {
-  const result = parseIp(plainNumbers(place, key, of.text))
+/** An address that somebody wrote into a spec: where it is wrong, the API server refuses the object. */
+export function specIp(place: Place, key: string | number, written: string): Ip | undefined {
+  const result = parseIp(plainNumbers(place, key, written))
   if (result.ok) return result.value
-  note(place, key, { code: of.code, text: result.reason })
+  const why = `Invalid value: "${written}": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)`
+  refuse(place, key, { code: 'ip-invalid', text: why, suggestion: result.reason })
   return undefined
 }
 
 /** Leading zeros were once accepted and read as decimal; objects that are that old still work in their cluster. */
-export function plainNumbers(place: Place, key: string | number, text: string): string {
-  const plain = withoutLeadingZeros(text)
-  if (plain !== text)
-    note(place, key, {
-      severity: 'warning',
+export function plainNumbers(place: Place, key: string | number, written: string): string {
+  const plain = withoutLeadingZeros(written)
+  if (plain !== written)
+    refuse(place, key, {
       code: 'ip-leading-zeros',
-      text: `"${text}" has leading zeros; Kubernetes reads it as ${plain}`,
-      suggestion: `write ${plain}: newer API servers refuse it`,
+      text: `Invalid value: "${written}": must not have leading 0s`,
+      suggestion: `write ${plain}, which is how an old object is read`,
     })
   return plain
 }
 
 /** The right addresses of a member list of texts. */
-export function ips(place: Place, key: string, code = 'ip-invalid'): Ip[] {
+export function ips(place: Place, key: string): Ip[] {
   const list: Place = { value: NOTHING, key, parent: place, problems: place.problems }
-  return texts(place, key).flatMap((address, i) => {
-    const found = ipOf(list, i, { text: address, code })
-    return found === undefined ? [] : [found]
-  })
+  return texts(place, key).flatMap((address, i) => specIp(list, i, address) ?? [])
 }
 
 /** The right prefixes of a member list of texts. Host bits are cut off: the API takes them in most places. */

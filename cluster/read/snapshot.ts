@@ -56,13 +56,15 @@ function noKind(item: Item): Diagnostic {
 
 function fieldDiagnostic(of: { found: Found; name: string; problem: FieldProblem; sources: SourceTexts }): Diagnostic {
   const { found, name, problem, sources } = of
+  // What an API server took, it took: a rule that came later, or does not hold for updates.
+  const refused = problem.refusal && !found.recorded
   return {
-    severity: problem.severity,
+    severity: problem.refusal && found.recorded ? 'warning' : problem.severity,
     code: problem.code,
-    message: `${name}${problem.refusal ? ' is invalid' : ''}: ${problemText(problem)}`,
+    message: `${name}${refused ? ' is invalid' : ''}: ${problemText(problem)}`,
     at: sources.locate(found.at, problem.path),
     object: name,
-    ...(problem.refusal ? { refused: true } : {}),
+    ...(refused ? { refused: true } : {}),
     ...(problem.suggestion === undefined ? {} : { suggestion: problem.suggestion }),
   }
 }

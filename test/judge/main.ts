@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
+import { controllersJudge } from './controllers.ts'
 import type { Judge } from './judge.ts'
 import { kubeProxyJudge } from './kube-proxy.ts'
 
 /** `npm run judge -- NAME CASES_DIR OUT_DIR`. A new judge is a module and a line here. */
 const judges: Readonly<Record<string, Judge>> = {
+  controllers: controllersJudge,
   'kube-proxy': kubeProxyJudge,
 }
 
