@@ -38,7 +38,8 @@ function bodyText(op: Op): string {
     case 'chain.new':
       return `iptables${op.family === 6 ? '6' : ''} -t ${op.table} -N ${op.chain}`
     case 'rule.append':
-      return `iptables${op.family === 6 ? '6' : ''} -t ${op.table} -A ${op.chain} ${op.args}`
+    case 'rule.insert':
+      return `iptables${op.family === 6 ? '6' : ''} -t ${op.table} ${op.kind === 'rule.append' ? '-A' : '-I'} ${op.chain} ${op.args}`
     case 'sysctl.set':
       return `sysctl ${op.key}=${op.value}`
     case 'file.write':
