@@ -1,7 +1,7 @@
 import type { Step } from '../engine/step.ts'
 import type { Hop } from '../engine/trace.ts'
 import { printRule } from '../linux/netfilter/iptables/print.ts'
-import { type Family, formatIp } from '../packet/ip.ts'
+import { formatIp } from '../packet/ip.ts'
 import { formatMac } from '../packet/mac.ts'
 import type { IpPacket } from '../packet/packet.ts'
 import { formatSocket, layersOf, summaryOf } from '../packet/text.ts'
@@ -172,9 +172,8 @@ type RuleStep = Extract<Step, { kind: 'rule.match' }>
 function ruleLines(step: RuleStep, { detail, steps, i }: Around): readonly HopLine[] {
   const place = `${step.table} ${step.chain}:${step.index}`
   const shown: HopLine[] = []
-  const family = familyAt(steps, i)
-  if (detail === 'rules') shown.push(...tried(step, { upTo: step.index - 1, family }))
-  const text = printRule(family, step.rule)
+  if (detail === 'rules') shown.push(...tried(step, step.index - 1))
+  const text = printRule(step.rule.family, step.rule)
   const deciding = decides(step, steps[i + 1])
   if (detail === 'normal' && !deciding) return shown
   return [...shown, { label: 'rule', text: `${place}  ${text}`, because: originText(step.origin) }]
@@ -195,26 +194,19 @@ function decides({ verdict, chain }: RuleStep, next: Step | undefined): boolean 
   }
 }
 
-/** The family of the hook that a step is in. */
-function familyAt(steps: readonly Step[], i: number): Family {
-  const hook = steps.slice(0, i).findLast((step) => step.kind === 'hook.enter')
-  return hook?.kind === 'hook.enter' ? hook.family : 4
-}
-
 /** The rules of a chain that were tried and did not match, up to rule `upTo` (1-based, inclusive). */
 function tried(
   { rules, triedFrom, table, chain }: Pick<RuleStep, 'rules' | 'triedFrom' | 'table' | 'chain'>,
-  { upTo, family }: { readonly upTo: number; readonly family: Family },
+  upTo: number,
 ): readonly HopLine[] {
   return rules.slice(triedFrom - 1, upTo).map((rule, i) => ({
     label: '  tried',
-    text: `${table} ${chain}:${triedFrom + i}  ${printRule(family, rule)}`,
+    text: `${table} ${chain}:${triedFrom + i}  ${printRule(rule.family, rule)}`,
   }))
 }
 
-function chainEndLines(step: Extract<Step, { kind: 'chain.end' }>, { detail, steps, i }: Around): readonly HopLine[] {
-  const lines: HopLine[] =
-    detail === 'rules' ? [...tried(step, { upTo: step.rules.length, family: familyAt(steps, i) })] : []
+function chainEndLines(step: Extract<Step, { kind: 'chain.end' }>, { detail }: Around): readonly HopLine[] {
+  const lines: HopLine[] = detail === 'rules' ? [...tried(step, step.rules.length)] : []
   const text = step.policy === 'RETURN' ? 'end of chain, back to the caller' : `end of chain, policy ${step.policy}`
   if (detail === 'rules' || step.policy === 'DROP')
     lines.push({ label: 'rule', text: `${step.table} ${step.chain}  ${text}` })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ip } from '../packet/ip.ts'
-import { type CaptureFile, renderPcapng } from './pcapng.ts'
+import { type CaptureFile, LINK_TYPE, renderPcapng } from './pcapng.ts'
 
 interface Block {
   readonly type: number
@@ -69,6 +69,19 @@ describe('renderPcapng', () => {
     expect([section.body.getUint16(4, true), section.body.getUint16(6, true)]).toEqual([1, 0])
     expect(section.body.getBigInt64(8, true)).toBe(-1n)
     expect(optionsOf(section, 16).map(([code, value]) => [code, text(value)])).toEqual([[4, 'podwalk']])
+  })
+
+  test.each([
+    ['ethernet', 1],
+    ['raw', 101],
+  ] as const)('an interface of link type %s has number %i, no snap length, nanoseconds', (kind, number) => {
+    const interfaces = [{ name: 'n/eth0', description: 'what', linkType: LINK_TYPE[kind] }]
+    const block = blocksOf(renderPcapng({ ...ONE, interfaces })).find(({ type }) => type === 1) as Block
+    expect([block.body.getUint16(0, true), block.body.getUint32(4, true)]).toEqual([number, 0])
+    const [name, description, resolution] = optionsOf(block, 8)
+    expect([name?.[0], text(name?.[1])]).toEqual([2, 'n/eth0'])
+    expect([description?.[0], text(description?.[1])]).toEqual([3, 'what'])
+    expect([resolution?.[0], [...(resolution?.[1] ?? [])]]).toEqual([9, [9]])
   })
 
   test.each([
