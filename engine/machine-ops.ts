@@ -114,6 +114,7 @@ export function machineFacts(machine: UnderlayMachine, cluster: Cluster, ops: re
     hostname: machine.name,
     interfaces: machine.cards.map(({ name, mac, mtu, addresses }) => ({ name, mac, mtu, addresses })),
     defaultInterface: machine.gateways.length > 0 ? machine.cards[0]?.name : undefined,
+    gateways: machine.gateways,
     capabilities: capabilitiesOf(lab),
     files,
   }

@@ -22,15 +22,16 @@ export interface Blocks {
 }
 
 /**
- * Which blocks are whose: the Lab's word, else confirmed BlockAffinity resources, else IPAMBlock ones; a snapshot
- * without any shows them only by the addresses of its pods, which are rounded down to whole blocks.
+ * Which blocks are whose: for a node of which the Lab says it, that; else what confirmed BlockAffinity resources say,
+ * else IPAMBlock ones; a cluster without any shows them only by the addresses of its pods, rounded down to blocks.
  */
 export function blocksOf(cluster: Cluster, pools: readonly Pool[]): Blocks {
   const given = labBlocks(cluster)
-  const told = given.length > 0 ? given : resourceBlocks(cluster)
-  if (told.length > 0 || hasResources(cluster)) return { blocks: sorted(told), assumptions: [] }
-  const concluded = podBlocks(cluster, pools)
-  return { blocks: sorted(concluded), assumptions: concluded.length === 0 ? [] : [CONCLUDED] }
+  const isGiven = new Set(given.map(({ node }) => node))
+  const others = hasResources(cluster) ? resourceBlocks(cluster) : podBlocks(cluster, pools)
+  const rest = others.filter(({ node }) => !isGiven.has(node))
+  const assumptions = rest.length === 0 || hasResources(cluster) ? [] : [CONCLUDED]
+  return { blocks: sorted([...given, ...rest]), assumptions }
 }
 
 const CONCLUDED: Assumption = {

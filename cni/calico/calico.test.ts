@@ -210,7 +210,11 @@ describe('calico routes between nodes', () => {
       'route 10.244.7.0/26 via 192.168.40.182 dev ens33 proto bird',
     )
     const lab: Lab = { nodes: { n2: { calicoBlocks: ['10.244.9.0/26'] } } }
-    expect(starting(compiled({ others: [pool(), block], lab }), 'route 10.244.7', 'route 10.244.9')).toEqual([
+    const mine = affinity('n1', '10.244.121.0/26')
+    expect(
+      starting(compiled({ others: [pool(), block, mine], lab }), 'route 10.244.7', 'route 10.244.9', 'route blackhole'),
+    ).toEqual([
+      'route blackhole 10.244.121.0/26 proto bird',
       'route 10.244.9.0/26 via 192.168.40.182 dev ens33 proto bird',
     ])
   })
