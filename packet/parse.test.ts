@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { emitFrame, emitIp } from './emit.ts'
 import { ip } from './ip.ts'
 import { mac } from './mac.ts'
-import type { Frame, IpPacket, Transport } from './packet.ts'
+import type { Frame, IpPacket, Transport, Udp } from './packet.ts'
 import { parseFrame, parseIpPacket } from './parse.ts'
 import { must, parsed } from './parsed.ts'
 import { captured, octetsOf } from './testing/captures.ts'
@@ -343,6 +343,36 @@ describe('what receivers ignore is ignored', () => {
     expect(parseFrame(changed('UDP', IP + 6, '80'))).toMatchObject({ value: { payload: { dontFragment: false } } })
     expect(parseFrame(changed('last IPv6 fragment', V6 + 1, 'ff'))).toEqual(parseFrame(captured('last IPv6 fragment')))
   })
+})
+
+test('eight packets within a packet are taken apart, of either family, and the ninth stays octets', () => {
+  const kinds = (packet: IpPacket): string[] =>
+    packet.payload.kind === 'ip' ? ['ip', ...kinds(packet.payload)] : [packet.payload.kind]
+  for (const family of [4, 6] as const) {
+    const wrap = (payload: Transport): IpPacket => ({ ...packetIn(family === 4 ? 'UDP' : 'UDP over IPv6'), payload })
+    let nested = wrap(packetIn('UDP').payload)
+    for (let i = 0; i < 8; i++) nested = wrap(nested)
+    expect(kinds(must(parseIpPacket(emitIp(nested))))).toEqual([...Array<string>(8).fill('ip'), 'udp'])
+    expect(kinds(must(parseIpPacket(emitIp(wrap(nested)))))).toEqual([...Array<string>(8).fill('ip'), 'raw'])
+  }
+})
+
+test('eight frames within a frame are taken apart, and the ninth stays octets', () => {
+  const tunnel = must(parseFrame(captured('VXLAN carrying ARP')))
+  const outer = tunnel.payload as IpPacket
+  const wrap = (frame: Frame): Frame => ({
+    ...tunnel,
+    payload: { ...outer, payload: { ...(outer.payload as Udp), payload: { kind: 'vxlan', vni: 1, frame } } },
+  })
+  const depth = (frame: Frame): number => {
+    const payload = (frame.payload as IpPacket).payload as Udp | undefined
+    return payload?.payload.kind === 'vxlan' ? 1 + depth(payload.payload.frame) : 0
+  }
+  let nested = must(parseFrame(captured('ARP request')))
+  for (let i = 1; i <= 10; i++) {
+    nested = wrap(nested)
+    expect(depth(must(parseFrame(emitFrame(nested))))).toBe(Math.min(i, 8))
+  }
 })
 
 test('no input throws, however deep packets lie in packets', () => {
