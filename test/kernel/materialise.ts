@@ -49,7 +49,7 @@ export function materialise(lab: KernelLab): Materialised {
     const [one, other] = plugged
     if (one !== undefined && other !== undefined && plugged.length === 2)
       links.push(cableLine(one, real(one.host, one.netns), { card: other, netns: real(other.host, other.netns) }))
-    else sets.set(real(switchHost(segment), ROOT_NETNS), switchBatches(plugged.length))
+    else sets.set(real(switchHost(segment), ROOT_NETNS), switchBatches(plugged))
   }
   for (const [segment, plugged] of switched)
     for (const [port, card] of plugged.entries())
@@ -119,9 +119,9 @@ const QUIET_IPV6 = ['all', 'default'].flatMap((which) => [
   `net.ipv6.conf.${which}.mldv2_unsolicited_report_interval=1`,
 ])
 
-/** A switch learns and floods as a real one does, looks into nothing, and says nothing itself. */
-function switchBatches(ports: number): NetnsBatches {
-  const numbers = Array.from({ length: ports }, (_, i) => i + 1)
+/** A switch that knows every card from the start, as the model's fabric does; it looks into nothing and says nothing. */
+function switchBatches(plugged: readonly Card[]): NetnsBatches {
+  const numbers = plugged.map((_, i) => i + 1)
   return {
     sysctl: [
       ...NO_IPV6,
@@ -135,7 +135,7 @@ function switchBatches(ports: number): NetnsBatches {
       ...numbers.flatMap((port) => [`link set dev port${port} master switch`, `link set dev port${port} up`]),
     ],
     linkSysctl: [],
-    bridge: [],
+    bridge: plugged.map(({ mac }, i) => `fdb append ${formatMac(mac)} dev port${i + 1} master static`),
     ipset: [],
     iptables: '',
     ip6tables: '',

@@ -262,10 +262,11 @@ class TcpClient(Client):
         self.connected = False
 
     def connect(self):
+        # Watched first: a handshake that ends inside connect() wakes the client before the server, and so must we.
+        self.actors.watch(self.socket.fileno(), self.ready, select.EPOLLOUT)
         number = self.socket.connect_ex((self.asked['to']['ip'], self.asked['to']['port']))
         if number not in (0, errno.EINPROGRESS):
             raise OSError(number, 'connect')
-        self.actors.watch(self.socket.fileno(), self.ready, select.EPOLLOUT)
 
     def ready(self, _events):
         try:
@@ -299,7 +300,6 @@ class UdpClient(Client):
 
     def connect(self):
         self.socket.connect((self.asked['to']['ip'], self.asked['to']['port']))
-        self.note('connected', local=address(self.socket.getsockname()), peer=address(self.socket.getpeername()))
         self.actors.watch(self.socket.fileno(), self.ready)
         self.next()
 

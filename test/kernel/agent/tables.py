@@ -15,6 +15,10 @@ NUD = {0: 'none', 1: 'incomplete', 2: 'reachable', 4: 'stale', 8: 'delay', 16: '
 NUD_KEPT = 0xc0  # noarp and permanent
 
 
+def state_name(state):
+    return 'permanent' if state & 0x80 else NUD.get(state, str(state))
+
+
 def ip_text(data):
     return socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data)
 
@@ -77,7 +81,7 @@ def neighbours(netns):
     for family in (socket.AF_INET, socket.AF_INET6):
         for _, index, state, _, given in neighbour_dump(netns, family):
             found.append({'device': netns.link_names.get(index, f'if{index}'), 'ip': ip_text(given[1]),
-                          'mac': mac_text(given[2]) if 2 in given else None, 'state': NUD.get(state, str(state))})
+                          'mac': mac_text(given[2]) if 2 in given else None, 'state': state_name(state)})
     return found
 
 
@@ -99,7 +103,7 @@ def fdb(netns):
             continue
         found.append({
             'device': netns.link_names.get(index, f'if{index}'), 'mac': mac_text(given[2]),
-            'dst': ip_text(given[1]) if 1 in given else None, 'state': NUD.get(state, str(state)),
+            'dst': ip_text(given[1]) if 1 in given else None, 'state': state_name(state),
             'master': netns.link_names.get(struct.unpack('=I', given[9])[0]) if 9 in given else None,
             'self': bool(flags & 2), 'vlan': struct.unpack('=H', given[5])[0] if 5 in given else 0,
         })

@@ -1,0 +1,223 @@
+import type { Draw, DrawPurpose, DrawSite } from '../../linux/draw.ts'
+import { pick } from '../../linux/draw.ts'
+import type { Frame, IpPacket, Tcp, Transport } from '../../packet/packet.ts'
+import { parseIpPacket } from '../../packet/parse.ts'
+import type { Observed } from './observed.ts'
+
+/**
+ * Chance, fed from the kernel. Each draw first answers a number that can be told from all others (a token). Where a
+ * frame of ours carries a token and the kernel's frame at the same place another number, that number is what the
+ * kernel drew; the next run answers it. Only header fields of a draw's own kind are looked at, and every draw is
+ * solved once: from then on all its uses must agree.
+ */
+export interface DrawScript {
+  readonly draw: Draw
+  /** Draws of this run, by purpose: how many of them the kernel's frames have answered. */
+  readonly solved: () => number
+  /** Learns from frames that stand at the same place; true where anything was learned. */
+  readonly learn: (ours: Observed, kernel: Observed) => boolean
+  /** Forgets the run, keeps what was learned. */
+  readonly rewind: () => void
+}
+
+/** Fields that a draw can show up in. */
+type Field = 'ip-id' | 'sequence' | 'timestamp' | 'port' | 'tunnel-port' | 'echo-id' | 'flow-label' | 'fragment-id'
+
+interface Token {
+  readonly key: string
+  readonly purpose: DrawPurpose
+  /** What was answered: an index from 0. */
+  readonly index: number
+}
+
+const FIELD: Partial<Record<DrawPurpose, Field>> = {
+  'ip-id': 'ip-id',
+  'tcp-isn': 'sequence',
+  'tcp-timestamp': 'timestamp',
+  'ephemeral-port': 'port',
+  'nat-port': 'port',
+  'vxlan-source-port': 'tunnel-port',
+  'icmp-id': 'echo-id',
+  'flow-label': 'flow-label',
+  'fragment-id': 'fragment-id',
+}
+
+/** How far a number may have counted up from its draw and still be known for it. */
+const REACH: Record<Field, number> = {
+  'ip-id': 0x40,
+  sequence: 0x100000,
+  timestamp: 0x100000,
+  port: 1,
+  'tunnel-port': 1,
+  'echo-id': 1,
+  'flow-label': 1,
+  'fragment-id': 0x40,
+}
+
+const FIRST_EPHEMERAL = 32768
+/** Ports and identifiers are drawn as an index above one of these. */
+const BASES: Record<Field, readonly number[]> = {
+  'ip-id': [0],
+  sequence: [0],
+  timestamp: [0],
+  port: [FIRST_EPHEMERAL, 1024, 600, 512, 1, 0],
+  'tunnel-port': [FIRST_EPHEMERAL],
+  'echo-id': [1, 0],
+  'flow-label': [0],
+  'fragment-id': [0],
+}
+
+export function scriptedDraws(kernel: Observed): DrawScript {
+  const known = new Map<string, number>()
+  const asked = new Map<string, number>()
+  let tokens: Token[] = []
+  const count = new Map<Field, number>()
+  const statistics = statisticOutcomes(kernel)
+
+  const draw: Draw = (site, choices) => {
+    const key = keyOf(site, asked)
+    if (site.purpose === 'statistic') return statistics(site, asked.get(turnKey(site)) ?? 1) ? 0 : 1
+    const range = typeof choices === 'number' ? choices : choices.length
+    const learned = known.get(key)
+    if (learned !== undefined) return learned % range
+    const field = FIELD[site.purpose]
+    if (field === undefined) return pick(0.5, choices)
+    const nth = (count.get(field) ?? 0) + 1
+    count.set(field, nth)
+    const index = (nth * REACH[field] + 100) % range
+    tokens.push({ key, purpose: site.purpose, index })
+    return index
+  }
+
+  return {
+    draw,
+    solved: () => known.size,
+    learn(ours, theirs) {
+      const before = known.size
+      const unsolved = new Map<Field, Token[]>()
+      for (const token of tokens) {
+        const field = FIELD[token.purpose]
+        if (field !== undefined) unsolved.set(field, [...(unsolved.get(field) ?? []), token])
+      }
+      const length = Math.min(ours.frames.length, theirs.frames.length)
+      for (let i = 0; i < length; i++) {
+        const [mine, other] = [ours.frames[i], theirs.frames[i]]
+        if (mine?.frame === undefined || other?.frame === undefined || mine.tap !== other.tap) break
+        for (const [field, value, wanted] of pairs(mine.frame, other.frame)) {
+          if (value === wanted) continue
+          const found = tokenOf(unsolved.get(field) ?? [], field, value)
+          if (found === undefined || known.has(found.token.key)) continue
+          const answer = wanted - (value - found.token.index)
+          if (answer >= 0) known.set(found.token.key, answer)
+        }
+      }
+      return known.size > before
+    },
+    rewind() {
+      asked.clear()
+      count.clear()
+      tokens = []
+    },
+  }
+}
+
+/** Draws of one purpose in one namespace, by their order: what they are for may itself follow from a draw. */
+const turnKey = (site: DrawSite): string =>
+  site.purpose === 'statistic' ? `${site.host}/${site.netns} ${site.entry}` : `${site.host}/${site.netns} ${site.purpose}`
+
+function keyOf(site: DrawSite, asked: Map<string, number>): string {
+  const key = turnKey(site)
+  const turn = (asked.get(key) ?? 0) + 1
+  asked.set(key, turn)
+  return `${key} ${turn}`
+}
+
+function tokenOf(tokens: readonly Token[], field: Field, value: number): { token: Token } | undefined {
+  for (const base of BASES[field])
+    for (const token of tokens) {
+      const ahead = value - base - token.index
+      if (ahead >= 0 && ahead < REACH[field]) return { token }
+    }
+  return undefined
+}
+
+/**
+ * Whether the kernel took a rule, by the order in which it was asked: the trace shows what matched, so a rule that
+ * stands between two that did was tried in vain.
+ */
+function statisticOutcomes(kernel: Observed): (site: DrawSite, turn: number) => boolean {
+  const outcomes = new Map<string, boolean[]>()
+  for (const [place, rules] of Object.entries(kernel.rules)) {
+    let at = new Map<string, number>()
+    for (const rule of rules) {
+      const [, chain = '', index = ''] = /^(.*):(\d+|end)$/.exec(rule) ?? []
+      const next = index === 'end' ? Number.POSITIVE_INFINITY : Number(index)
+      let from = at.get(chain) ?? 0
+      if (next <= from) {
+        at = new Map()
+        from = 0
+      }
+      for (let tried = from + 1; tried <= Math.min(next, from + 1000); tried++) {
+        const key = `${place} ${chain.replace('/', ' ')} ${tried}`
+        outcomes.set(key, [...(outcomes.get(key) ?? []), tried === next])
+      }
+      at.set(chain, next)
+    }
+  }
+  return (site, turn) => outcomes.get(turnKey(site))?.[turn - 1] ?? false
+}
+
+type Pair = readonly [field: Field, ours: number, theirs: number]
+
+/** Numbers of the same field at the same depth of two frames. */
+function pairs(ours: Frame | IpPacket, theirs: Frame | IpPacket): Pair[] {
+  const mine = 'kind' in ours ? ours : ours.payload
+  const other = 'kind' in theirs ? theirs : theirs.payload
+  return mine.kind === 'ip' && other.kind === 'ip' ? packetPairs(mine, other) : []
+}
+
+function packetPairs(ours: IpPacket, theirs: IpPacket): Pair[] {
+  if (ours.src.family !== theirs.src.family) return []
+  const id: Pair = [ours.src.family === 4 ? 'ip-id' : 'fragment-id', ours.id, theirs.id]
+  const label: Pair[] = ours.src.family === 6 ? [['flow-label', ours.flowLabel, theirs.flowLabel]] : []
+  return [id, ...label, ...transportPairs(ours.payload, theirs.payload)]
+}
+
+/** flanneld's datagrams carry whole IP packets. */
+const FLANNEL_UDP = 8285
+
+function transportPairs(ours: Transport, theirs: Transport): Pair[] {
+  if (ours.kind === 'tcp' && theirs.kind === 'tcp') return tcpPairs(ours, theirs)
+  if (ours.kind === 'udp' && theirs.kind === 'udp') {
+    const { payload } = ours
+    const other = theirs.payload
+    if (payload.kind === 'vxlan' && other.kind === 'vxlan')
+      return [['tunnel-port', ours.srcPort, theirs.srcPort], ...pairs(payload.frame, other.frame)]
+    const ports: Pair[] = [
+      ['port', ours.srcPort, theirs.srcPort],
+      ['port', ours.dstPort, theirs.dstPort],
+    ]
+    if (ours.dstPort !== FLANNEL_UDP || payload.kind !== 'data' || other.kind !== 'data') return ports
+    const [inner, innerOther] = [parseIpPacket(payload.bytes), parseIpPacket(other.bytes)]
+    return inner.ok && innerOther.ok ? [...ports, ...packetPairs(inner.value, innerOther.value)] : ports
+  }
+  if (ours.kind !== 'icmp' || theirs.kind !== 'icmp') return []
+  const [body, other] = [ours.body, theirs.body]
+  if (body.kind === 'echo' && other.kind === 'echo') return [['echo-id', body.id, other.id]]
+  if ('quote' in body && 'quote' in other) return packetPairs(body.quote.packet, other.quote.packet)
+  return []
+}
+
+function tcpPairs(ours: Tcp, theirs: Tcp): Pair[] {
+  const found: Pair[] = [
+    ['port', ours.srcPort, theirs.srcPort],
+    ['port', ours.dstPort, theirs.dstPort],
+    ['sequence', ours.seq, theirs.seq],
+    ['sequence', ours.ack, theirs.ack],
+  ]
+  const times = (tcp: Tcp) => tcp.options.find((option) => option.kind === 'timestamps')
+  const [mine, other] = [times(ours), times(theirs)]
+  if (mine !== undefined && other !== undefined)
+    found.push(['timestamp', mine.value, other.value], ['timestamp', mine.echo, other.echo])
+  return found
+}
