@@ -1,0 +1,125 @@
+import { type Parsed, parsed, refused } from '../../packet/parsed.ts'
+import type { ConfigLine } from '../step.ts'
+import { Dispenser } from './corefile/dispenser.ts'
+import { type CorefileSource, parseCorefile, type ServerBlock } from './corefile/parser.ts'
+import { DIRECTIVES, type Directive, isDirective } from './order.ts'
+import type { Handler, Plugin, World } from './plugin.ts'
+import { plugins } from './plugins.ts'
+import type { Listener, Zone } from './server.ts'
+import { parseServerKey } from './zones.ts'
+
+/** A Corefile made into listeners, one per port. */
+export interface LoadedCorefile {
+  readonly listeners: readonly Listener[]
+  /** What the Corefile asks for and podwalk does not emulate. */
+  readonly notModelled: readonly NotModelled[]
+}
+
+export interface NotModelled {
+  /** `not modelled: plugin rewrite (Corefile:7)`. */
+  readonly text: string
+  readonly line: ConfigLine
+}
+
+/** Directives that let a listener answer classes other than IN (core/dnsserver EnableChaos). */
+const ANY_CLASS: readonly Directive[] = ['chaos', 'forward']
+const DEFAULT_PORT = 53
+const DEFAULT_TEXT = '.:53 {\nwhoami\nlog\n}\n'
+
+/** Loads a Corefile as CoreDNS does at its start; refused with CoreDNS's own words where it would not start. */
+export function loadCorefile(source: Omit<CorefileSource, 'isDirective'>, world: World): Parsed<LoadedCorefile> {
+  const text = source.text.trim() === '' ? DEFAULT_TEXT : source.text
+  const file = parseCorefile({ ...source, text, isDirective })
+  if (!file.ok) return refused(file.error.message)
+  const keyed = keyedBlocks(file.blocks)
+  if (!keyed.ok) return keyed
+  const notModelled: NotModelled[] = []
+  const handlers = new Map<KeyedBlock, Handler[]>(keyed.value.map((block) => [block, []]))
+  for (const directive of DIRECTIVES)
+    for (const block of keyed.value) {
+      const tokens = block.directives.get(directive)
+      const [first] = tokens ?? []
+      if (!tokens || !first) continue
+      const line = { file: first.file, line: first.line }
+      const tell = (what: string) =>
+        notModelled.push({ text: `not modelled: ${what} (${line.file}:${line.line})`, line })
+      const plugin = (plugins as Partial<Record<Directive, Plugin>>)[directive]
+      if (!plugin) {
+        tell(`plugin ${directive}`)
+        continue
+      }
+      const words = new Dispenser(source.name, tokens)
+      const setup = plugin.setup({ words, line, zones: block.zones, world, notModelled: tell })
+      if (!setup.ok) return setup
+      handlers.get(block)?.push(...setup.value)
+    }
+  const listeners = listenersOf(keyed.value, handlers)
+  if (!listeners.ok) return listeners
+  for (const block of keyed.value)
+    for (const { transport } of block.keys)
+      if (transport !== 'dns')
+        notModelled.push({
+          text: `not modelled: ${transport} listener (${source.name}:${block.line})`,
+          line: { file: source.name, line: block.line },
+        })
+  return parsed({ listeners: listeners.value, notModelled })
+}
+
+interface KeyedBlock extends ServerBlock2 {
+  readonly keys: readonly { readonly transport: string; readonly zone: string; readonly port: number }[]
+  /** Zones of all keys. */
+  readonly zones: readonly string[]
+}
+type ServerBlock2 = Pick<ServerBlock, 'directives' | 'line'>
+
+/** Which port a transport has where the key names none. */
+const TRANSPORT_PORT: Readonly<Record<string, number>> = {
+  dns: DEFAULT_PORT,
+  tls: 853,
+  quic: 853,
+  grpc: 443,
+  https: 443,
+  https3: 443,
+}
+
+/** InspectServerBlocks of core/dnsserver/register.go. */
+function keyedBlocks(blocks: readonly ServerBlock[]): Parsed<readonly KeyedBlock[]> {
+  const keyed: KeyedBlock[] = []
+  const taken = new Map<string, KeyedBlock>()
+  for (const { keys, directives, line } of blocks) {
+    const own: { transport: string; zone: string; port: number }[] = []
+    for (const text of keys) {
+      const key = parseServerKey(text)
+      if (!key.ok) return refused(`error inspecting server blocks: ${key.reason}`)
+      const { transport, zones, port = TRANSPORT_PORT[transport] ?? DEFAULT_PORT } = key.value
+      for (const zone of zones) own.push({ transport, zone, port })
+    }
+    const block = { keys: own, zones: [...new Set(own.map(({ zone }) => zone))], directives, line }
+    for (const { transport, zone, port } of own) {
+      const name = `${transport}://${zone}:${port}`
+      const other = taken.get(name)
+      if (other && other !== block && !other.directives.has('view') && !directives.has('view'))
+        return refused(`cannot serve ${name} - it is already defined`)
+      taken.set(name, block)
+    }
+    keyed.push(block)
+  }
+  return parsed(keyed)
+}
+
+function listenersOf(
+  blocks: readonly KeyedBlock[],
+  handlers: ReadonlyMap<KeyedBlock, readonly Handler[]>,
+): Parsed<readonly Listener[]> {
+  const ports = new Map<number, { zones: Map<string, Zone>; anyClass: boolean }>()
+  for (const block of blocks)
+    for (const { transport, zone, port } of block.keys) {
+      if (port < 0 || port > 0xffff) return refused(`address ${port}: invalid port`)
+      if (transport !== 'dns') continue
+      const listener = ports.get(port) ?? { zones: new Map<string, Zone>(), anyClass: false }
+      ports.set(port, listener)
+      if (!listener.zones.has(zone)) listener.zones.set(zone, { zone, handlers: handlers.get(block) ?? [] })
+      listener.anyClass ||= ANY_CLASS.some((directive) => block.directives.has(directive))
+    }
+  return parsed([...ports].map(([port, { zones, anyClass }]) => ({ port, zones, anyClass })))
+}

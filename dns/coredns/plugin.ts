@@ -1,0 +1,109 @@
+import type { Errno, SocketAddress } from '../../linux/process.ts'
+import type { Ip } from '../../packet/ip.ts'
+import type { Parsed } from '../../packet/parsed.ts'
+import type { Message, Question } from '../message.ts'
+import type { ConfigLine, DnsStepBody } from '../step.ts'
+import type { DnsApiView } from './api-view.ts'
+import type { CorefileError, Dispenser } from './corefile/dispenser.ts'
+
+/** A query on its way down the chain. A plugin that changes it hands on a new one. */
+export interface Request {
+  readonly message: Message
+  readonly question: Question
+  /** The question's name in lower case. */
+  readonly name: string
+  readonly client: SocketAddress
+  /** The address it was sent to. */
+  readonly local: Ip | undefined
+  readonly transport: 'udp' | 'tcp'
+  readonly server: ServerAccess
+}
+
+/** What a plugin may ask of the server that runs it. */
+export interface ServerAccess {
+  /** `dns://.:53`. */
+  readonly name: string
+  /** Nanoseconds on the virtual clock. */
+  now(): number
+  /** 0 .. choices-1. */
+  draw(entry: string, choices: number): number
+  note(body: DnsStepBody): void
+  /** Asks this server again from the top, as for the target of an alias; undefined where it writes nothing. */
+  serve(request: Request): Serving<Message | undefined>
+}
+
+/** What a plugin did with a query. */
+export type Outcome =
+  /** It wrote a reply; `rcode` is what the chain is told, `error` what the errors plugin would log. */
+  | { readonly kind: 'reply'; readonly message: Message; readonly by: string; readonly error?: string }
+  /** It wrote nothing: the server sends that code (SERVFAIL, REFUSED, FORMERR, NOTIMP). */
+  | { readonly kind: 'code'; readonly rcode: number; readonly error?: string }
+  /** Nothing is sent at all. */
+  | { readonly kind: 'silence' }
+
+/** What the chain needs from outside while it works; it goes on once that has come. */
+export type Effect =
+  | {
+      readonly kind: 'exchange'
+      readonly to: SocketAddress
+      readonly transport: 'udp' | 'tcp'
+      /** A message without the length that TCP puts in front. */
+      readonly bytes: Uint8Array
+      /** Nanoseconds to wait for the reply. */
+      readonly patience: number
+    }
+  /** Work that goes on beside, as a goroutine does. */
+  | { readonly kind: 'background'; readonly work: Serving<void> }
+  | { readonly kind: 'sleep'; readonly duration: number }
+
+export type EffectResult =
+  | { readonly kind: 'reply'; readonly bytes: Uint8Array }
+  | { readonly kind: 'timeout'; readonly from?: SocketAddress }
+  | { readonly kind: 'error'; readonly errno: Errno; readonly from?: SocketAddress }
+  | { readonly kind: 'done' }
+
+/** Work that may have to wait: it yields what it waits for. */
+export type Serving<Result = Outcome> = Generator<Effect, Result, EffectResult>
+
+export type Next = (request: Request) => Serving
+
+/** A plugin as one directive set it up. */
+export interface Handler {
+  readonly plugin: string
+  readonly line: ConfigLine
+  serve(request: Request, next: Next): Serving
+}
+
+/** What a directive's setup gives: links of the chain, or the reason the server does not start. */
+export type Setup = Parsed<readonly Handler[]>
+
+/** A plugin of CoreDNS: one file, one line in `plugins.ts`. */
+export interface Plugin {
+  readonly name: string
+  setup(controller: Controller): Setup
+}
+
+/** What setup sees: its own words of the Corefile, and the world around. */
+export interface Controller {
+  readonly words: Dispenser
+  readonly line: ConfigLine
+  /** The zones of the server block. */
+  readonly zones: readonly string[]
+  readonly world: World
+  /** Tells that something is not emulated. */
+  notModelled(what: string): void
+}
+
+/** The process CoreDNS runs as. */
+export interface World {
+  readonly api: DnsApiView | undefined
+  readonly file: (path: string) => string | undefined
+  readonly addresses: () => readonly Ip[]
+  readonly hostname: string
+}
+
+/** The first error of a directive, as its plugin reports it: `plugin/cache: ...`. */
+export const pluginError = (plugin: string, error: CorefileError | string): Parsed<never> => ({
+  ok: false,
+  reason: `plugin/${plugin}: ${typeof error === 'string' ? error : error.message}`,
+})

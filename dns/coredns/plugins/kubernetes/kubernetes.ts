@@ -1,0 +1,127 @@
+import { parsed } from '../../../../packet/parsed.ts'
+import { replyTo } from '../../../message.ts'
+import { longestZone } from '../../../name.ts'
+import { RCODE } from '../../../record.ts'
+import { recordText } from '../../../record-text.ts'
+import { UNSYNCED_VIEW } from '../../api-view.ts'
+import type { Controller, Handler, Next, Outcome, Plugin, Request, Serving } from '../../plugin.ts'
+import {
+  type Asked,
+  addresses,
+  cnameRecords,
+  type Found,
+  negativeReply,
+  nsRecords,
+  ptrRecords,
+  type ServiceBackend,
+  soaRecord,
+  srvRecords,
+  withQuestion,
+} from '../../service-backend.ts'
+import { fallsThrough } from '../../zones.ts'
+import { parseOptions } from './options.ts'
+import { findEntries, findReverse, type KubernetesData } from './records.ts'
+
+/** The kubernetes plugin of CoreDNS 1.15: plugin/kubernetes/handler.go. */
+export const kubernetes: Plugin = {
+  name: 'kubernetes',
+  setup(controller) {
+    const options = parseOptions(controller)
+    if (!options.ok) return options
+    const { api, addresses: localIps } = controller.world
+    // An API server of its own, outside the cluster: nothing of it is known.
+    const reachable = options.value.apiServer === undefined
+    const data: KubernetesData = { options: options.value, api: (reachable && api) || UNSYNCED_VIEW, localIps }
+    return parsed([handler(controller, data)])
+  },
+}
+
+function handler({ line }: Controller, data: KubernetesData): Handler {
+  const { options, api } = data
+  const backend: ServiceBackend = {
+    services: (question, zone) => findEntries(data, question, zone),
+    reverse: (name, zone) => findReverse(data, name, zone),
+    minTtl: options.ttl,
+    serial: api.serial,
+  }
+  return {
+    plugin: 'kubernetes',
+    line,
+    *serve(request, next) {
+      const own = longestZone(options.zones, request.name)
+      if (own === undefined) return yield* next(request)
+      const zone = own === '.' ? own : request.question.name.slice(-own.length)
+      const { type } = request.question
+      if (type === 'AXFR' || type === 'IXFR') return { kind: 'code', rcode: RCODE.REFUSED }
+      const found = yield* lookUp(backend, { request, zone })
+      return yield* finish({ request, next, zone, found })
+    },
+  }
+
+  function* finish(state: { request: Request; next: Next; zone: string; found: Found }): Serving<Outcome> {
+    const { request, next, zone, found } = state
+    const asked = { request, zone }
+    const note = noteTo(request)
+    if (found.kind === 'nameError') {
+      if (fallsThrough(options.fallThrough, request.name)) {
+        note('fellThrough', found.why)
+        return yield* next(request)
+      }
+      const rcode = api.synced ? RCODE.NXDOMAIN : RCODE.SERVFAIL
+      note('answered', api.synced ? `NXDOMAIN: ${found.why}` : 'SERVFAIL: the API server has not answered yet')
+      return { kind: 'reply', by: 'kubernetes', message: negativeReply(backend, asked, rcode) }
+    }
+    if (found.answers.length === 0) {
+      note('answered', `NODATA: ${found.why ?? `no ${request.question.type} record`}`, found)
+      return { kind: 'reply', by: 'kubernetes', message: negativeReply(backend, asked) }
+    }
+    note('answered', found.answers.map(recordText).join('; '), found)
+    const reply = replyTo(request.message)
+    const flags = { ...reply.flags, authoritative: true, truncated: found.truncated }
+    const message = { ...reply, flags, answers: found.answers, additionals: found.additionals }
+    return { kind: 'reply', by: 'kubernetes', message }
+  }
+
+  function noteTo(request: Request) {
+    return (action: 'answered' | 'fellThrough', detail: string, found?: Found & { kind: 'found' }): void => {
+      const object = found?.objects[0]
+      request.server.note({
+        kind: 'dns.plugin',
+        plugin: 'kubernetes',
+        line,
+        question: request.question,
+        action,
+        detail,
+        ...(object && { object: object.name, ...(object.source !== undefined && { source: object.source }) }),
+      })
+    }
+  }
+}
+
+/** By type: kubernetes.ServeDNS. */
+function* lookUp(backend: ServiceBackend, asked: Asked): Serving<Found> {
+  const { request, zone } = asked
+  const { question, name } = request
+  switch (question.type) {
+    case 'A':
+    case 'AAAA':
+    case 'TXT':
+      return yield* addresses(backend, asked)
+    case 'CNAME':
+      return cnameRecords(backend, asked)
+    case 'PTR':
+      return ptrRecords(backend, asked)
+    case 'SRV':
+      return srvRecords(backend, asked)
+    case 'SOA':
+      if (question.name !== zone) break
+      return { kind: 'found', answers: [soaRecord(backend, zone)], additionals: [], truncated: false, objects: [] }
+    case 'NS':
+      if (name !== zone) break
+      return nsRecords(backend, asked)
+  }
+  if (question.type === 'SOA') return { kind: 'found', answers: [], additionals: [], truncated: false, objects: [] }
+  // Any other type is run as A, only to tell NODATA from NXDOMAIN.
+  const fake = yield* addresses(backend, { request: withQuestion(request, question.name, 'A'), zone })
+  return fake.kind === 'nameError' ? fake : { ...fake, answers: [], additionals: [] }
+}

@@ -1,0 +1,51 @@
+import { labelsOf, leftOf } from '../../../name.ts'
+
+/**
+ * What a name asks for, taken apart from the right (plugin/kubernetes/parse.go):
+ * `[endpoint.|_port._protocol.|topology._zone.]service.namespace.svc|pod.<zone>`.
+ */
+export interface KubernetesName {
+  /** `''`: the zone itself, or a bare `svc` or `pod`. */
+  readonly kind: '' | 'svc' | 'pod'
+  readonly namespace: string
+  /** A service, or the dashed address of a pod. */
+  readonly service: string
+  readonly endpoint: string
+  readonly port: string
+  readonly protocol: string
+  /** The topology zone of a zone-scoped name. */
+  readonly topology: string
+}
+
+const NOTHING: KubernetesName = {
+  kind: '',
+  namespace: '',
+  service: '',
+  endpoint: '',
+  port: '',
+  protocol: '',
+  topology: '',
+}
+
+/** Marks a zone-scoped name. */
+const ZONE_LABEL = '_zone'
+
+/** Undefined where no name of that shape can exist. Both arguments in the same case. */
+export function parseKubernetesName(name: string, zone: string, zonal: 'zonal' | 'plain'): KubernetesName | undefined {
+  const base = leftOf(name, zone)
+  if (base === '' || base === 'svc' || base === 'pod') return NOTHING
+  const labels = [...labelsOf(`${base}.`)]
+  const kind = labels.pop()
+  if (kind !== 'svc' && kind !== 'pod') return undefined
+  const namespace = labels.pop() ?? ''
+  const service = labels.pop() ?? ''
+  const head: KubernetesName = { ...NOTHING, kind, namespace, service }
+  const [left, right] = labels
+  if (labels.length > 2) return undefined
+  if (left === undefined) return head
+  if (right === undefined) return { ...head, endpoint: left }
+  if (zonal === 'zonal' && right === ZONE_LABEL && kind === 'svc') return { ...head, topology: left }
+  return { ...head, port: withoutUnderscore(left), protocol: withoutUnderscore(right) }
+}
+
+const withoutUnderscore = (label: string): string => (label.startsWith('_') ? label.slice(1) : label)

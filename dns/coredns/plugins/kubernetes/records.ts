@@ -1,0 +1,274 @@
+import { keyOf } from '../../../../cluster/cluster.ts'
+import type { Endpoint, EndpointSlice, LabelSelector, Meta, Pod, Service } from '../../../../cluster/objects.ts'
+import { selectorMatches } from '../../../../cluster/selector.ts'
+import { formatLocation, type SourceSpan } from '../../../../cluster/source.ts'
+import { formatIp, type Ip, ipv4, parseIp } from '../../../../packet/ip.ts'
+import { joinName, labelsOf, leftOf, lowerName } from '../../../name.ts'
+import { type DnsApiView, isServed } from '../../api-view.ts'
+import { type Entries, type Entry, type EntryObject, entries, nameError } from '../../service-backend.ts'
+import { addressOfReverse, isReverse } from '../../zones.ts'
+import type { KubernetesOptions } from './options.ts'
+import { type KubernetesName, parseKubernetesName } from './question.ts'
+
+/** What the plugin reads from. */
+export interface KubernetesData {
+  readonly options: KubernetesOptions
+  readonly api: DnsApiView
+  /** The addresses CoreDNS itself listens on. */
+  readonly localIps: () => readonly Ip[]
+}
+
+/** The version of the DNS schema that `dns-version.<zone>` tells (kubernetes/dns docs/specification.md). */
+const SCHEMA_VERSION = '1.1.0'
+const SCHEMA_TTL = 28800
+/** A service or slice without ports counts as one with this port: it has addresses, but no SRV record. */
+const NO_PORT = -1
+
+/** Kubernetes.Services of plugin/kubernetes/kubernetes.go. `name` is lower case, `zone` as in the query. */
+export function findEntries(
+  data: KubernetesData,
+  question: { readonly name: string; readonly type: string },
+  zone: string,
+): Entries {
+  const { name, type } = question
+  const { ttl } = data.options
+  if (type === 'TXT' && labelsOf(`${leftOf(name, zone)}.`).join('.') === 'dns-version')
+    return entries([{ host: { kind: 'text', text: SCHEMA_VERSION }, port: 0, ttl: SCHEMA_TTL, owner: name }])
+  if (type === 'NS')
+    return entries(
+      nameServers(data, zone).map(({ name: owner, ip }) => ({ host: { kind: 'address', ip }, port: 0, ttl, owner })),
+    )
+  if (name === `ns.dns.${zone}`)
+    return entries(
+      nameServers(data, zone).map(({ ip }) => ({ host: { kind: 'address', ip }, port: 0, ttl, owner: name })),
+    )
+  const found = findRecords(data, name, zone)
+  if (found.kind === 'nameError' || type !== 'SRV') return found
+  return entries(
+    found.entries.filter((entry) => entry.host.kind !== 'alias'),
+    found.why,
+  )
+}
+
+function findRecords(data: KubernetesData, name: string, zone: string): Entries {
+  const { options, api } = data
+  const asked = parseKubernetesName(name, lowerName(zone), options.zonal ? 'zonal' : 'plain')
+  if (!asked) return nameError('not a name of a service or pod')
+  if (asked.kind === '') return entries([], 'the zone has no such record')
+  if (isReverse(name)) return nameError('not an address')
+  if (!isExposed(data, asked.namespace)) {
+    const there = api.namespace(asked.namespace) !== undefined
+    return nameError(there ? `namespace ${asked.namespace} is not exposed` : `no namespace ${asked.namespace}`)
+  }
+  if (asked.service === '') return entries([], `namespace ${asked.namespace} exists, and has no record itself`)
+  return asked.kind === 'pod' ? findPods(data, asked, zone) : findServices(data, asked, zone)
+}
+
+function isExposed({ options, api }: KubernetesData, namespace: string): boolean {
+  const labels = api.namespace(namespace)
+  if (labels === undefined) return false
+  if (options.namespaces.size > 0 && !options.namespaces.has(namespace)) return false
+  return options.namespaceLabels === undefined || selectorMatches(options.namespaceLabels, labels)
+}
+
+function findPods(
+  { options, api }: KubernetesData,
+  { namespace, service: dashed }: KubernetesName,
+  zone: string,
+): Entries {
+  if (options.pods === 'disabled') return nameError('pod names are disabled')
+  const isV4 = (dashed.match(/-/g) ?? []).length === 3 && !dashed.includes('--')
+  const text = dashed.replaceAll('-', isV4 ? '.' : ':')
+  const owner = joinName(dashed, namespace, 'pod', zone)
+  const address = parseIp(text)
+  const { ttl } = options
+  if (options.pods === 'insecure') {
+    if (!address.ok) return nameError(`${dashed} is not an address with dashes`)
+    return entries(
+      [{ host: { kind: 'address', ip: unmapped(address.value) }, port: 0, ttl, owner }],
+      'pods insecure: no pod is looked for',
+    )
+  }
+  const pods = api
+    .podsWithIp(text)
+    .filter((pod) => pod.meta.namespace === namespace && isSelected(options.labels, pod.meta))
+  if (pods.length === 0 || !address.ok) return nameError(`no running pod in namespace ${namespace} has address ${text}`)
+  return entries(
+    pods.map((pod) => ({
+      host: { kind: 'address', ip: unmapped(address.value) },
+      port: 0,
+      ttl,
+      owner,
+      object: objectOf('Pod', pod),
+    })),
+  )
+}
+
+/** Go's net.IP holds an IPv4-mapped IPv6 address as IPv4. */
+const unmapped = (ip: Ip): Ip => (ip.family === 6 && ip.a === 0 && ip.b === 0 && ip.c === 0xffff ? ipv4(ip.d) : ip)
+
+function findServices(data: KubernetesData, asked: KubernetesName, zone: string): Entries {
+  const { options, api } = data
+  const service = api.service(asked.namespace, asked.service)
+  if (!service || !isSelected(options.labels, service.meta))
+    return nameError(`no Service ${asked.namespace}/${asked.service}`)
+  const key = keyOf(service.meta)
+  if (asked.topology !== '' && !(service.headless && service.type !== 'ExternalName'))
+    return nameError(`Service ${key} is not headless: no zone-scoped names`)
+  if (service.type === 'ExternalName') return findExternal(options, { service, asked, zone })
+  if (service.headless || asked.endpoint !== '') return findEndpoints(data, { service, asked, zone })
+  if (options.ignoreEmptyService && readyAddresses(data, service) === 0)
+    return nameError(`Service ${key} has no ready endpoint (ignore empty_service)`)
+  const ports = service.ports.length > 0 ? service.ports : [{ name: '', protocol: '', port: NO_PORT }]
+  const matching = ports.filter((port) => isAskedPort(asked, port))
+  if (matching.length === 0) return nameError(`Service ${key} has no port ${asked.port}/${asked.protocol}`)
+  const owner = joinName(service.meta.name, service.meta.namespace, 'svc', zone)
+  const object = objectOf('Service', service)
+  return entries(
+    matching.flatMap(({ port }) =>
+      service.clusterIPs.map((ip): Entry => ({ host: { kind: 'address', ip }, port, ttl: options.ttl, owner, object })),
+    ),
+    `Service ${key} has cluster address ${service.clusterIPs.map(formatIp).join(', ')}`,
+  )
+}
+
+interface ServiceAsked {
+  readonly service: Service
+  readonly asked: KubernetesName
+  readonly zone: string
+}
+
+/** Neither an endpoint nor a port can be asked of an external name; one that is an address does not count. */
+function findExternal({ ttl }: KubernetesOptions, { service, asked, zone }: ServiceAsked): Entries {
+  const key = keyOf(service.meta)
+  if (asked.endpoint !== '' || asked.port !== '' || asked.protocol !== '')
+    return nameError(`Service ${key} is an ExternalName: it has no endpoints and ports`)
+  if (service.externalName === '' || parseIp(service.externalName).ok)
+    return nameError(`externalName ${service.externalName} of Service ${key} is an address, not a name`)
+  const owner = joinName(service.meta.name, service.meta.namespace, 'svc', zone)
+  const object = objectOf('Service', service)
+  return entries([{ host: { kind: 'alias', name: service.externalName }, port: 0, ttl, owner, object }])
+}
+
+function findEndpoints(data: KubernetesData, { service, asked, zone }: ServiceAsked): Entries {
+  const { options } = data
+  const key = keyOf(service.meta)
+  const found: Entry[] = []
+  let ready = 0
+  for (const slice of slicesOf(data, service)) {
+    const ports = slice.ports.length > 0 ? slice.ports : [{ name: '', port: NO_PORT, protocol: '' }]
+    for (const endpoint of slice.endpoints) {
+      if (!isServed(endpoint)) continue
+      for (const ip of endpoint.addresses) {
+        ready++
+        const hostname = endpointName(endpoint, ip, options)
+        if (asked.endpoint !== '' && lowerName(asked.endpoint) !== lowerName(hostname)) continue
+        for (const port of ports) {
+          if (!isAskedPort(asked, { name: port.name ?? '', protocol: port.protocol })) continue
+          const owner = joinName(hostname, service.meta.name, service.meta.namespace, 'svc', zone)
+          const object = {
+            ...objectOf('EndpointSlice', slice),
+            name: `EndpointSlice ${keyOf(slice.meta)} of Service ${key}`,
+          }
+          found.push({ host: { kind: 'address', ip }, port: port.port ?? 0, ttl: options.ttl, owner, object })
+        }
+      }
+    }
+  }
+  if (found.length === 0) return nameError(whyNoEndpoint(options, { key, asked, ready }))
+  if (asked.topology === '') return entries(found, `Service ${key} is headless: ${ready} ready addresses`)
+  return entries(found)
+}
+
+function whyNoEndpoint(
+  { endpoints }: KubernetesOptions,
+  { key, asked, ready }: { readonly key: string; readonly asked: KubernetesName; readonly ready: number },
+): string {
+  if (!endpoints) return 'noendpoints: endpoints are not watched'
+  if (ready === 0) return `Service ${key} has no ready endpoint`
+  if (asked.endpoint !== '') return `no ready endpoint of Service ${key} is called ${asked.endpoint}`
+  return `no ready endpoint of Service ${key} has port ${asked.port}/${asked.protocol}`
+}
+
+function readyAddresses(data: KubernetesData, service: Service): number {
+  const ready = slicesOf(data, service).flatMap((slice) => slice.endpoints.filter(isServed))
+  return ready.reduce((sum, endpoint) => sum + endpoint.addresses.length, 0)
+}
+
+const slicesOf = ({ options, api }: KubernetesData, { meta }: Service): readonly EndpointSlice[] =>
+  options.endpoints
+    ? api.slicesOf(meta.namespace, meta.name).filter((slice) => isSelected(options.labels, slice.meta))
+    : []
+
+const isSelected = (selector: LabelSelector | undefined, meta: Meta): boolean =>
+  selector === undefined || selectorMatches(selector, meta.labels)
+
+/** matchPortAndProtocol: an empty one matches all; letter case does not count. */
+function isAskedPort(asked: KubernetesName, port: { readonly name: string; readonly protocol: string }): boolean {
+  const matches = (wanted: string, own: string) => wanted === '' || lowerName(wanted) === lowerName(own)
+  return matches(asked.port, port.name) && matches(asked.protocol, port.protocol)
+}
+
+/** endpointHostname: the hostname, with endpoint_pod_names the pod's name if it is a label, else the address with dashes. */
+export function endpointName(
+  endpoint: Endpoint,
+  ip: Ip,
+  { endpointPodNames }: { readonly endpointPodNames: boolean },
+): string {
+  if (endpoint.hostname) return endpoint.hostname
+  const pod = endpoint.targetRef?.name ?? ''
+  if (endpointPodNames && pod !== '' && pod.length < 64) return pod
+  const text = formatIp(ip).replace(/[.:]/g, '-')
+  return text.endsWith('-') ? `${text}0` : text
+}
+
+/** Kubernetes.Reverse: a cluster address first, else every endpoint that has the address. */
+export function findReverse(data: KubernetesData, name: string, zone: string): Entries {
+  const { options, api } = data
+  const ip = addressOfReverse(name)
+  if (!ip) {
+    const found = findRecords(data, name, zone)
+    return found.kind === 'nameError' ? found : entries([])
+  }
+  const hidden = (namespace: string) => options.namespaces.size > 0 && !isExposed(data, namespace)
+  const pointer = (parts: readonly string[], object: EntryObject): Entry => {
+    const target = joinName(...parts, 'svc', options.primaryZone)
+    return { host: { kind: 'alias', name: target }, port: 0, ttl: options.ttl, owner: target, object }
+  }
+  for (const service of api.servicesWithIp(ip))
+    if (!hidden(service.meta.namespace) && isSelected(options.labels, service.meta))
+      return entries([pointer([service.meta.name, service.meta.namespace], objectOf('Service', service))])
+  const found = api.endpointsWithIp(ip).flatMap(({ slice, endpoint }) => {
+    const { namespace } = slice.meta
+    if (!options.endpoints || hidden(namespace) || !isSelected(options.labels, slice.meta)) return []
+    return [
+      pointer([endpointName(endpoint, ip, options), slice.serviceName, namespace], objectOf('EndpointSlice', slice)),
+    ]
+  })
+  return found.length > 0 ? entries(found) : nameError(`no Service and no endpoint has address ${formatIp(ip)}`)
+}
+
+/** Kubernetes.nsAddrs: the services this server is an endpoint of, else its own addresses as `ns.dns.<zone>`. */
+function nameServers(data: KubernetesData, zone: string): readonly { readonly name: string; readonly ip: Ip }[] {
+  const { options, api } = data
+  const found: { readonly name: string; readonly ip: Ip }[] = []
+  for (const local of data.localIps())
+    for (const { slice } of options.endpoints ? api.endpointsWithIp(local) : []) {
+      const service = api.service(slice.meta.namespace, slice.serviceName)
+      if (!service) continue
+      const name = joinName(service.meta.name, service.meta.namespace, 'svc', zone)
+      if (service.headless)
+        for (const endpoint of slice.endpoints.filter(isServed))
+          for (const ip of endpoint.addresses)
+            found.push({ name: joinName(endpointName(endpoint, ip, options), name), ip })
+      else for (const ip of service.clusterIPs) found.push({ name, ip })
+    }
+  if (found.length > 0) return found
+  return data.localIps().map((ip) => ({ name: joinName('ns.dns', zone), ip }))
+}
+
+function objectOf(kind: string, object: Pod | Service | EndpointSlice): EntryObject {
+  return { name: `${kind} ${keyOf(object.meta)}`, ...(object.at && { source: place(object.at) }) }
+}
+
+const place = ({ file, line }: SourceSpan): string => formatLocation({ file, line })

@@ -1,0 +1,332 @@
+import type {
+  ProcessContext,
+  ProcessEvent,
+  ProcessResult,
+  Program,
+  SocketAddress,
+  Syscall,
+} from '../../linux/process.ts'
+import type { Ip } from '../../packet/ip.ts'
+import type { DnsStep, DnsStepBody } from '../step.ts'
+import { appended, framed, unframed } from '../stream.ts'
+import type { DnsApiView } from './api-view.ts'
+import { loadCorefile } from './load.ts'
+import type { Effect, EffectResult, Serving } from './plugin.ts'
+import { Server, type Surroundings } from './server.ts'
+
+export const COREFILE_PATH = '/etc/coredns/Corefile'
+
+/**
+ * CoreDNS as a process: `-conf /etc/coredns/Corefile`, UDP and TCP on every port the Corefile names. Arguments: `conf`
+ * (another path), `files` (paths, separated by spaces, that `import` with a wildcard may find).
+ */
+export const corednsProgram = (view: DnsApiView | undefined): Program<CorednsState | undefined, DnsStep> => ({
+  name: 'coredns',
+  start: (context) => start(view, context),
+  step: (state, event, context) => (state ? state.step(event, context) : { state, syscalls: [] }),
+})
+
+function start(
+  view: DnsApiView | undefined,
+  context: ProcessContext,
+): ProcessResult<CorednsState | undefined, DnsStep> {
+  const path = context.args.conf ?? COREFILE_PATH
+  const folder = path.slice(0, path.lastIndexOf('/')) || '/'
+  const note = (body: DnsStepBody): DnsStep => ({ at: context.now, host: context.host, netns: context.netns, ...body })
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  const loaded = loadCorefile(
+    {
+      name,
+      folder,
+      text: context.file(path) ?? '',
+      read: context.file,
+      glob: (pattern) => globbed((context.args.files ?? '').split(' '), pattern),
+      env: new Map(),
+    },
+    {
+      api: view,
+      file: (file) => context.file(file.startsWith('/') ? file : `${folder}/${file}`),
+      addresses: context.addresses,
+      hostname: context.host,
+    },
+  )
+  if (!loaded.ok) {
+    const failed = note({ kind: 'dns.server', server: 'coredns', event: 'failed', text: loaded.reason })
+    return { state: undefined, syscalls: [{ kind: 'exit', code: 1 }], notes: [failed] }
+  }
+  const state = new CorednsState(context)
+  const syscalls = state.listen(loaded.value.listeners.map((listener) => new Server(listener, state.around)))
+  const missing = loaded.value.notModelled.map(({ text, line }) =>
+    note({ kind: 'dns.server', server: 'coredns', event: 'notModelled', text, line }),
+  )
+  const started = note({
+    kind: 'dns.server',
+    server: 'coredns',
+    event: 'started',
+    text: `listening on ${state.ports.join(', ')}`,
+  })
+  return { state, syscalls, notes: [started, ...missing] }
+}
+
+function globbed(paths: readonly string[], pattern: string): readonly string[] {
+  const expression = pattern
+    .replace(/[.+^${}()|\\]/g, '\\$&')
+    .replaceAll('*', '[^/]*')
+    .replaceAll('?', '[^/]')
+  return paths.filter((path) => new RegExp(`^${expression}$`).test(path)).sort()
+}
+
+/** A task: the answer to one query, or work beside. It waits for a socket, a timer, or both. */
+interface Task {
+  readonly serving: Serving<Uint8Array | undefined> | Serving<void>
+  /** Where the answer goes; undefined for work beside. */
+  readonly reply: ((bytes: Uint8Array) => readonly Syscall[]) | undefined
+  readonly server: Server | undefined
+  fd: number | undefined
+  timer: string | undefined
+  /** What goes out once a TCP connection is up. */
+  pending: Uint8Array | undefined
+  stream: Uint8Array
+  exchange: (Effect & { kind: 'exchange' }) | undefined
+}
+
+/** An open connection to an upstream that nothing waits for; it is taken again for so long (forward's `expire`). */
+interface IdleConnection {
+  readonly fd: number
+  readonly since: number
+}
+const EXPIRE = 10_000_000_000
+
+/** The running process. It goes forward only: no state of it can be stepped twice. */
+export class CorednsState {
+  readonly around: Surroundings
+  readonly ports: number[] = []
+  private servers: readonly Server[] = []
+  private readonly udp = new Map<number, Server>()
+  private readonly tcp = new Map<number, Server>()
+  private readonly connections = new Map<
+    number,
+    { readonly server: Server; readonly peer: SocketAddress; readonly local: Ip; stream: Uint8Array }
+  >()
+  private readonly waitingFd = new Map<number, Task>()
+  private readonly waitingTimer = new Map<string, Task>()
+  private readonly idle = new Map<string, IdleConnection[]>()
+  private nextFd = 3
+  private nextTimer = 0
+
+  constructor(context: ProcessContext) {
+    this.around = { host: context.host, netns: context.netns, now: context.now, draw: () => 0 }
+    this.enter(context)
+  }
+
+  private enter(context: ProcessContext): void {
+    this.around.now = context.now
+    this.around.draw = (entry, choices) => context.draw('record-order', entry, choices)
+  }
+
+  /** Opens a UDP and a TCP socket per listener. */
+  listen(servers: readonly Server[]): readonly Syscall[] {
+    this.servers = servers
+    const syscalls: Syscall[] = []
+    for (const server of servers) {
+      const { port } = server.listener
+      this.ports.push(port)
+      const [udp, tcp] = [this.nextFd++, this.nextFd++]
+      this.udp.set(udp, server)
+      this.tcp.set(tcp, server)
+      // The IPv6 wildcard takes both families.
+      syscalls.push({ kind: 'socket', fd: udp, family: 6, type: 'udp' }, { kind: 'bind', fd: udp, port })
+      syscalls.push(
+        { kind: 'socket', fd: tcp, family: 6, type: 'tcp' },
+        { kind: 'bind', fd: tcp, port },
+        { kind: 'listen', fd: tcp },
+      )
+    }
+    return syscalls
+  }
+
+  step(event: ProcessEvent, context: ProcessContext): ProcessResult<CorednsState, DnsStep> {
+    this.enter(context)
+    const syscalls = this.handle(event)
+    return { state: this, syscalls, notes: this.servers.flatMap((server) => server.takenNotes()) }
+  }
+
+  private handle(event: ProcessEvent): readonly Syscall[] {
+    if (event.kind === 'timer') {
+      const task = this.waitingTimer.get(event.id)
+      return task ? this.woken(task, event) : []
+    }
+    const task = this.waitingFd.get(event.fd)
+    if (task) return this.woken(task, event)
+    switch (event.kind) {
+      case 'accepted': {
+        const server = this.tcp.get(event.fd)
+        if (server)
+          this.connections.set(event.connection, {
+            server,
+            peer: event.peer,
+            local: event.local.ip,
+            stream: new Uint8Array(0),
+          })
+        return []
+      }
+      case 'data':
+        return this.arrived(event)
+      case 'closed':
+      case 'error':
+        return this.forget(event.fd)
+      case 'connected':
+        return []
+    }
+  }
+
+  /** A query, over UDP or on an accepted connection. */
+  private arrived(event: ProcessEvent & { kind: 'data' }): readonly Syscall[] {
+    const { fd, bytes, from, to } = event
+    const listener = this.udp.get(fd)
+    if (listener && from) {
+      const arrival = { bytes, client: from, transport: 'udp' as const, ...(to && { local: to.ip }) }
+      const reply = (answer: Uint8Array): readonly Syscall[] => [{ kind: 'send', fd, bytes: answer, to: from }]
+      return this.run(newTask(listener.handle(arrival), { reply, server: listener }))
+    }
+    const connection = this.connections.get(fd)
+    if (!connection) return []
+    const { messages, rest } = unframed(appended(connection.stream, bytes))
+    connection.stream = rest.slice()
+    const { server, peer, local } = connection
+    return messages.flatMap((message) => {
+      const serving = server.handle({ bytes: message.slice(), client: peer, local, transport: 'tcp' })
+      const reply = (answer: Uint8Array): readonly Syscall[] => [{ kind: 'send', fd, bytes: framed(answer) }]
+      return this.run(newTask(serving, { reply, server }))
+    })
+  }
+
+  private forget(fd: number): readonly Syscall[] {
+    for (const [key, list] of this.idle)
+      this.idle.set(
+        key,
+        list.filter((connection) => connection.fd !== fd),
+      )
+    return this.connections.delete(fd) || !this.udp.has(fd) ? [{ kind: 'close', fd }] : []
+  }
+
+  private run(task: Task, result?: EffectResult): readonly Syscall[] {
+    const step = result ? task.serving.next(result) : task.serving.next()
+    if (step.done) return step.value && task.reply ? task.reply(step.value) : []
+    return this.perform(task, step.value)
+  }
+
+  private perform(task: Task, effect: Effect): readonly Syscall[] {
+    switch (effect.kind) {
+      case 'background':
+        return [
+          ...this.run(newTask(effect.work, { reply: undefined, server: task.server })),
+          ...this.run(task, { kind: 'done' }),
+        ]
+      case 'sleep':
+        return [this.arm(task, effect.duration)]
+      case 'exchange':
+        return this.exchange(task, effect)
+    }
+  }
+
+  private exchange(task: Task, effect: Effect & { kind: 'exchange' }): readonly Syscall[] {
+    const { to, transport, bytes, patience } = effect
+    task.exchange = effect
+    task.stream = new Uint8Array(0)
+    const syscalls: Syscall[] = []
+    const idle = this.takeIdle(effect)
+    const fd = idle ?? this.nextFd++
+    task.fd = fd
+    this.waitingFd.set(fd, task)
+    if (idle === undefined) {
+      syscalls.push({ kind: 'socket', fd, family: to.ip.family, type: transport }, { kind: 'connect', fd, to })
+      if (transport === 'tcp') task.pending = framed(bytes)
+    }
+    if (transport === 'udp') syscalls.push({ kind: 'send', fd, bytes })
+    else if (idle !== undefined) syscalls.push({ kind: 'send', fd, bytes: framed(bytes) })
+    syscalls.push(this.arm(task, patience))
+    return syscalls
+  }
+
+  private takeIdle(effect: Effect & { kind: 'exchange' }): number | undefined {
+    const list = this.idle.get(poolKey(effect)) ?? []
+    const last = list.pop()
+    return last && this.around.now - last.since < EXPIRE ? last.fd : undefined
+  }
+
+  private arm(task: Task, afterNs: number): Syscall {
+    const id = `coredns/${this.nextTimer++}`
+    task.timer = id
+    this.waitingTimer.set(id, task)
+    return { kind: 'timer', id, afterNs }
+  }
+
+  /** An event for a task that waits. */
+  private woken(task: Task, event: ProcessEvent): readonly Syscall[] {
+    const { exchange, fd } = task
+    if (!exchange || fd === undefined) {
+      this.release(task)
+      return this.run(task, { kind: 'done' })
+    }
+    switch (event.kind) {
+      case 'timer':
+        return [...this.endExchange(task, 'close'), ...this.run(task, { kind: 'timeout' })]
+      case 'connected': {
+        const bytes = task.pending
+        task.pending = undefined
+        return bytes ? [{ kind: 'send', fd, bytes }] : []
+      }
+      case 'error':
+        return [...this.endExchange(task, 'close'), ...this.run(task, { kind: 'error', errno: event.errno })]
+      case 'closed':
+        return [...this.endExchange(task, 'close'), ...this.run(task, { kind: 'error', errno: 'ECONNRESET' })]
+      case 'data': {
+        const message = exchange.transport === 'udp' ? event.bytes : this.fromStream(task, event.bytes)
+        if (!message || !isReplyTo(exchange.bytes, message)) return []
+        return [...this.endExchange(task, 'keep'), ...this.run(task, { kind: 'reply', bytes: message })]
+      }
+      case 'accepted':
+        return []
+    }
+  }
+
+  private fromStream(task: Task, bytes: Uint8Array): Uint8Array | undefined {
+    const { messages, rest } = unframed(appended(task.stream, bytes))
+    task.stream = rest.slice()
+    return messages[0]?.slice()
+  }
+
+  private endExchange(task: Task, socket: 'keep' | 'close'): readonly Syscall[] {
+    const { exchange, fd, timer } = task
+    this.release(task)
+    if (fd === undefined || !exchange) return []
+    const cancel: readonly Syscall[] = timer === undefined ? [] : [{ kind: 'cancelTimer', id: timer }]
+    if (socket === 'close') return [...cancel, { kind: 'close', fd }]
+    const key = poolKey(exchange)
+    const list = this.idle.get(key) ?? []
+    list.push({ fd, since: this.around.now })
+    this.idle.set(key, list)
+    return cancel
+  }
+
+  private release(task: Task): void {
+    if (task.fd !== undefined) this.waitingFd.delete(task.fd)
+    if (task.timer !== undefined) this.waitingTimer.delete(task.timer)
+    task.fd = undefined
+    task.timer = undefined
+    task.exchange = undefined
+    task.pending = undefined
+  }
+}
+
+function newTask(serving: Task['serving'], how: Pick<Task, 'reply' | 'server'>): Task {
+  const nothing = { fd: undefined, timer: undefined, pending: undefined, exchange: undefined }
+  return { serving, ...how, ...nothing, stream: new Uint8Array(0) }
+}
+
+const poolKey = ({ transport, to }: Effect & { kind: 'exchange' }): string =>
+  `${transport} ${to.ip.family} ${to.ip.a} ${to.ip.b} ${to.ip.c} ${to.ip.d} ${to.port}`
+
+/** By id alone, as CoreDNS's proxy reads past others. */
+const isReplyTo = (query: Uint8Array, reply: Uint8Array): boolean => reply[0] === query[0] && reply[1] === query[1]

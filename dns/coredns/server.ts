@@ -1,0 +1,234 @@
+import type { SocketAddress } from '../../linux/process.ts'
+import type { Ip } from '../../packet/ip.ts'
+import {
+  decodeHeader,
+  decodeMessage,
+  encodeMessage,
+  encodeToFit,
+  type Fitted,
+  type Message,
+  replyTo,
+} from '../message.ts'
+import { lowerName } from '../name.ts'
+import { OPCODE, RCODE, rcodeName } from '../record.ts'
+import { recordText } from '../record-text.ts'
+import type { DnsStep, DnsStepBody } from '../step.ts'
+import { clientSize, replyEdns } from './edns.ts'
+import type { Handler, Next, Outcome, Request, ServerAccess, Serving } from './plugin.ts'
+
+/** One zone of a listener: the chain of its server block. */
+export interface Zone {
+  readonly zone: string
+  readonly handlers: readonly Handler[]
+}
+
+/** All zones of one port: core/dnsserver/server.go. */
+export interface Listener {
+  readonly port: number
+  readonly zones: ReadonlyMap<string, Zone>
+  /** A block with `chaos` or `forward` makes the whole listener answer classes other than IN. */
+  readonly anyClass: boolean
+}
+
+/** A message as it arrives. */
+export interface Arrival {
+  readonly bytes: Uint8Array
+  readonly client: SocketAddress
+  readonly local?: Ip
+  readonly transport: 'udp' | 'tcp'
+}
+
+/** Where and when a server runs, set before each piece of work. */
+export interface Surroundings {
+  readonly host: string
+  readonly netns: string
+  now: number
+  draw: (entry: string, choices: number) => number
+}
+
+/** A running listener. It belongs to one run: its plugins keep caches and counters. */
+export class Server implements ServerAccess {
+  readonly name: string
+  readonly listener: Listener
+  private readonly around: Surroundings
+  private notes: DnsStep[] = []
+
+  constructor(listener: Listener, around: Surroundings) {
+    this.listener = listener
+    this.around = around
+    const [zone] = listener.zones.keys()
+    this.name = `dns://${zone ?? '.'}:${listener.port}`
+  }
+
+  now(): number {
+    return this.around.now
+  }
+
+  draw(entry: string, choices: number): number {
+    return this.around.draw(`${this.name} ${entry}`, choices)
+  }
+
+  note(body: DnsStepBody): void {
+    this.notes.push({ at: this.around.now, host: this.around.host, netns: this.around.netns, ...body })
+  }
+
+  /** What happened since the last call. */
+  takenNotes(): readonly DnsStep[] {
+    const taken = this.notes
+    this.notes = []
+    return taken
+  }
+
+  /** Answers a message; undefined where nothing is sent. */
+  *handle(arrival: Arrival): Serving<Uint8Array | undefined> {
+    const accepted = accept(arrival.bytes)
+    if (accepted.kind === 'ignore') return undefined
+    if (accepted.kind === 'reject') return accepted.reply
+    const { message } = accepted
+    const question = message.questions[0]
+    if (!question) return undefined
+    const { client, transport } = arrival
+    const request: Request = {
+      message,
+      question,
+      name: lowerName(question.name),
+      client,
+      local: arrival.local,
+      transport,
+      server: this,
+    }
+    this.note({ kind: 'dns.request', server: this.name, question, from: client.ip, transport })
+    const fitted = yield* this.fitted(request)
+    return fitted?.bytes
+  }
+
+  *serve(request: Request): Serving<Message | undefined> {
+    const fitted = yield* this.fitted(request)
+    return fitted?.message
+  }
+
+  private *fitted(request: Request): Serving<Fitted | undefined> {
+    const { message, question } = request
+    if (question.class !== 'IN' && !this.listener.anyClass)
+      return this.sent(request, replyTo(message, RCODE.REFUSED), undefined)
+    if (message.edns && message.edns.version !== 0) return badVersion(message)
+    const zone = this.zoneFor(request)
+    if (!zone) return this.sent(request, replyTo(message, RCODE.REFUSED), undefined)
+    const outcome = yield* chain(zone.handlers)(request)
+    switch (outcome.kind) {
+      case 'silence':
+        return undefined
+      case 'reply':
+        return this.sent(request, outcome.message, outcome.by)
+      case 'code':
+        return this.sent(request, replyTo(message, outcome.rcode), undefined)
+    }
+  }
+
+  /** The longest zone on this port; DS is asked of the parent where that is ours too. */
+  private zoneFor({ name, question }: Request): Zone | undefined {
+    const { zones } = this.listener
+    let ofDs: Zone | undefined
+    let suffix = name
+    while (suffix !== '.' && suffix !== '') {
+      const zone = zones.get(suffix)
+      if (zone && question.type !== 'DS') return zone
+      ofDs = zone ?? ofDs
+      suffix = suffix.slice(suffix.indexOf('.') + 1)
+    }
+    return ofDs ?? zones.get('.')
+  }
+
+  /** The scrub writer: OPT, size, compression, truncation (request.Scrub). */
+  private sent(request: Request, reply: Message, by: string | undefined): Fitted | undefined {
+    const edns = replyEdns(request.message, reply)
+    const { edns: _, ...bare } = reply
+    const whole: Message = edns ? { ...bare, edns } : reply
+    const fitted = encodeToFit(whole, clientSize(request), compressOver(request))
+    if (!fitted.ok) {
+      this.note({ kind: 'dns.server', server: this.name, event: 'failed', text: `reply not sent: ${fitted.reason}` })
+      return undefined
+    }
+    this.note({
+      kind: 'dns.answer',
+      server: this.name,
+      question: request.question,
+      rcode: rcodeName(reply.rcode),
+      by,
+      answers: fitted.value.message.answers.map(recordText),
+      size: fitted.value.bytes.length,
+      truncated: fitted.value.message.flags.truncated,
+    })
+    return fitted.value
+  }
+}
+
+/** Over UDP a reply that would leave in fragments is compressed although it fits (request.Scrub). */
+function compressOver({ transport, client }: Request): number {
+  if (transport === 'tcp') return 0xffff
+  return client.ip.family === 4 ? 1480 : 1220
+}
+
+/** The handlers as one: each gets the rest of the chain as `next`; behind the last is SERVFAIL. */
+function chain(handlers: readonly Handler[]): Next {
+  let next: Next = endOfChain
+  for (let i = handlers.length - 1; i >= 0; i--) {
+    const handler = handlers[i]
+    const after = next
+    if (handler) next = (request) => handler.serve(request, after)
+  }
+  return next
+}
+
+// biome-ignore lint/correctness/useYield: the end of a chain that may wait elsewhere.
+function* endOfChain(): Serving<Outcome> {
+  return { kind: 'code', rcode: RCODE.SERVFAIL, error: 'no next plugin found' }
+}
+
+type Accepted =
+  | { readonly kind: 'accept'; readonly message: Message }
+  | { readonly kind: 'reject'; readonly reply: Uint8Array | undefined }
+  | { readonly kind: 'ignore' }
+
+/** What is let in at all: miekg/dns acceptfunc.go. */
+function accept(bytes: Uint8Array): Accepted {
+  const header = decodeHeader(bytes)
+  if (!header || header.flags.response) return { kind: 'ignore' }
+  const { id, opcode, flags, counts } = header
+  const bare: Message = {
+    id,
+    opcode,
+    rcode: 0,
+    flags: {
+      ...flags,
+      response: true,
+      authoritative: false,
+      truncated: false,
+      recursionAvailable: false,
+      authenticData: false,
+    },
+    questions: [],
+    answers: [],
+    authorities: [],
+    additionals: [],
+  }
+  if (opcode !== OPCODE.QUERY && opcode !== OPCODE.NOTIFY) return rejected({ ...bare, rcode: RCODE.NOTIMP })
+  const [questions, answers, authorities, additionals] = counts
+  if (questions !== 1 || answers > 1 || authorities > 1 || additionals > 2)
+    return rejected({ ...bare, rcode: RCODE.FORMERR })
+  const message = decodeMessage(bytes)
+  return message.ok ? { kind: 'accept', message: message.value } : rejected({ ...bare, rcode: RCODE.FORMERR })
+}
+
+function rejected(reply: Message): Accepted {
+  const bytes = encodeMessage(reply)
+  return { kind: 'reject', reply: bytes.ok ? bytes.value : undefined }
+}
+
+/** edns.Version: at once, with an empty OPT of size 0. */
+function badVersion(request: Message): Fitted | undefined {
+  const edns = { size: 0, version: 0, dnssecOk: false, options: [] }
+  const message: Message = { ...replyTo(request, RCODE.BADVERS), edns }
+  const bytes = encodeMessage(message)
+  return bytes.ok ? { bytes: bytes.value, message } : undefined
+}

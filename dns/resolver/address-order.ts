@@ -1,0 +1,78 @@
+import { type Ip, ipBytes, isLinkLocal, isLoopback, isMulticast } from '../../packet/ip.ts'
+
+/**
+ * Destination address order of RFC 6724 §6, as getaddrinfo sorts (glibc rfc3484_sort, musl lookup_name.c). The source
+ * that the kernel would take is guessed from the addresses alone: one of the same family, of the destination's scope if
+ * there is one; there is no route to a global IPv6 destination where only link-local addresses are.
+ */
+export function sortedDestinations(destinations: readonly Ip[], own: readonly Ip[]): readonly Ip[] {
+  const rows = destinations.map((ip, index) => ({ ip, index, source: sourceFor(ip, own) }))
+  rows.sort((x, y) => compare(x, y) || x.index - y.index)
+  return rows.map(({ ip }) => ip)
+}
+
+interface Row {
+  readonly ip: Ip
+  readonly source: Ip | undefined
+}
+
+function compare(x: Row, y: Row): number {
+  const usable = Number(y.source !== undefined) - Number(x.source !== undefined)
+  if (usable !== 0) return usable
+  const scope = matches(y, scopeOf) - matches(x, scopeOf)
+  if (scope !== 0) return scope
+  const label = matches(y, labelOf) - matches(x, labelOf)
+  if (label !== 0) return label
+  const precedence = precedenceOf(y.ip) - precedenceOf(x.ip)
+  if (precedence !== 0) return precedence
+  const smaller = scopeOf(x.ip) - scopeOf(y.ip)
+  if (smaller !== 0) return smaller
+  if (x.ip.family === 6 && y.ip.family === 6 && x.source && y.source)
+    return commonBits(y.ip, y.source) - commonBits(x.ip, x.source)
+  return 0
+}
+
+const matches = ({ ip, source }: Row, of: (ip: Ip) => number): number =>
+  Number(source !== undefined && of(ip) === of(source))
+
+function sourceFor(destination: Ip, own: readonly Ip[]): Ip | undefined {
+  if (isLoopback(destination)) return destination
+  const family = own.filter((ip) => ip.family === destination.family && !isLoopback(ip))
+  const scope = scopeOf(destination)
+  const same = family.find((ip) => scopeOf(ip) === scope)
+  if (same) return same
+  return destination.family === 4 ? family[0] : family.find((ip) => !isLinkLocal(ip))
+}
+
+/** Scopes of RFC 4007: 2 link-local, 14 global; IPv4 per RFC 6724 §3.2. */
+function scopeOf(ip: Ip): number {
+  if (ip.family === 6 && isMulticast(ip)) return (ip.a >>> 16) & 0xf
+  return isLinkLocal(ip) || isLoopback(ip) ? 2 : 14
+}
+
+/** The policy table of RFC 6724 §2.1, in the order of its rows: most specific first. */
+const POLICY: readonly { readonly holds: (ip: Ip) => boolean; readonly precedence: number; readonly label: number }[] =
+  [
+    { holds: (ip) => ip.family === 6 && isLoopback(ip), precedence: 50, label: 0 },
+    { holds: (ip) => ip.family === 4, precedence: 10, label: 4 },
+    { holds: (ip) => ip.a === 0 && ip.b === 0 && ip.c === 0, precedence: 1, label: 3 },
+    { holds: (ip) => ip.a === 0x20010000, precedence: 5, label: 5 },
+    { holds: (ip) => ip.a >>> 16 === 0x2002, precedence: 30, label: 2 },
+    { holds: (ip) => ip.a >>> 16 === 0x3ffe, precedence: 1, label: 12 },
+    { holds: (ip) => ip.a >>> 22 === 0xfec0 >>> 6, precedence: 1, label: 11 },
+    { holds: (ip) => ip.a >>> 25 === 0xfc >>> 1, precedence: 3, label: 13 },
+  ]
+const DEFAULT_POLICY = { precedence: 40, label: 1 }
+
+const policyOf = (ip: Ip) => POLICY.find(({ holds }) => holds(ip)) ?? DEFAULT_POLICY
+const precedenceOf = (ip: Ip): number => policyOf(ip).precedence
+const labelOf = (ip: Ip): number => policyOf(ip).label
+
+function commonBits(x: Ip, y: Ip): number {
+  const [a, b] = [ipBytes(x), ipBytes(y)]
+  for (let i = 0; i < a.length; i++) {
+    const difference = (a[i] ?? 0) ^ (b[i] ?? 0)
+    if (difference !== 0) return i * 8 + Math.clz32(difference) - 24
+  }
+  return a.length * 8
+}
