@@ -14,7 +14,7 @@ import type {
   ServiceCIDR,
   Workload,
 } from './objects.ts'
-import type { Assumption, Diagnostic } from './source.ts'
+import type { Assumption, Diagnostic, SourceSpan } from './source.ts'
 import type { SourceTexts } from './source-texts.ts'
 
 /**
@@ -70,6 +70,8 @@ export interface DetectedCni {
   readonly name: string
   readonly evidence: string
   readonly confidence: 'given' | 'certain' | 'likely' | 'guess'
+  /** Where the evidence stands. */
+  readonly at?: SourceSpan
 }
 
 export interface ClusterIndex {

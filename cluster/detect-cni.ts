@@ -1,6 +1,7 @@
 import type { DetectedCni } from './cluster.ts'
 import type { Lab } from './lab.ts'
 import type { ConfigMap, KubeNode, OtherObject, Workload } from './objects.ts'
+import type { SourceSpan } from './source.ts'
 
 /** What the detection looks at. */
 export interface CniEvidence {
@@ -10,6 +11,22 @@ export interface CniEvidence {
   readonly nodes: readonly KubeNode[]
   readonly others: readonly OtherObject[]
 }
+
+/** The CNIs that are recognised, by the name that a Lab gives them. */
+export const KNOWN_CNIS: readonly string[] = [
+  'flannel',
+  'calico',
+  'canal',
+  'kindnet',
+  'bridge',
+  'docker',
+  'aws-vpc-cni',
+  'kube-router',
+  'cilium',
+  'weave',
+  'antrea',
+  'ovn-kubernetes',
+]
 
 /**
  * Finds the cluster's CNI by the objects that each one leaves: first match wins, and the object that decided is named.
@@ -32,14 +49,14 @@ const configMap =
   (cni: string, names: readonly string[]): Rule =>
   ({ configMaps }) => {
     const found = configMaps.find(({ meta }) => names.includes(`${meta.namespace}/${meta.name}`))
-    return found && certain(cni, `ConfigMap ${found.meta.namespace}/${found.meta.name}`)
+    return found && certain(cni, `ConfigMap ${found.meta.namespace}/${found.meta.name}`, found.at)
   }
 
 const daemonSet =
   (cni: string, name: RegExp): Rule =>
   ({ workloads }) => {
     const found = workloads.find(({ kind, meta }) => kind === 'DaemonSet' && name.test(meta.name))
-    return found && certain(cni, `DaemonSet ${found.meta.namespace}/${found.meta.name}`)
+    return found && certain(cni, `DaemonSet ${found.meta.namespace}/${found.meta.name}`, found.at)
   }
 
 const annotation =
@@ -58,10 +75,15 @@ const calicoResource: Rule = ({ others }) => {
     ({ objectKind, apiVersion }) =>
       (apiVersion.includes('projectcalico.org/') && objectKind === 'IPPool') || objectKind === 'Installation',
   )
-  return found && certain('calico', `${found.objectKind} ${found.meta.name}`)
+  return found && certain('calico', `${found.objectKind} ${found.meta.name}`, found.at)
 }
 
-const certain = (name: string, evidence: string): DetectedCni => ({ name, evidence, confidence: 'certain' })
+const certain = (name: string, evidence: string, at: SourceSpan | undefined): DetectedCni => ({
+  name,
+  evidence,
+  confidence: 'certain',
+  ...(at === undefined ? {} : { at }),
+})
 
 /** canal before flannel and calico, since it is both: its own ConfigMap tells. */
 const RULES: readonly Rule[] = [

@@ -1,5 +1,6 @@
 import type { Cluster, Loaded } from './cluster.ts'
 import { completeCluster } from './complete/complete.ts'
+import { crossChecks } from './complete/cross-checks.ts'
 import { deepFreeze } from './freeze.ts'
 import type { SourceFile } from './input/item.ts'
 import type { Lab } from './lab.ts'
@@ -28,6 +29,7 @@ export function load(inputs: readonly SourceFile[], options: LoadOptions = {}): 
   const diagnostics: Diagnostic[] = [...snapshot.diagnostics, ...labs.diagnostics, ...completed.diagnostics]
   if (snapshot.found.length === 0) diagnostics.push(noObjects(inputs))
   const cluster: Cluster = deepFreeze(completed.cluster)
+  diagnostics.push(...crossChecks({ cluster, sources: snapshot.sources, labs: snapshot.labs }))
   return { cluster, diagnostics, sources: snapshot.sources }
 }
 
