@@ -195,8 +195,9 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
   }
 }
 
-export const httpGet = (host: string): string =>
-  `GET / HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: podwalk\r\nAccept: */*\r\n\r\n`
+/** A GET request as curl sends it, but for the user agent. */
+export const httpGet = (host: string, path: string): string =>
+  `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: podwalk\r\nAccept: */*\r\n\r\n`
 
 export const describePeer = ({ ip, port }: SocketAddress): string =>
   port === 0 ? formatIp(ip) : ip.family === 4 ? `${formatIp(ip)}:${port}` : `[${formatIp(ip)}]:${port}`

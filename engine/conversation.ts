@@ -6,7 +6,7 @@ import { follow, indexSteps, type StepIndex, sendStepOf } from './follow.ts'
 import { type LookupView, lookupViews } from './lookup-view.ts'
 import type { PolicyView } from './policy-view.ts'
 import type { Probe } from './probe.ts'
-import type { Step } from './step.ts'
+import type { Step, UnknownStep } from './step.ts'
 import type { Disposition, Trace } from './trace.ts'
 
 /** The answer to a probe: what the client saw, and the packets that made it so. Plain data. */
@@ -52,7 +52,10 @@ export interface Observed {
   readonly endless: boolean
 }
 
-export type Exchange = Pick<Conversation, 'outcome' | 'lookup' | 'request' | 'reply' | 'packets' | 'disposition'>
+export type Exchange = Pick<Conversation, 'outcome' | 'lookup' | 'request' | 'reply' | 'packets' | 'disposition'> & {
+  /** What programs met that is not known. */
+  readonly unknowns: readonly UnknownStep[]
+}
 
 /** Finds the exchange in what was observed: the lookup, the first packet to the target, and its answer. */
 export function readExchange({ probe, steps, endless }: Observed): Exchange {
@@ -69,6 +72,7 @@ export function readExchange({ probe, steps, endless }: Observed): Exchange {
   return {
     outcome,
     packets: sent,
+    unknowns: steps.filter((step) => step.kind === 'lab.unknown'),
     disposition: verdict({ outcome, request, reply, lookup, endless }),
     ...(lookup === undefined ? {} : { lookup }),
     ...(request === undefined ? {} : { request }),

@@ -1,6 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Assumption, Diagnostic } from '../cluster/source.ts'
-import { type Ip, ipKey, sameIp } from '../packet/ip.ts'
+import { formatIp, type Ip, ipKey, sameIp } from '../packet/ip.ts'
 import type { Built, Unmodelled } from './build.ts'
 import type { Exchange } from './conversation.ts'
 import { policiesOf } from './policies-of.ts'
@@ -22,7 +22,7 @@ export interface Judgement {
  */
 export function judge(built: Built, probe: Probe, exchange: Exchange): Judgement {
   const policies = policiesOf(built, exchange)
-  const unknown = firstUnknown(built, probe, exchange, policies)
+  const unknown = firstUnknown(built, probe, exchange, policies) ?? unknownAnswer(exchange)
   return {
     disposition: unknown ?? exchange.disposition,
     policies,
@@ -43,6 +43,23 @@ function firstUnknown(
   return {
     kind: 'insufficientInfo',
     detail: `${policy.policy} (${policy.direction} of ${policy.pod}) is enforced by ${policy.enforcer}, which is not modelled`,
+  }
+}
+
+/** A name that did not resolve because the answer lies where the input describes nothing. */
+function unknownAnswer({ outcome, packets, unknowns }: Exchange): Disposition | undefined {
+  if (outcome.kind === 'connected' || outcome.kind === 'answered' || outcome.kind === 'resolved') return undefined
+  const [unknown] = unknowns
+  if (unknown !== undefined) return { kind: 'insufficientInfo', detail: `${unknown.what}: ${unknown.detail}` }
+  if (outcome.kind !== 'notResolved') return undefined
+  const left = packets.find(
+    (trace) =>
+      trace.disposition.kind === 'leftCluster' && 'dstPort' in trace.sent.payload && trace.sent.payload.dstPort === 53,
+  )
+  if (left === undefined) return undefined
+  return {
+    kind: 'insufficientInfo',
+    detail: `the name is asked of ${formatIp(left.sent.dst)}, outside the input: give its records in spec.upstreamDNS of a Lab document`,
   }
 }
 

@@ -2,6 +2,7 @@ import { type Cluster, keyOf } from '../cluster/cluster.ts'
 import type { LabListener } from '../cluster/lab.ts'
 import type { KubeNode, Pod, Protocol } from '../cluster/objects.ts'
 import { podNetns } from '../cni/pod-netns.ts'
+import { UPSTREAM_BEHAVE_PATH, UPSTREAM_ZONE_PATH } from '../dns/upstream.ts'
 import { type Op, ROOT_NETNS } from '../linux/op.ts'
 import type { Origin } from '../linux/origin.ts'
 import { type Ip, ipKey, parseIp } from '../packet/ip.ts'
@@ -59,21 +60,40 @@ export function machineListeners(cluster: Cluster, machine: UnderlayMachine, nod
   const ports = own.flatMap((ip) => endpointPorts(cluster).get(ipKey(ip)) ?? [])
   const said = (cluster.lab.listeners ?? []).filter((listener) => listener.host === machine.name)
   const taken = node === undefined ? [] : hostNetworkPorts(cluster, node)
-  const upstream = (cluster.lab.upstreamDNS ?? []).filter((server) => {
+  const dns = resolverOps(cluster, machine, own)
+  const origin: Origin = { by: 'the machine', reason: 'endpoints that slices send to at its address' }
+  const served = dns.length > 0 ? [...taken, 53] : taken
+  return [...dns, ...listenOps({ netns: ROOT_NETNS, name: machine.name, ports, said, taken: served, origin })]
+}
+
+/** The Lab's resolver at one of these addresses; at a gateway that nobody described, one whose answers are not known. */
+function resolverOps(cluster: Cluster, machine: UnderlayMachine, own: readonly Ip[]): Op[] {
+  const described = (cluster.lab.upstreamDNS ?? []).find((server) => {
     const address = parseIp(server.ip)
     return address.ok && own.some((ip) => ipKey(ip) === ipKey(address.value))
   })
-  const origin: Origin = { by: 'the machine', reason: 'endpoints that slices send to at its address' }
-  const dns: Op[] = upstream.map((server) => ({
-    kind: 'process.start',
-    netns: ROOT_NETNS,
-    name: 'resolver',
-    program: 'upstream-dns',
-    args: { address: server.ip },
-    origin: { by: 'Lab', for: `upstreamDNS ${server.ip}` },
-  }))
-  const served = upstream.length > 0 ? [...taken, 53] : taken
-  return [...dns, ...listenOps({ netns: ROOT_NETNS, name: machine.name, ports, said, taken: served, origin })]
+  const place = { netns: ROOT_NETNS, origin: { by: 'Lab', for: `upstreamDNS of ${machine.name}` } } as const
+  if (described === undefined) {
+    if (machine.kind !== 'router') return []
+    return [{ ...place, kind: 'process.start', name: 'resolver', program: 'unknown-resolver', args: {} }]
+  }
+  const behave = Object.entries(described.behave ?? {}).map(([name, behaviour]) => `${name} ${behaviour}\n`)
+  return [
+    {
+      ...place,
+      kind: 'file.write',
+      path: UPSTREAM_ZONE_PATH,
+      text: (described.records ?? []).map((line) => `${line}\n`).join(''),
+    },
+    { ...place, kind: 'file.write', path: UPSTREAM_BEHAVE_PATH, text: behave.join('') },
+    {
+      ...place,
+      kind: 'process.start',
+      name: 'resolver',
+      program: 'upstream-dns',
+      args: { delayMs: String(described.delayMs ?? 0) },
+    },
+  ]
 }
 
 function hostNetworkPorts(cluster: Cluster, node: KubeNode): readonly number[] {

@@ -1,14 +1,22 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { udpForwarder } from '../cni/flannel/udp-forwarder.ts'
+import { dnsApiView } from '../dns/coredns/api-view.ts'
+import { corednsProgram } from '../dns/coredns/program.ts'
+import { upstreamDnsProgram } from '../dns/upstream.ts'
+import { once } from '../linux/netfilter/block.ts'
 import type { Program } from '../linux/process.ts'
 import type { Blueprint } from './blueprint.ts'
 import { listener } from './listener.ts'
+import { unknownResolver } from './unknown-resolver.ts'
 
 /** Everything that a `process.start` can name, for the nodes of a cluster. */
-export function clusterPrograms(_cluster: Cluster): Blueprint['program'] {
-  const programs: Readonly<Record<string, Program>> = {
-    listener,
-    'flanneld-udp': udpForwarder,
+export function clusterPrograms(cluster: Cluster): Blueprint['program'] {
+  const programs: Readonly<Record<string, () => Program>> = {
+    listener: () => listener as Program,
+    'flanneld-udp': () => udpForwarder as Program,
+    coredns: once(() => corednsProgram(dnsApiView(cluster)) as Program),
+    'upstream-dns': () => upstreamDnsProgram as Program,
+    'unknown-resolver': () => unknownResolver as Program,
   }
-  return (name) => (Object.hasOwn(programs, name) ? programs[name] : undefined)
+  return (name) => (Object.hasOwn(programs, name) ? programs[name]?.() : undefined)
 }

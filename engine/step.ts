@@ -8,12 +8,20 @@ import type { ListenerStep } from './listener.ts'
 export type Step = StepHead & (StepBody | EngineStepBody | ProgramStep)
 
 /** What a program said of itself; `packet` is 0 there. */
-export type ProgramStep = (DnsStepBody | FlanneldNote | ClientStep | ListenerStep) & { readonly process: string }
+export type ProgramStep = (DnsStepBody | FlanneldNote | ClientStep | ListenerStep | UnknownStep) & {
+  readonly process: string
+}
 
 export type EngineStepBody =
   /** The frame left for a place the input does not describe. */
   | { readonly kind: 'wire.left'; readonly segment: string }
   /** The frame was lost between machines. */
   | { readonly kind: 'wire.lost'; readonly segment: string; readonly detail: string }
-  /** Something that decides the answer is not known, or not modelled. */
-  | { readonly kind: 'lab.unknown'; readonly what: string; readonly detail: string }
+  | UnknownStep
+
+/** Something that decides the answer is not known, or not modelled. */
+export interface UnknownStep {
+  readonly kind: 'lab.unknown'
+  readonly what: string
+  readonly detail: string
+}

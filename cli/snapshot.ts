@@ -1,0 +1,65 @@
+import type { Cluster, Loaded } from '../cluster/cluster.ts'
+import { load } from '../cluster/load.ts'
+import type { Diagnostic } from '../cluster/source.ts'
+import { type Built, build } from '../engine/build.ts'
+import { builtInLab, DEFAULT_LAB } from './built-in-labs.ts'
+import { EXIT } from './exit-code.ts'
+import { gunzip, readInput } from './read-input.ts'
+import { complain, diagnosticLines, Stop } from './terminal.ts'
+
+/** Options of every command that reads a cluster. */
+export interface SnapshotOptions {
+  readonly file?: readonly string[]
+  readonly lab?: string
+  readonly proxy?: string
+  readonly strict?: boolean
+  readonly quiet?: boolean
+}
+
+/** Reads the snapshot that the options name: files, PODWALK_SNAPSHOT, or a built-in lab. */
+export function openSnapshot(options: SnapshotOptions): Loaded {
+  const paths = pathsOf(options)
+  const input = readInput(paths)
+  const loaded = load(input.files, { gunzip })
+  const diagnostics = [...input.diagnostics, ...loaded.diagnostics]
+  tell(diagnostics, options)
+  if (isEmpty(loaded.cluster)) throw new Stop('', EXIT.usage)
+  if (options.strict === true && diagnostics.some((diagnostic) => diagnostic.severity === 'error'))
+    throw new Stop('error: stopped at the errors above, because of --strict', EXIT.usage)
+  return { ...loaded, diagnostics }
+}
+
+/** Reads the snapshot and makes it ready to be walked. */
+export function openBuilt(options: SnapshotOptions): Built {
+  const { cluster } = openSnapshot(options)
+  const built = build(cluster, options.proxy === undefined ? {} : { proxyMode: options.proxy })
+  tell(built.diagnostics, options)
+  return built
+}
+
+function pathsOf(options: SnapshotOptions): readonly string[] {
+  const files = options.file ?? []
+  const lab = options.lab === undefined ? [] : [builtInLab(options.lab)]
+  if (files.length > 0 || lab.length > 0) return [...lab, ...files]
+  const named = process.env.PODWALK_SNAPSHOT
+  return named === undefined || named === '' ? [builtInLab(DEFAULT_LAB)] : [named]
+}
+
+/** At most this many messages of one code are printed; the others are counted. */
+const MOST_OF_ONE_CODE = 5
+
+function tell(diagnostics: readonly Diagnostic[], { quiet }: SnapshotOptions): void {
+  const shown = new Map<string, number>()
+  for (const diagnostic of diagnostics) {
+    if (quiet === true && diagnostic.severity !== 'error') continue
+    if (diagnostic.severity === 'note') continue
+    const count = (shown.get(diagnostic.code) ?? 0) + 1
+    shown.set(diagnostic.code, count)
+    if (count <= MOST_OF_ONE_CODE) complain(diagnosticLines(diagnostic))
+  }
+  for (const [code, count] of shown)
+    if (count > MOST_OF_ONE_CODE) complain([`and ${count - MOST_OF_ONE_CODE} more [${code}]`])
+}
+
+const isEmpty = (cluster: Cluster): boolean =>
+  cluster.nodes.length + cluster.pods.length + cluster.services.length === 0
