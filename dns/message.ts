@@ -444,7 +444,7 @@ function writeRecord(writer: Writer, record: ResourceRecord): void {
   writer.view.setUint16(lengthAt, writer.at - lengthAt - 2)
 }
 
-/** Only the types of RFC 1035 may have compressed names in their data (RFC 3597 §4). */
+/** Only the types of RFC 1035 have compressed names in their data (RFC 3597 §4). */
 function writeData(writer: Writer, data: RecordData): void {
   if (!writer.suffixes) return writeBytes(writer, encodeRdata(data))
   switch (data.type) {
@@ -455,6 +455,11 @@ function writeData(writer: Writer, data: RecordData): void {
     case 'MX':
       write16(writer, data.preference)
       return writeName(writer, data.exchange)
+    case 'SRV':
+      for (const value of [data.priority, data.weight, data.port]) write16(writer, value)
+      return writeName(writer, data.target, 'whole')
+    case 'DNAME':
+      return writeName(writer, data.target, 'whole')
     case 'SOA':
       writeName(writer, data.mname)
       writeName(writer, data.rname)
@@ -465,14 +470,15 @@ function writeData(writer: Writer, data: RecordData): void {
   }
 }
 
-function writeName(writer: Writer, name: string): void {
+/** A name that must stand whole can still be pointed to by later ones (miekg/dns packDomainName). */
+function writeName(writer: Writer, name: string, how: 'pointer' | 'whole' = 'pointer'): void {
   const labels = labelsOf(name)
   for (const [i, label] of labels.entries()) {
     if (writer.suffixes) {
       const suffix = labels.slice(i).join('.')
       const known = writer.suffixes.get(suffix)
-      if (known !== undefined) return write16(writer, 0xc000 | known)
-      if (writer.at <= MAX_POINTER) writer.suffixes.set(suffix, writer.at)
+      if (known !== undefined && how === 'pointer') return write16(writer, 0xc000 | known)
+      if (known === undefined && writer.at <= MAX_POINTER) writer.suffixes.set(suffix, writer.at)
     }
     writeLabel(writer, label)
   }

@@ -49,7 +49,7 @@ export function upstreamZone(
 ): { readonly zone: UpstreamZone; readonly problems: readonly string[] } {
   const problems: string[] = []
   const records = new Map<string, ResourceRecord[]>()
-  const names = new Set<string>(['.'])
+  const names = new Set<string>()
   for (const line of lines) {
     if (/^\s*(;.*)?$/.test(line)) continue
     const record = parseRecord(line)

@@ -31,6 +31,7 @@ function drive<Result>(serving: Serving<Result>, exchange: Exchange): Result | u
         step = serving.next({ kind: 'done' })
         break
       case 'sleep':
+      case 'exit':
         return undefined
     }
   }

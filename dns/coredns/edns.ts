@@ -1,8 +1,8 @@
 import type { Edns, Message } from '../message.ts'
 import type { Request } from './plugin.ts'
 
-/** EDNS options that a reply may carry on from the query: NSID, EXPIRE, COOKIE, TCP keepalive, padding (request/edns0.go). */
-const KEPT_OPTIONS: ReadonlySet<number> = new Set([3, 9, 10, 11, 12])
+/** EDNS options that a reply may carry on from the query: NSID, EXPIRE, TCP keepalive, padding (request/edns0.go). */
+const KEPT_OPTIONS: ReadonlySet<number> = new Set([3, 9, 11, 12])
 
 /** The OPT that goes into a reply: one iff the query had one, with its size and DO (Request.SizeAndDo). */
 export function replyEdns(request: Message, reply: Message): Edns | undefined {

@@ -1,5 +1,5 @@
 import type { Errno, SocketAddress } from '../../linux/process.ts'
-import type { Ip } from '../../packet/ip.ts'
+import type { Family, Ip } from '../../packet/ip.ts'
 import type { Parsed } from '../../packet/parsed.ts'
 import type { Message, Question } from '../message.ts'
 import type { ConfigLine, DnsStepBody } from '../step.ts'
@@ -23,6 +23,9 @@ export interface Request {
 export interface ServerAccess {
   /** `dns://.:53`. */
   readonly name: string
+  readonly port: number
+  /** The families of its own addresses. */
+  readonly families: readonly Family[]
   /** Nanoseconds on the virtual clock. */
   now(): number
   /** 0 .. choices-1. */
@@ -55,6 +58,8 @@ export type Effect =
   /** Work that goes on beside, as a goroutine does. */
   | { readonly kind: 'background'; readonly work: Serving<void> }
   | { readonly kind: 'sleep'; readonly duration: number }
+  /** The process ends with these last words; nothing comes back. */
+  | { readonly kind: 'exit'; readonly text: string }
 
 export type EffectResult =
   | { readonly kind: 'reply'; readonly bytes: Uint8Array }
@@ -72,6 +77,8 @@ export interface Handler {
   readonly plugin: string
   readonly line: ConfigLine
   serve(request: Request, next: Next): Serving
+  /** What it does once the server listens. */
+  start?(server: ServerAccess): Serving<void>
 }
 
 /** What a directive's setup gives: links of the chain, or the reason the server does not start. */

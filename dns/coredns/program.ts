@@ -18,7 +18,8 @@ export const COREFILE_PATH = '/etc/coredns/Corefile'
 
 /**
  * CoreDNS as a process: `-conf /etc/coredns/Corefile`, UDP and TCP on every port the Corefile names. Arguments: `conf`
- * (another path), `files` (paths, separated by spaces, that `import` with a wildcard may find).
+ * (another path), `files` (paths, separated by spaces, that `import` with a wildcard may find), `startup=done` (the
+ * process has long been up: what plugins do at the start is left out).
  */
 export const corednsProgram = (view: DnsApiView | undefined): Program<CorednsState | undefined, DnsStep> => ({
   name: 'coredns',
@@ -55,7 +56,8 @@ function start(
     return { state: undefined, syscalls: [{ kind: 'exit', code: 1 }], notes: [failed] }
   }
   const state = new CorednsState(context)
-  const syscalls = state.listen(loaded.value.listeners.map((listener) => new Server(listener, state.around)))
+  const syscalls = [...state.listen(loaded.value.listeners.map((listener) => new Server(listener, state.around)))]
+  if (context.args.startup !== 'done') syscalls.push(...state.startUp())
   const missing = loaded.value.notModelled.map(({ text, line }) =>
     note({ kind: 'dns.server', server: 'coredns', event: 'notModelled', text, line }),
   )
@@ -65,7 +67,7 @@ function start(
     event: 'started',
     text: `listening on ${state.ports.join(', ')}`,
   })
-  return { state, syscalls, notes: [started, ...missing] }
+  return { state, syscalls, notes: [started, ...missing, ...state.takenNotes()] }
 }
 
 function globbed(paths: readonly string[], pattern: string): readonly string[] {
@@ -115,7 +117,8 @@ export class CorednsState {
   private nextTimer = 0
 
   constructor(context: ProcessContext) {
-    this.around = { host: context.host, netns: context.netns, now: context.now, draw: () => 0 }
+    const families = [...new Set(context.addresses().map((address) => address.family))].sort()
+    this.around = { host: context.host, netns: context.netns, families, now: context.now, draw: () => 0 }
     this.enter(context)
   }
 
@@ -145,10 +148,21 @@ export class CorednsState {
     return syscalls
   }
 
+  /** What the plugins do once everything listens. */
+  startUp(): readonly Syscall[] {
+    return this.servers.flatMap((server) =>
+      server.starts().flatMap((serving) => this.run(newTask(serving, { reply: undefined, server }))),
+    )
+  }
+
   step(event: ProcessEvent, context: ProcessContext): ProcessResult<CorednsState, DnsStep> {
     this.enter(context)
     const syscalls = this.handle(event)
-    return { state: this, syscalls, notes: this.servers.flatMap((server) => server.takenNotes()) }
+    return { state: this, syscalls, notes: this.takenNotes() }
+  }
+
+  takenNotes(): readonly DnsStep[] {
+    return this.servers.flatMap((server) => server.takenNotes())
   }
 
   private handle(event: ProcessEvent): readonly Syscall[] {
@@ -225,6 +239,9 @@ export class CorednsState {
         ]
       case 'sleep':
         return [this.arm(task, effect.duration)]
+      case 'exit':
+        task.server?.note({ kind: 'dns.server', server: 'coredns', event: 'failed', text: effect.text })
+        return [{ kind: 'exit', code: 1 }]
       case 'exchange':
         return this.exchange(task, effect)
     }

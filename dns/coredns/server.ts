@@ -1,5 +1,5 @@
 import type { SocketAddress } from '../../linux/process.ts'
-import type { Ip } from '../../packet/ip.ts'
+import type { Family, Ip } from '../../packet/ip.ts'
 import {
   decodeHeader,
   decodeMessage,
@@ -42,6 +42,7 @@ export interface Arrival {
 export interface Surroundings {
   readonly host: string
   readonly netns: string
+  readonly families: readonly Family[]
   now: number
   draw: (entry: string, choices: number) => number
 }
@@ -50,18 +51,30 @@ export interface Surroundings {
 export class Server implements ServerAccess {
   readonly name: string
   readonly listener: Listener
+  readonly port: number
   private readonly around: Surroundings
   private notes: DnsStep[] = []
 
   constructor(listener: Listener, around: Surroundings) {
     this.listener = listener
     this.around = around
+    this.port = listener.port
     const [zone] = listener.zones.keys()
     this.name = `dns://${zone ?? '.'}:${listener.port}`
   }
 
   now(): number {
     return this.around.now
+  }
+
+  get families(): readonly Family[] {
+    return this.around.families
+  }
+
+  /** What the plugins do once the server listens. */
+  starts(): readonly Serving<void>[] {
+    const handlers = new Set([...this.listener.zones.values()].flatMap((zone) => zone.handlers))
+    return [...handlers].flatMap((handler) => (handler.start ? [handler.start(this)] : []))
   }
 
   draw(entry: string, choices: number): number {

@@ -129,9 +129,10 @@ export function replaySession(session: CorednsSession): SessionResult {
   const notModelled = notes().flatMap((note) =>
     note.kind === 'dns.server' && note.event === 'notModelled' ? [note.text] : [],
   )
+  const started = notes().some((note) => note.kind === 'dns.server' && note.event === 'started')
   const failed = notes().find((note) => note.kind === 'dns.server' && note.event === 'failed')
   if (coredns.exited !== undefined && failed?.kind === 'dns.server')
-    return { [session.exit === undefined ? 'startError' : 'exit']: failed.text, queries: [], notModelled }
+    return { [started ? 'exit' : 'startError']: lastWords(failed.text), queries: [], notModelled }
   let asked = 0
   const queries = (session.queries ?? []).map(({ before, q }) => {
     apply(before, { network, upstreams, api })
@@ -144,6 +145,9 @@ export function replaySession(session: CorednsSession): SessionResult {
   })
   return { queries, notModelled }
 }
+
+/** Ports and random names are left out, as they are in the recorded texts. */
+const lastWords = (text: string): string => text.replace(/:\d+ ->/, ':* ->').replace(/HINFO [\d.]+\./, 'HINFO *.')
 
 /** A log line with what changes between runs left out. */
 function logLine(note: DnsStep): readonly string[] {
@@ -296,7 +300,7 @@ function ask(network: VirtualNetwork, q: Query, index: number): Reply | null {
   network.run({ until: deadline, done: () => answer !== undefined })
   if (answer) network.run({ until: network.now })
   machine.exited = 0
-  return answer ? replyOf(answer, q) : null
+  return answer ? replyOf(answer, bytes) : null
 }
 
 function queryBytes(q: Query, id: number): Uint8Array {
@@ -340,8 +344,9 @@ function ednsOption(text: string): { readonly code: number; readonly bytes: Uint
 }
 
 /** A reply in the form of the recorded ones. */
-function replyOf(bytes: Uint8Array, q: Query): Reply {
+function replyOf(bytes: Uint8Array, query: Uint8Array): Reply {
   const decoded = decodeMessage(bytes)
+  const asked = decodeMessage(query)
   if (!decoded.ok) return { rcode: `unreadable: ${decoded.reason}`, flags: '' }
   const message = decoded.value
   const { flags } = message
@@ -353,15 +358,15 @@ function replyOf(bytes: Uint8Array, q: Query): Reply {
     flags.authenticData && 'ad',
     flags.checkingDisabled && 'cd',
   ].filter((word) => word !== false)
-  const [question] = message.questions
-  const told = question ? `${question.name} ${question.class} ${question.type}` : 'none'
-  const asked = q.type === '' ? 'none' : `${q.name} ${q.class ?? 'IN'} ${q.type}`
+  const questionText = ([question]: Message['questions']) =>
+    question ? `${question.name} ${question.class} ${question.type}` : 'none'
+  const told = questionText(message.questions)
   const section = (records: Message['answers']) => (records.length > 0 ? records.map(recordText) : undefined)
   const { edns } = message
   return {
     rcode: rcodeName(message.rcode),
     flags: words.join(' '),
-    ...(told !== asked && { question: told }),
+    ...(asked.ok && told !== questionText(asked.value.questions) && { question: told }),
     ...defined({
       answer: section(message.answers),
       authority: section(message.authorities),

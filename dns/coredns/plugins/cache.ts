@@ -90,7 +90,11 @@ function handler({ line }: Controller, options: CacheOptions): Handler {
         'answered',
         left < 0 ? `expired ${-left} s ago, served stale` : `kept for ${item.ttl - left} s, ${left} s left`,
       )
-      return { kind: 'reply', by: 'cache', message: fromCache(request, item, Math.max(left, 0)) }
+      return {
+        kind: 'reply',
+        by: 'cache',
+        message: fromCache(request, item, options.keepTtl ? item.ttl : Math.max(left, 0)),
+      }
     },
   }
 
@@ -131,11 +135,13 @@ function handler({ line }: Controller, options: CacheOptions): Handler {
     return item.hits >= prefetch.amount && left <= Math.ceil((prefetch.percentage / 100) * item.ttl)
   }
 
-  /** Keeps a reply if it may be kept; its TTLs are set to the time it would live, kept or not. */
+  /** Keeps a reply if it may be kept, and a failure; its TTLs are set to the time it would live, kept or not. */
   function kept(request: Request, outcome: Outcome): Outcome {
+    if (outcome.kind === 'code' && outcome.rcode === RCODE.SERVFAIL)
+      store(request, replyTo(request.message, RCODE.SERVFAIL))
     if (outcome.kind !== 'reply') return outcome
     const duration = store(request, outcome.message)
-    const message = options.keepTtl ? outcome.message : withTtl(outcome.message, duration)
+    const message = withTtl(outcome.message, duration)
     const keepAd = request.message.edns?.dnssecOk || request.message.flags.authenticData
     const flags = keepAd ? message.flags : { ...message.flags, authenticData: false }
     return { ...outcome, message: { ...message, flags } }

@@ -2,7 +2,7 @@ import { labelsOf, leftOf } from '../../../name.ts'
 
 /**
  * What a name asks for, taken apart from the right (plugin/kubernetes/parse.go):
- * `[endpoint.|_port._protocol.|topology._zone.]service.namespace.svc|pod.<zone>`.
+ * `[endpoint.|_port._protocol.|topology.pin|prefer._zone.]service.namespace.svc|pod.<zone>`.
  */
 export interface KubernetesName {
   /** `''`: the zone itself, or a bare `svc` or `pod`. */
@@ -13,8 +13,8 @@ export interface KubernetesName {
   readonly endpoint: string
   readonly port: string
   readonly protocol: string
-  /** The topology zone of a zone-scoped name. */
-  readonly topology: string
+  /** The topology zone of a zone-scoped name, and whether others may stand in where it has no endpoint. */
+  readonly topology: { readonly zone: string; readonly others: 'pin' | 'prefer' } | undefined
 }
 
 const NOTHING: KubernetesName = {
@@ -24,7 +24,7 @@ const NOTHING: KubernetesName = {
   endpoint: '',
   port: '',
   protocol: '',
-  topology: '',
+  topology: undefined,
 }
 
 /** Marks a zone-scoped name. */
@@ -40,11 +40,16 @@ export function parseKubernetesName(name: string, zone: string, zonal: 'zonal' |
   const namespace = labels.pop() ?? ''
   const service = labels.pop() ?? ''
   const head: KubernetesName = { ...NOTHING, kind, namespace, service }
+  if (zonal === 'zonal' && kind === 'svc' && labels.at(-1) === ZONE_LABEL) {
+    const others = labels.at(-2)
+    const topologyZone = labels.slice(0, -2).join('.')
+    if ((others !== 'pin' && others !== 'prefer') || topologyZone === '') return undefined
+    return { ...head, topology: { zone: topologyZone, others } }
+  }
   const [left, right] = labels
   if (labels.length > 2) return undefined
   if (left === undefined) return head
   if (right === undefined) return { ...head, endpoint: left }
-  if (zonal === 'zonal' && right === ZONE_LABEL && kind === 'svc') return { ...head, topology: left }
   return { ...head, port: withoutUnderscore(left), protocol: withoutUnderscore(right) }
 }
 

@@ -4,7 +4,7 @@ import { selectorMatches } from '../../../../cluster/selector.ts'
 import { formatLocation, type SourceSpan } from '../../../../cluster/source.ts'
 import { formatIp, type Ip, ipv4, parseIp } from '../../../../packet/ip.ts'
 import { joinName, labelsOf, leftOf, lowerName } from '../../../name.ts'
-import { type DnsApiView, isServed } from '../../api-view.ts'
+import { type DnsApiView, type EndpointAt, isServed } from '../../api-view.ts'
 import { type Entries, type Entry, type EntryObject, entries, nameError } from '../../service-backend.ts'
 import { addressOfReverse, isReverse } from '../../zones.ts'
 import type { KubernetesOptions } from './options.ts'
@@ -60,6 +60,7 @@ function findRecords(data: KubernetesData, name: string, zone: string): Entries 
     const there = api.namespace(asked.namespace) !== undefined
     return nameError(there ? `namespace ${asked.namespace} is not exposed` : `no namespace ${asked.namespace}`)
   }
+  if (asked.kind === 'pod' && options.pods === 'disabled') return nameError('pod names are disabled')
   if (asked.service === '') return entries([], `namespace ${asked.namespace} exists, and has no record itself`)
   return asked.kind === 'pod' ? findPods(data, asked, zone) : findServices(data, asked, zone)
 }
@@ -76,7 +77,6 @@ function findPods(
   { namespace, service: dashed }: KubernetesName,
   zone: string,
 ): Entries {
-  if (options.pods === 'disabled') return nameError('pod names are disabled')
   const isV4 = (dashed.match(/-/g) ?? []).length === 3 && !dashed.includes('--')
   const text = dashed.replaceAll('-', isV4 ? '.' : ':')
   const owner = joinName(dashed, namespace, 'pod', zone)
@@ -113,11 +113,11 @@ function findServices(data: KubernetesData, asked: KubernetesName, zone: string)
   if (!service || !isSelected(options.labels, service.meta))
     return nameError(`no Service ${asked.namespace}/${asked.service}`)
   const key = keyOf(service.meta)
-  if (asked.topology !== '' && !(service.headless && service.type !== 'ExternalName'))
+  if (asked.topology && !(service.headless && service.type !== 'ExternalName'))
     return nameError(`Service ${key} is not headless: no zone-scoped names`)
   if (service.type === 'ExternalName') return findExternal(options, { service, asked, zone })
   if (service.headless || asked.endpoint !== '') return findEndpoints(data, { service, asked, zone })
-  if (options.ignoreEmptyService && readyAddresses(data, service) === 0)
+  if (options.ignoreEmptyService && readyAddresses(data, service).length === 0)
     return nameError(`Service ${key} has no ready endpoint (ignore empty_service)`)
   const ports = service.ports.length > 0 ? service.ports : [{ name: '', protocol: '', port: NO_PORT }]
   const matching = ports.filter((port) => isAskedPort(asked, port))
@@ -153,31 +153,29 @@ function findExternal({ ttl }: KubernetesOptions, { service, asked, zone }: Serv
 function findEndpoints(data: KubernetesData, { service, asked, zone }: ServiceAsked): Entries {
   const { options } = data
   const key = keyOf(service.meta)
-  const found: Entry[] = []
-  let ready = 0
-  for (const slice of slicesOf(data, service)) {
-    const ports = slice.ports.length > 0 ? slice.ports : [{ name: '', port: NO_PORT, protocol: '' }]
-    for (const endpoint of slice.endpoints) {
-      if (!isServed(endpoint)) continue
-      for (const ip of endpoint.addresses) {
-        ready++
-        const hostname = endpointName(endpoint, ip, options)
-        if (asked.endpoint !== '' && lowerName(asked.endpoint) !== lowerName(hostname)) continue
-        for (const port of ports) {
-          if (!isAskedPort(asked, { name: port.name ?? '', protocol: port.protocol })) continue
-          const owner = joinName(hostname, service.meta.name, service.meta.namespace, 'svc', zone)
-          const object = {
-            ...objectOf('EndpointSlice', slice),
-            name: `EndpointSlice ${keyOf(slice.meta)} of Service ${key}`,
-          }
-          found.push({ host: { kind: 'address', ip }, port: port.port ?? 0, ttl: options.ttl, owner, object })
-        }
-      }
+  const ready = readyAddresses(data, service)
+  const found: { readonly entry: Entry; readonly topology: string }[] = []
+  for (const { slice, endpoint, ip } of ready) {
+    const hostname = endpointName(endpoint, ip, options)
+    if (asked.endpoint !== '' && lowerName(asked.endpoint) !== lowerName(hostname)) continue
+    const owner = joinName(hostname, service.meta.name, service.meta.namespace, 'svc', zone)
+    const object = {
+      ...objectOf('EndpointSlice', slice),
+      name: `EndpointSlice ${keyOf(slice.meta)} of Service ${key}`,
     }
+    for (const port of slice.ports.length > 0 ? slice.ports : [{ name: '', port: NO_PORT, protocol: '' }])
+      if (isAskedPort(asked, { name: port.name ?? '', protocol: port.protocol })) {
+        const entry: Entry = { host: { kind: 'address', ip }, port: port.port ?? 0, ttl: options.ttl, owner, object }
+        found.push({ entry, topology: lowerName(endpoint.zone ?? '') })
+      }
   }
-  if (found.length === 0) return nameError(whyNoEndpoint(options, { key, asked, ready }))
-  if (asked.topology === '') return entries(found, `Service ${key} is headless: ${ready} ready addresses`)
-  return entries(found)
+  if (found.length === 0) return nameError(whyNoEndpoint(options, { key, asked, ready: ready.length }))
+  const all = found.map(({ entry }) => entry)
+  if (!asked.topology) return entries(all, `Service ${key} is headless: ${ready.length} ready addresses`)
+  const { zone: topology, others } = asked.topology
+  const near = found.filter((one) => one.topology === topology).map(({ entry }) => entry)
+  const why = `Service ${key} has ${near.length} of ${all.length} entries in zone ${topology}`
+  return entries(near.length === 0 && others === 'prefer' ? all : near, why)
 }
 
 function whyNoEndpoint(
@@ -190,9 +188,15 @@ function whyNoEndpoint(
   return `no ready endpoint of Service ${key} has port ${asked.port}/${asked.protocol}`
 }
 
-function readyAddresses(data: KubernetesData, service: Service): number {
-  const ready = slicesOf(data, service).flatMap((slice) => slice.endpoints.filter(isServed))
-  return ready.reduce((sum, endpoint) => sum + endpoint.addresses.length, 0)
+/** Every address of every endpoint that is served, with where it stands. */
+function readyAddresses(data: KubernetesData, service: Service): readonly ReadyAddress[] {
+  return slicesOf(data, service).flatMap((slice) =>
+    slice.endpoints.filter(isServed).flatMap((endpoint) => endpoint.addresses.map((ip) => ({ slice, endpoint, ip }))),
+  )
+}
+
+interface ReadyAddress extends EndpointAt {
+  readonly ip: Ip
 }
 
 const slicesOf = ({ options, api }: KubernetesData, { meta }: Service): readonly EndpointSlice[] =>
