@@ -27,8 +27,10 @@ export interface QueryView {
   /** Rcode of the reply; undefined: none came. */
   readonly rcode?: string
   readonly answers: readonly string[]
-  /** Who answered: `kubernetes: Service default/my-nginx (Corefile:7)`. */
-  readonly by?: string
+  /** Who answered: `kubernetes`, configured at `Corefile:7`, from `Service default/my-nginx`. */
+  readonly plugin?: string
+  readonly line?: string
+  readonly object?: string
   /** The packets that carried it. */
   readonly request?: Trace
   readonly reply?: Trace
@@ -75,7 +77,7 @@ function queryView(query: DnsStepOf<'dns.query'>, steps: readonly Step[], index:
   const answer = steps.find(
     (step, i): step is DnsStepOf<'dns.answer'> => i > from && step.kind === 'dns.answer' && same(step.question),
   )
-  const by = answer === undefined ? undefined : answeredBy(answer, steps, from, same)
+  const by = answer === undefined ? {} : answeredBy(answer, steps, from, same)
   const traces = tracesOf(query, steps, index, from)
   return {
     name: query.question.name,
@@ -84,25 +86,30 @@ function queryView(query: DnsStepOf<'dns.query'>, steps: readonly Step[], index:
     transport: query.transport,
     answers: reply?.answers ?? [],
     ...(reply === undefined ? {} : { rcode: reply.rcode }),
-    ...(by === undefined ? {} : { by }),
+    ...by,
     ...traces,
   }
 }
 
+/** The plugin that made the answer, where the Corefile names it, and the object it is from. */
 function answeredBy(
   answer: DnsStepOf<'dns.answer'>,
   steps: readonly Step[],
   from: number,
-  same: (question: { readonly name: string; readonly type: string }) => boolean,
-): string {
+  same: SameQuestion,
+): Pick<QueryView, 'plugin' | 'line' | 'object'> {
   const plugin = steps.find(
     (step, i): step is DnsStepOf<'dns.plugin'> =>
       i > from && step.kind === 'dns.plugin' && step.plugin === answer.by && same(step.question),
   )
-  if (plugin === undefined) return answer.by ?? answer.server
-  const line = plugin.line === undefined ? '' : ` (${plugin.line.file}:${plugin.line.line})`
-  return `${plugin.plugin}${plugin.object === undefined ? '' : `: ${plugin.object}`}${line}`
+  return {
+    plugin: answer.by ?? answer.server,
+    ...(plugin?.line === undefined ? {} : { line: `${plugin.line.file}:${plugin.line.line}` }),
+    ...(plugin?.object === undefined ? {} : { object: plugin.object }),
+  }
 }
+
+type SameQuestion = (question: { readonly name: string; readonly type: string }) => boolean
 
 /** The packet that carried the query, and the one that came back: by the query's id. */
 function tracesOf(

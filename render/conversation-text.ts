@@ -1,7 +1,7 @@
 import { match } from 'ts-pattern'
 import { describePeer, type Outcome } from '../engine/client.ts'
 import type { Conversation } from '../engine/conversation.ts'
-import type { LookupView } from '../engine/lookup-view.ts'
+import type { LookupView, QueryView } from '../engine/lookup-view.ts'
 import { type Hop, isSuccess, type Trace } from '../engine/trace.ts'
 import { formatIp } from '../packet/ip.ts'
 import { summaryOf } from '../packet/text.ts'
@@ -41,13 +41,10 @@ export function renderConversation(conversation: Conversation, options: Partial<
 function headline(conversation: Conversation, how: TextOptions): readonly string[] {
   const { disposition, outcome, probe } = conversation
   const word = disposition.kind.replace(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase()
-  const mark = disposition.kind === 'insufficientInfo' ? '?' : isSuccess(disposition.kind) ? '✓' : '✗'
-  const paint =
-    disposition.kind === 'insufficientInfo'
-      ? how.paint.unsure
-      : isSuccess(disposition.kind)
-        ? how.paint.good
-        : how.paint.bad
+  const unsure = disposition.kind === 'insufficientInfo' || disposition.kind === 'leftCluster'
+  const good = isSuccess(disposition.kind)
+  const mark = unsure ? '?' : good ? '✓' : '✗'
+  const paint = unsure ? how.paint.unsure : good ? how.paint.good : how.paint.bad
   const question = `${probe.from.label} -> ${probe.target.label}`
   const lines = [`${paint(`${mark} ${word}`)}  ${cutMiddle(question, how.width - word.length - 4)}`]
   const indent = 2
@@ -114,21 +111,66 @@ function lookupLines(lookup: LookupView | undefined, how: TextOptions): readonly
   const head = `${how.paint.heading('DNS')}  ${lookup.name}: ${lookup.resolver}, ndots:${lookup.ndots}, server ${servers}`
   const search =
     lookup.search.length === 0 ? [] : labelled('', `search ${lookup.search.join(' ')}`, { indent: 5, width: how.width })
-  const rows = lookup.queries.map((query, i) => [
-    String(i + 1),
+  const rows = sameAnswers(lookup.queries).map(({ first, last, query, types }) => [
+    first === last ? `${first}` : `${first}-${last}`,
     query.name,
-    query.type,
+    types.join(' '),
     query.rcode ?? 'no reply',
-    query.answers.length > 0 ? `${query.answers.map(lastWord).join(' ')}  ${query.by ?? ''}` : (query.by ?? ''),
+    byText(query),
   ])
-  const head2 = ['#', 'NAME', 'TYPE', 'RCODE', 'ANSWER, BY']
-  const fixed = Math.max(4, ...rows.map((row) => (row[1] ?? '').length))
-  const nameWidth = Number.isFinite(how.width) ? Math.min(fixed, Math.max(how.width - 46, 20)) : fixed
+  const others = Math.max(...rows.map((row) => `${row[0]}${row[2]}${row[3]}${row[4]}`.length), 20) + 8
+  const nameWidth = Number.isFinite(how.width) ? Math.max(how.width - others, 20) : Number.POSITIVE_INFINITY
   const cells = rows.map((row) => row.map((cell, i) => (i === 1 ? cutMiddle(cell, nameWidth) : cell)))
-  return ['', head, ...search, ...table([head2, ...cells]).map((line) => cutEnd(line, how.width))]
+  const found = lookup.queries.flatMap((query) => query.answers.map((answer) => ({ answer, object: query.object })))
+  const answers = found.map(
+    ({ answer, object }) => ` -> ${answer.replace(/\s+/g, ' ')}${object === undefined ? '' : `  from ${object}`}`,
+  )
+  return [
+    '',
+    head,
+    ...search,
+    ...table([['#', 'NAME', 'TYPE', 'RCODE', 'BY'], ...cells]),
+    ...answers.map((line) => cutEnd(line, how.width)),
+    ...dnsWays(lookup, how),
+  ]
 }
 
-const lastWord = (text: string): string => text.split(/\s+/).at(-1) ?? text
+interface SameAnswer {
+  readonly first: number
+  readonly last: number
+  readonly query: QueryView
+  readonly types: readonly string[]
+}
+
+/** Queries for one name that were answered alike stand on one line: `1-2 web.default.svc. A AAAA NXDOMAIN`. */
+function sameAnswers(queries: readonly QueryView[]): readonly SameAnswer[] {
+  const groups: SameAnswer[] = []
+  for (const [i, query] of queries.entries()) {
+    const before = groups.at(-1)
+    const alike =
+      before !== undefined &&
+      before.query.name === query.name &&
+      before.query.rcode === query.rcode &&
+      byText(before.query) === byText(query)
+    if (alike && !before.types.includes(query.type))
+      groups[groups.length - 1] = { ...before, last: i + 1, types: [...before.types, query.type] }
+    else groups.push({ first: i + 1, last: i + 1, query, types: [query.type] })
+  }
+  return groups
+}
+
+const byText = ({ plugin, line }: QueryView): string => `${plugin ?? ''}${line === undefined ? '' : ` (${line})`}`
+
+/** With headers shown, the first query's own way is opened too: it is a packet like any other. */
+function dnsWays(lookup: LookupView, how: TextOptions): readonly string[] {
+  const [first] = lookup.queries
+  if (first === undefined) return []
+  const failed = lookup.queries.find((query) => query.rcode === undefined)
+  const opened = how.detail === 'normal' ? failed : first
+  if (opened === undefined) return []
+  return [...wayLines('QUERY', opened.request, how), ...wayLines('ANSWER', opened.reply, how)]
+}
+
 const cutEnd = (line: string, width: number): string => (line.length > width ? `${line.slice(0, width - 1)}…` : line)
 
 // ------------------------------------------------------------------------------------------------ the way
@@ -199,9 +241,16 @@ function policyLines({ policies }: Conversation, how: TextOptions): readonly str
   return ['', ...lines.flatMap((line) => labelled('Policy', line, { indent: 9, width: how.width }))]
 }
 
+/** Assumptions shown without being asked for more. */
+const FEW = 6
+
 function assumptionLines({ assumptions }: Conversation, how: TextOptions): readonly string[] {
-  if (assumptions.length === 0) return []
-  const [first, ...others] = assumptions.map((assumption) => assumption.text)
-  const lines = labelled('Assumed', first ?? '', { indent: 9, width: how.width })
-  return ['', ...lines, ...others.flatMap((text) => labelled('', text, { indent: 9, width: how.width }))]
+  const shown = how.detail === 'normal' ? assumptions.slice(0, FEW) : assumptions
+  const more = assumptions.length - shown.length
+  const texts = [
+    ...shown.map((assumption) => assumption.text),
+    ...(more > 0 ? [`and ${more} more (-v lists all)`] : []),
+  ]
+  const lines = texts.flatMap((text, i) => labelled(i === 0 ? 'Assumed' : '', text, { indent: 9, width: how.width }))
+  return lines.length === 0 ? [] : ['', ...lines]
 }

@@ -171,27 +171,42 @@ type RuleStep = Extract<Step, { kind: 'rule.match' }>
 /** A rule that decided something; in full detail every rule that matched, and those tried before it. */
 function ruleLines(step: RuleStep, { detail, steps, i }: Around): readonly HopLine[] {
   const place = `${step.table} ${step.chain}:${step.index}`
-  const shown: HopLine[] = []
-  if (detail === 'rules') shown.push(...tried(step, step.index - 1))
-  const text = printRule(step.rule.family, step.rule)
-  const deciding = decides(step, steps[i + 1])
-  if (detail === 'normal' && !deciding) return shown
-  return [...shown, { label: 'rule', text: `${place}  ${text}`, because: originText(step.origin) }]
+  if (detail === 'normal')
+    return decides(step, steps.slice(i + 1))
+      ? [{ label: 'rule', text: `${place}  ${inShort(step)}`, because: originText(step.origin) }]
+      : []
+  const before = detail === 'rules' ? tried(step, step.index - 1) : []
+  return [
+    ...before,
+    { label: 'rule', text: `${place}  ${printRule(step.rule.family, step.rule)}`, because: originText(step.origin) },
+  ]
 }
 
-/** Rules that people ask about: refusals, and the choice of a backend. Accepting is silent unless asked for. */
-function decides({ verdict, chain }: RuleStep, next: Step | undefined): boolean {
-  switch (verdict.kind) {
-    case 'drop':
-    case 'reject':
-      return true
-    case 'nat':
-      return next?.kind !== 'nat.rewrite'
-    case 'jump':
-      return /^KUBE-(SERVICES|NODEPORTS|EXTERNAL-SERVICES)$/.test(chain)
-    default:
-      return false
+/** Rules that people ask about: refusals, and those that sent the packet to its backend. Accepting is silent. */
+function decides({ verdict }: RuleStep, after: readonly Step[]): boolean {
+  if (verdict.kind === 'drop' || verdict.kind === 'reject' || verdict.kind === 'notModelled') return true
+  if (verdict.kind !== 'jump' && verdict.kind !== 'goto') return false
+  for (const step of after) {
+    if (step.kind === 'nat.rewrite') return !step.undo && step.which === 'dst'
+    if (step.kind === 'hook.enter' || (step.kind === 'chain.end' && step.chain === verdict.chain)) return false
   }
+  return false
+}
+
+/** What a rule does, without the tests that led to it: its comment, its chance, its target. */
+function inShort({ rule, verdict }: RuleStep): string {
+  const parts: string[] = []
+  for (const match of rule.matches) {
+    if (match.kind === 'comment') parts.push(`"${match.text}"`)
+    if (match.kind === 'statistic' && match.mode === 'random')
+      parts.push(`(by chance, ${Number(((match.threshold / 2 ** 31) * 100).toFixed(1))} %)`)
+    if (match.kind === 'recent') parts.push('(recent: the client came here before)')
+  }
+  if (verdict.kind === 'jump' || verdict.kind === 'goto') parts.push(`-> ${verdict.chain}`)
+  else if (verdict.kind === 'reject') parts.push(`REJECT with ${verdict.with}`)
+  else if (verdict.kind === 'notModelled') parts.push(`not modelled: ${verdict.text}`)
+  else parts.push(verdict.kind.toUpperCase())
+  return parts.join(' ')
 }
 
 /** The rules of a chain that were tried and did not match, up to rule `upTo` (1-based, inclusive). */
