@@ -136,7 +136,10 @@ const DEFAULT_MASQUERADE_BIT = 14
 const DAY = 86_400
 const HOUR = 3_600
 
-/** Reads the fields and fills in the defaults (pkg/proxy/apis/config/v1alpha1/defaults.go, cmd/kube-proxy/app). */
+/**
+ * Reads the fields and fills in the defaults (pkg/proxy/apis/config/v1alpha1/defaults.go, cmd/kube-proxy/app).
+ * `podCIDRs` stand in for a clusterCIDR that nobody wrote.
+ */
 export function configOf(
   document: ConfigurationDocument,
   known: { readonly version: string; readonly podCIDRs: readonly Prefix[] },
@@ -219,7 +222,7 @@ function detectLocalOf(document: ConfigurationDocument, podCIDRs: readonly Prefi
 function clusterCIDR(document: ConfigurationDocument, podCIDRs: readonly Prefix[]): DetectLocal {
   const texts = textAt(document, 'clusterCIDR')?.split(',') ?? []
   const cidrs = prefixes(document, 'clusterCIDR', texts)
-  const all = [...cidrs, ...(texts.length === 0 ? podCIDRs : [])]
+  const all = [...cidrs, ...podCIDRs]
   return all.length === 0 ? { kind: 'none' } : { kind: 'clusterCIDR', cidrs: all }
 }
 

@@ -86,6 +86,13 @@ const ROWS: readonly Row[] = [
     local: '',
   },
   {
+    rule: 'external Local of a load balancer without address or nodePort counts for nothing',
+    service: { type: 'LoadBalancer', externalTrafficPolicy: 'Local' },
+    endpoints: [here(1), there(9)],
+    cluster: '1 9',
+    local: '',
+  },
+  {
     rule: 'an endpoint without node is local to nobody',
     service: ETP_LOCAL,
     endpoints: [{ ip: '10.0.0.1' }, there(9)],
@@ -247,7 +254,7 @@ const ROWS: readonly Row[] = [
     reachable: '1 9',
   },
   {
-    rule: 'hints that leave out everybody here fall back to draining ones never',
+    rule: 'no draining endpoint here while another zone has ready ones',
     zone: 'a',
     endpoints: [here(1, DRAINING), there(9, { hintZones: ['b'] })],
     cluster: '9',

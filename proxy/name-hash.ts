@@ -24,7 +24,6 @@ export function nameHash(text: string, length: number): string {
       held -= 5
       out += BASE32.charAt((bits >>> held) & 31)
     }
-    bits &= (1 << held) - 1
   }
   return out
 }

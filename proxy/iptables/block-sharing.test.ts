@@ -47,6 +47,11 @@ describe('the block of a service port', () => {
     ['is one object for all nodes', web({}, [on(1, 'node1'), on(2, 'node2')]), [true, true]],
     ['with policy Local is one for all nodes without endpoints', web(LOCAL, [on(1, 'node9')]), [true, true]],
     ['with policy Local is a node’s own where endpoints are', web(LOCAL, [on(1, 'node2')]), [false, true]],
+    [
+      'with internal policy Local looks at no hints',
+      web({ internalTrafficPolicy: 'Local' }, [on(1, 'node9', ['a']), on(2, 'node9', ['b'])]),
+      [true, true],
+    ],
     ['with hints is one for a zone', web({}, [on(1, 'node1', ['a']), on(2, 'node3', ['b'])]), [true, false]],
     ['with source ranges tells nodes inside from others', web(RANGES, [on(1, 'node1')]), [true, false]],
   ])('%s', (_, text, expected) => {
@@ -69,6 +74,16 @@ describe('the block of a service port', () => {
   ])('is another one with %s', (_, config) => {
     const cluster = smallCluster(web({}, [on(1, 'node1')]))
     expect(blocksOf(cluster, NODES[0]!, config)[0]).not.toBe(blocksOf(cluster, NODES[0]!)[0])
+  })
+
+  it('is another one where the kernel can count', () => {
+    const cluster = smallCluster(web({}, [on(1, 'node1')]))
+    const [plain, counting] = [false, true].map((nfacct) => {
+      const ops = iptablesMode.compile(cluster, NODES[0]!, DEFAULT_CONFIG, machine(['192.0.2.11/24'], { nfacct }))
+      return ops.find((op) => op.kind === 'rules.block')?.block
+    })
+    expect(plain).toBeDefined()
+    expect(plain).not.toBe(counting)
   })
 
   it('makes its chains once, and only when asked', () => {

@@ -56,6 +56,12 @@ describe('a partial sync', () => {
     ['a Service went', { ...BEFORE, services: [B] }, [], 4],
     ['a Service came', { ...BEFORE, services: [A, B, service('c', { clusterIPs: ['10.96.0.3'] })] }, ['default/c'], 0],
     [
+      'an endpoint of the other family came',
+      { ...BEFORE, slices: [...(BEFORE.slices ?? []), slice({ of: 'b', name: 'b-6', endpoints: ['fd00::5'] })] },
+      [],
+      0,
+    ],
+    [
       'a slice was replaced by an equal one',
       {
         ...BEFORE,
