@@ -1,8 +1,9 @@
 import { type Ip, ipKey, isMulticast, isUnspecified } from '../packet/ip.ts'
 import { ICMP4, ICMP6, type Icmp, type IcmpBody, type IpPacket, PROTOCOL } from '../packet/packet.ts'
 import { quote } from '../packet/quote.ts'
-import { echoReplyReceive } from './echo-socket.ts'
+import { echoError, echoReplyReceive } from './echo-socket.ts'
 import { addressType, isLocalAddress } from './fib.ts'
+import { flowLabelOf } from './flow-label.ts'
 import { defaultTtl, ipSend, selectIdent } from './ip-output.ts'
 import { advertisementReceive, solicitationReceive } from './ndp.ts'
 import { type IcmpError, type Netns, sysctl } from './netns.ts'
@@ -68,9 +69,10 @@ interface IcmpMessage {
   readonly tos: number
   readonly by: string
   readonly cause: number
+  readonly answers?: IpSkb
 }
 
-function sendIcmp(ns: Netns, { to, source, icmp, tos, by, cause }: IcmpMessage): void {
+function sendIcmp(ns: Netns, { to, source, icmp, tos, by, cause, answers }: IcmpMessage): void {
   const route = routeOutput(ns, { dst: to, src: source })
   if (route.kind !== 'ok') return
   const packet: IpPacket = {
@@ -81,10 +83,16 @@ function sendIcmp(ns: Netns, { to, source, icmp, tos, by, cause }: IcmpMessage):
     tos,
     id: selectIdent(ns, route.source, to, PROTOCOL.icmp),
     dontFragment: false,
-    flowLabel: 0,
+    flowLabel: flowLabelOf(ns, {
+      src: route.source,
+      dst: to,
+      protocol: PROTOCOL.icmpv6,
+      srcPort: icmp.type,
+      dstPort: icmp.code,
+    }),
     payload: icmp,
   }
-  ipSend(ns, { packet, by, cause }, route)
+  ipSend(ns, { packet, by, cause, ...(answers === undefined ? {} : { answers }) }, route)
 }
 
 /** icmp_send, icmp6_send: an error about `skb` to its sender. Silent where RFC 1122 §3.2.2 forbids one. */
@@ -109,6 +117,7 @@ export function icmpError(skb: IpSkb, error: IcmpError): void {
     tos: family === 4 ? (packet.tos & 0x1e) | 0xc0 : 0,
     by: `icmp ${error.kind}`,
     cause: skb.id,
+    answers: skb,
   })
 }
 
@@ -171,4 +180,5 @@ function errorReceive(skb: IpSkb, icmp: Icmp, body: Extract<IcmpBody, { kind: 'e
   recordDelivered(skb, `icmp error about ${quoted.payload.kind}`)
   if (quoted.payload.kind === 'tcp') tcpError(skb, quoted, quoted.payload, icmp)
   else if (quoted.payload.kind === 'udp') udpError(skb, quoted, quoted.payload, icmp)
+  else if (quoted.payload.kind === 'icmp') echoError(skb, quoted, { request: quoted.payload, error: icmp })
 }

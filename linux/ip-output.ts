@@ -1,13 +1,14 @@
-import { fragmentIp } from '../packet/fragment.ts'
+import { fragmentIp, fragmentIpAs } from '../packet/fragment.ts'
 import { type Ip, ipKey, sameIp } from '../packet/ip.ts'
 import { lengthOfIp } from '../packet/length.ts'
 import type { IpPacket } from '../packet/packet.ts'
 import { runHook } from './ip-hook.ts'
 import { neighOutput } from './neighbor.ts'
+import { attachConntrack } from './netfilter/conntrack-table.ts'
 import { type Link, type Netns, sysctl } from './netns.ts'
 import type { Errno } from './process.ts'
 import { type OutputRoute, recordOutput, routeMtu, routeOutput } from './route.ts'
-import { cloneSkb, type IpSkb, newSkb } from './skb.ts'
+import { cloneSkb, type IpSkb, newSkb, type Skb } from './skb.ts'
 
 /** Sending, after Linux net/ipv4/ip_output.c and net/ipv6/ip6_output.c. */
 
@@ -18,6 +19,8 @@ export interface Outgoing {
   readonly socket?: number
   readonly mark?: number
   readonly cause?: number
+  /** The packet that the kernel answers with this one, which then belongs to the same flow (nf_ct_attach). */
+  readonly answers?: Skb
 }
 
 /** A packet of this machine: OUTPUT, then out by `route`. Returns what a blocking send would fail with, if anything. */
@@ -27,6 +30,7 @@ export function ipSend(ns: Netns, outgoing: Outgoing, route: Extract<OutputRoute
   skb.ns = ns
   skb.mark = outgoing.mark ?? 0
   skb.socket = outgoing.socket
+  if (outgoing.answers !== undefined) attachConntrack(skb, outgoing.answers)
   kernel.record(skb, {
     kind: 'socket.send',
     sent: outgoing.packet,
@@ -102,10 +106,8 @@ function cut(skb: IpSkb, mtu: number): readonly IpPacket[] | undefined {
     ns.host.stack.icmpError(skb, { kind: 'tooBig', mtu })
     return undefined
   }
-  const parts = fragmentIp(
-    packet.src.family === 6 && packet.id === 0 ? { ...packet, id: fragmentId(ns, packet) } : packet,
-    size,
-  )
+  const marked = packet.src.family === 6 && packet.id === 0 ? { ...packet, id: fragmentId(ns, packet) } : packet
+  const parts = fragmentIpAs(marked, skb.fragSizes, size) ?? fragmentIp(marked, size)
   ns.host.kernel.record(skb, { kind: 'fragment', mtu: size, parts: parts.length })
   return parts
 }

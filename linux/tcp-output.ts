@@ -203,5 +203,6 @@ export function sendReset(skb: IpSkb, by: string): void {
     flowLabel: family === 4 ? 0 : ns.host.kernel.draw(site, 0x100000),
     payload: resetFor(packet.payload),
   }
-  ipSend(ns, { packet: reset, by, cause: skb.id }, route)
+  // Only nf_send_reset ties its answer to the flow; a reset for want of a socket is looked up like any packet.
+  ipSend(ns, { packet: reset, by, cause: skb.id, ...(by === 'REJECT' ? { answers: skb } : {}) }, route)
 }

@@ -14,15 +14,35 @@ const LONGEST_PACKET = 65535
  */
 export function fragmentIp(packet: IpPacket, mtu: number): IpPacket[] {
   if (lengthOfIp(packet) <= mtu) return [packet]
+  const step = Math.max(roomIn(packet, mtu) & ~7, 8)
+  return cutAt(packet, (left) => Math.min(step, left))
+}
+
+/**
+ * Cuts a packet into parts of just these sizes (headers counted), as it came: Linux keeps a packet that it put together
+ * as a list of its parts. Undefined where the sizes are not its own, or one is over `mtu`.
+ */
+export function fragmentIpAs(packet: IpPacket, sizes: readonly number[], mtu: number): IpPacket[] | undefined {
+  const rooms = sizes.map((size) => roomIn(packet, size))
+  const total = rooms.reduce((sum, room) => sum + room, 0)
+  const whole = lengthOfIp(packet) - lengthOfIpHeader(packet)
+  const misfit = rooms.some((room, i) => room <= 0 || (room % 8 !== 0 && i < rooms.length - 1))
+  if (total !== whole || misfit || sizes.some((size) => size > mtu)) return undefined
+  let part = 0
+  return cutAt(packet, (left) => rooms[part++] ?? left)
+}
+
+const roomIn = (packet: IpPacket, size: number): number =>
+  size - lengthOfIpHeader({ ...packet, fragment: { offset: 0, more: true } })
+
+function cutAt(packet: IpPacket, next: (left: number) => number): IpPacket[] {
   const payload = emitTransport(packet)
   const protocol = protocolOf(packet)
   const firstOffset = packet.fragment?.offset ?? 0
   const moreAfter = packet.fragment?.more ?? false
-  const room = mtu - lengthOfIpHeader({ ...packet, fragment: { offset: 0, more: true } })
-  const step = Math.max(room & ~7, 8)
   const parts: IpPacket[] = []
-  for (let from = 0; from < payload.length; from += step) {
-    const to = Math.min(from + step, payload.length)
+  for (let from = 0, to = 0; from < payload.length; from = to) {
+    to = from + next(payload.length - from)
     parts.push({
       ...packet,
       fragment: { offset: firstOffset + from, more: to < payload.length || moreAfter },

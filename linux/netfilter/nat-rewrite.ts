@@ -1,6 +1,6 @@
-import { put16 } from '../../packet/octets.ts'
-import type { Icmp, IpPacket, Quote, Transport } from '../../packet/packet.ts'
-import { protocolOf } from '../../packet/packet.ts'
+import { type Ip, ipBytes } from '../../packet/ip.ts'
+import { get16, put16 } from '../../packet/octets.ts'
+import { type Icmp, type IpPacket, PROTOCOL, type Quote, type RawPayload, type Transport } from '../../packet/packet.ts'
 import { hasPorts } from '../../packet/ports.ts'
 import type { ConntrackEntry, Direction } from './conntrack.ts'
 import type { Manip } from './nat.ts'
@@ -27,7 +27,8 @@ function withTuple(packet: IpPacket, tuple: Tuple, manip: Manip): IpPacket {
   return manip === 'src' ? { ...packet, src: tuple.src, payload } : { ...packet, dst: tuple.dst, payload }
 }
 
-function withKeys(packet: IpPacket, { srcKey, dstKey }: Tuple, manip: Manip): Transport {
+function withKeys(packet: IpPacket, tuple: Tuple, manip: Manip): Transport {
+  const { srcKey, dstKey } = tuple
   const { payload } = packet
   switch (payload.kind) {
     case 'tcp':
@@ -36,16 +37,55 @@ function withKeys(packet: IpPacket, { srcKey, dstKey }: Tuple, manip: Manip): Tr
       return manip === 'src' ? { ...payload, srcPort: srcKey } : { ...payload, dstPort: dstKey }
     case 'icmp':
       return payload.body.kind === 'echo' ? { ...payload, body: { ...payload.body, id: srcKey } } : payload
-    case 'raw': {
-      if (!hasPorts(protocolOf(packet)) || payload.bytes.length < 4 || (packet.fragment?.offset ?? 0) > 0)
-        return payload
-      const bytes = payload.bytes.slice()
-      put16(bytes, manip === 'src' ? 0 : 2, manip === 'src' ? srcKey : dstKey)
-      return { ...payload, bytes }
-    }
+    case 'raw':
+      return (packet.fragment?.offset ?? 0) > 0 ? payload : withRawKeys(packet, payload, { tuple, manip })
     case 'ip':
       return payload
   }
+}
+
+/** Where a cut-off transport header has its checksum, and how much of it must be there for it to be updated. */
+const CHECKSUM_AT: ReadonlyMap<number, { readonly at: number; readonly header: number }> = new Map([
+  [PROTOCOL.tcp, { at: 16, header: 20 }],
+  [PROTOCOL.udp, { at: 6, header: 8 }],
+  [PROTOCOL.icmp, { at: 2, header: 8 }],
+  [PROTOCOL.icmpv6, { at: 2, header: 8 }],
+])
+
+/** A header that is still octets (a quoted packet is often cut off): its checksum cannot be made anew, only changed. */
+function withRawKeys(packet: IpPacket, raw: RawPayload, { tuple, manip }: { tuple: Tuple; manip: Manip }): RawPayload {
+  const { protocol } = tuple
+  const isIcmp = protocol === PROTOCOL.icmp || protocol === PROTOCOL.icmpv6
+  if ((!hasPorts(protocol) && !isIcmp) || raw.bytes.length < (isIcmp ? 8 : 4)) return raw
+  const bytes = raw.bytes.slice()
+  const keyAt = isIcmp ? 4 : manip === 'src' ? 0 : 2
+  const key = manip === 'src' || isIcmp ? tuple.srcKey : tuple.dstKey
+  const sum = CHECKSUM_AT.get(protocol)
+  if (sum !== undefined && bytes.length >= sum.header && !(protocol === PROTOCOL.udp && get16(bytes, sum.at) === 0)) {
+    const [before, after] = manip === 'src' ? [packet.src, tuple.src] : [packet.dst, tuple.dst]
+    const addresses = protocol === PROTOCOL.icmp ? [] : wordPairs(before, after)
+    const checksum = changeChecksum(get16(bytes, sum.at), [...addresses, [get16(bytes, keyAt), key]])
+    put16(bytes, sum.at, checksum === 0 && protocol === PROTOCOL.udp ? 0xffff : checksum)
+  }
+  put16(bytes, keyAt, key)
+  return { ...raw, bytes }
+}
+
+type WordChange = readonly [before: number, after: number]
+
+function wordPairs(before: Ip, after: Ip): readonly WordChange[] {
+  const [x, y] = [ipBytes(before), ipBytes(after)]
+  const pairs: WordChange[] = []
+  for (let at = 0; at < x.length; at += 2) pairs.push([get16(x, at), get16(y, at)])
+  return pairs
+}
+
+/** RFC 1624: HC' = ~(~HC + ~m + m'). */
+function changeChecksum(checksum: number, changes: readonly WordChange[]): number {
+  let sum = ~checksum & 0xffff
+  for (const [before, after] of changes) sum += (~before & 0xffff) + after
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+  return ~sum & 0xffff
 }
 
 /**
