@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { isAbsolute, join, relative } from 'node:path'
 import { Stop } from './terminal.ts'
 
 /** The labs that come with podwalk. They stand beside the folder of this file, in the sources and in the package. */
@@ -35,8 +35,14 @@ function aboutOf(name: string): string {
 export function builtInLab(name: string): string {
   const labs = builtInLabs()
   const found = labs.find((lab) => lab.name === name)
-  if (found !== undefined) return found.path
+  if (found !== undefined) return nearPath(found.path)
   throw new Stop(
     `error: there is no built-in lab "${name}"\n  do: choose one of ${labs.map((lab) => lab.name).join(', ')}`,
   )
+}
+
+/** As seen from here, where that is shorter: it stands in every message. */
+function nearPath(path: string): string {
+  const near = relative(process.cwd(), path)
+  return near.startsWith('..') || isAbsolute(near) ? path : near
 }

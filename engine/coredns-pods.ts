@@ -29,7 +29,7 @@ export function coreDnsOps(cluster: Cluster, pod: Pod): Op[] {
   const started: Op = {
     kind: 'process.start',
     netns,
-    name: pod.meta.name,
+    name: 'coredns',
     program: 'coredns',
     args: { conf: '/etc/coredns/Corefile' },
     origin,
