@@ -1,6 +1,7 @@
 import { type Parsed, parsed, refused } from '../packet/parsed.ts'
 import { type Cluster, keyOf } from './cluster.ts'
 import type { ObjectKind } from './endpoint-name.ts'
+import { editDistance } from './nearest.ts'
 import type { Meta, Pod } from './objects.ts'
 
 /** An object by kind and name; in `namespace`, or wherever it is alone of that name. */
@@ -50,20 +51,6 @@ function nearNames<T extends { readonly meta: Meta }>(name: string, objects: rea
     .sort((x, y) => x.distance - y.distance)
     .slice(0, 3)
     .map(({ object }) => object)
-}
-
-/** Levenshtein. */
-function editDistance(x: string, y: string): number {
-  let row = Array.from({ length: y.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= x.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= y.length; j++)
-      next.push(
-        Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (x[i - 1] === y[j - 1] ? 0 : 1)),
-      )
-    row = next
-  }
-  return row[y.length] ?? 0
 }
 
 const WORKLOAD_KIND: Partial<Record<ObjectKind, string>> = { deploy: 'Deployment', sts: 'StatefulSet', ds: 'DaemonSet' }

@@ -59,7 +59,7 @@ export function completeCluster({ snapshot, lab, refused }: CompleteInput): {
     { pods: made.pods, nodes, others: groups.others, lab, cni: facts.cni, podCIDRs: facts.podCIDRs },
     filling,
   )
-  const services = completeServices(groups, facts.serviceCIDRs, filling)
+  const services = completeServices({ groups, nodes, ranges: facts.serviceCIDRs }, filling)
   const endpointSlices = completeSlices({ groups, nodes, pods, services }, filling)
   const lists = {
     nodes: [...nodes].sort(byName),
@@ -105,14 +105,22 @@ const DNS_SERVICE = 'kube-system/kube-dns'
 const dnsServiceIPs = ({ services }: Grouped) =>
   services.find(({ draft }) => keyOf(draft.meta) === DNS_SERVICE)?.draft.clusterIPs ?? []
 
-function completeServices(groups: Grouped, ranges: Cluster['facts']['serviceCIDRs'], filling: Filling): Service[] {
+interface ServicesInput {
+  readonly groups: Grouped
+  readonly nodes: readonly KubeNode[]
+  readonly ranges: Cluster['facts']['serviceCIDRs']
+}
+
+/** The Services of the input, and default/kubernetes where no API server printed them. */
+function completeServices({ groups, nodes, ranges }: ServicesInput, filling: Filling): Service[] {
   const families: IpFamily[] = [...new Set(ranges.map(({ address }) => familyOfIp(address)))]
   const given = groups.services.map(({ draft, at }): Service => {
     return { kind: 'Service', ...defaultService(draft, families), at, assumed: false }
   })
   const hasApi = given.some(({ meta }) => keyOf(meta) === 'default/kubernetes')
-  const api =
-    hasApi || given.some(({ meta }) => meta.uid !== undefined) ? undefined : kubernetesService(ranges, filling)
+  const recorded = given.some(({ meta }) => meta.uid !== undefined)
+  const nothing = nodes.length + given.length === 0
+  const api = hasApi || recorded || nothing ? undefined : kubernetesService(ranges, filling)
   return completeServiceAddresses(api === undefined ? given : [...given, api], ranges, filling)
 }
 
