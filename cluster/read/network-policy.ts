@@ -1,8 +1,24 @@
-import { type Prefix, parsePrefix } from '../../packet/prefix.ts'
+import { containsPrefix, formatPrefix, type Prefix } from '../../packet/prefix.ts'
 import { member } from '../input/json-value.ts'
-import type { LabelSelector, NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule } from '../objects.ts'
+import type { LabelExpression, LabelSelector, NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule } from '../objects.ts'
 import { readMeta } from './meta.ts'
-import { child, children, has, integer, note, oneOf, type Place, prefixes, text, textMap, texts } from './place.ts'
+import { portNameProblem, refuseName } from './names.ts'
+import {
+  child,
+  children,
+  has,
+  integer,
+  note,
+  oneOf,
+  type Place,
+  prefixes,
+  refuse,
+  refusePort,
+  specCidr,
+  text,
+  textMap,
+  texts,
+} from './place.ts'
 
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const
 const OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as const
@@ -37,6 +53,13 @@ const ruleOf = (rule: Place, peers: 'from' | 'to'): PolicyRule => ({
 
 function peerOf(peer: Place): PolicyPeer {
   const block = has(peer, 'ipBlock') ? ipBlockOf(child(peer, 'ipBlock')) : undefined
+  const selects = has(peer, 'podSelector') || has(peer, 'namespaceSelector')
+  if (!selects && !has(peer, 'ipBlock'))
+    refuse(peer, undefined, { code: 'required', text: 'Required value: must specify a peer' })
+  if (selects && has(peer, 'ipBlock')) {
+    const why = 'Forbidden: may not specify both ipBlock and another peer'
+    refuse(peer, undefined, { code: 'forbidden', text: why })
+  }
   return {
     ...(has(peer, 'podSelector') ? { podSelector: readLabelSelector(child(peer, 'podSelector')) } : {}),
     ...(has(peer, 'namespaceSelector')
@@ -46,19 +69,44 @@ function peerOf(peer: Place): PolicyPeer {
   }
 }
 
+/** A wrong block leaves a peer that is nobody, never one that is everybody. */
 function ipBlockOf(block: Place): { cidr: Prefix; except: Prefix[] } | undefined {
-  const result = parsePrefix(text(block, 'cidr'), 'mask')
-  if (result.ok) return { cidr: result.value, except: prefixes(block, 'except') }
-  note(block, 'cidr', { code: 'cidr-invalid', text: result.reason })
-  return undefined
+  const cidr = specCidr(block, 'cidr', text(block, 'cidr'))
+  if (cidr === undefined) return undefined
+  const except = prefixes(block, 'except')
+  for (const [i, range] of except.entries())
+    if (!containsPrefix(cidr, range) || range.length === cidr.length) {
+      const why = `Invalid value: "${formatPrefix(range)}": must be a strict subset of \`cidr\``
+      const list: Place = { value: {}, key: 'except', parent: block, problems: block.problems }
+      refuse(list, i, { code: 'ip-block-except', text: why })
+    }
+  return { cidr, except }
 }
+
+/** No packet has it: what a wrong port stands for, so that it does not open all ports. */
+const NO_PORT = 0
 
 function portOf(entry: Place): PolicyPort {
   const given = member(entry.value, 'port')
+  if (typeof given === 'number') refusePort(entry, 'port', given)
+  else if (typeof given === 'string') refuseName(entry, 'port', portNameProblem)
+  else if (has(entry, 'port')) note(entry, 'port', { code: 'field-type', text: 'is neither a number nor a name' })
+  const endPort = has(entry, 'endPort') ? integer(entry, 'endPort', NO_PORT) : undefined
+  if (endPort !== undefined && typeof given !== 'number') {
+    const why =
+      given === undefined
+        ? 'must be specified when `endPort` is specified'
+        : 'must be a number when `endPort` is specified'
+    refuse(entry, 'port', { code: 'end-port', text: `Required value: ${why}` })
+  } else if (endPort !== undefined && typeof given === 'number' && endPort < given)
+    refuse(entry, 'endPort', {
+      code: 'end-port',
+      text: `Invalid value: ${endPort}: must be greater than or equal to \`port\``,
+    })
   return {
     protocol: oneOf(entry, 'protocol', { values: PROTOCOLS, absent: 'TCP' }),
-    port: typeof given === 'number' || typeof given === 'string' ? given : undefined,
-    endPort: has(entry, 'endPort') ? integer(entry, 'endPort', 0) : undefined,
+    port: typeof given === 'number' || typeof given === 'string' ? given : has(entry, 'port') ? NO_PORT : undefined,
+    endPort,
   }
 }
 
@@ -66,10 +114,24 @@ function portOf(entry: Place): PolicyPort {
 export function readLabelSelector(selector: Place): LabelSelector {
   return {
     matchLabels: textMap(selector, 'matchLabels'),
-    matchExpressions: children(selector, 'matchExpressions').map((expression) => ({
-      key: text(expression, 'key'),
-      operator: oneOf(expression, 'operator', { values: OPERATORS, absent: 'In' }),
-      values: texts(expression, 'values'),
-    })),
+    matchExpressions: children(selector, 'matchExpressions').map(expressionOf),
   }
+}
+
+function expressionOf(expression: Place): LabelExpression {
+  const key = text(expression, 'key')
+  const written = text(expression, 'operator')
+  const operator = oneOf(expression, 'operator', { values: OPERATORS, absent: 'In' })
+  const values = texts(expression, 'values')
+  if (operator !== written) return { key, operator: 'In', values: [] }
+  const needsValues = operator === 'In' || operator === 'NotIn'
+  if (needsValues && values.length === 0) {
+    const why = "Required value: must be specified when `operator` is 'In' or 'NotIn'"
+    refuse(expression, 'values', { code: 'required', text: why })
+  }
+  if (!needsValues && values.length > 0) {
+    const why = "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+    refuse(expression, 'values', { code: 'forbidden', text: why })
+  }
+  return { key, operator, values }
 }

@@ -1,7 +1,7 @@
-import { type Prefix, parsePrefix } from '../../packet/prefix.ts'
+import type { Prefix } from '../../packet/prefix.ts'
 import type { KubeNode, Taint } from '../objects.ts'
 import { readMeta } from './meta.ts'
-import { child, children, flag, has, ipAt, note, oneOf, optionalText, type Place, prefixes, text } from './place.ts'
+import { child, children, flag, has, ipAt, oneOf, optionalText, type Place, prefixes, specCidr, text } from './place.ts'
 
 /** Reads a Node. Host bits of a podCIDR are cut off as the kubelet and the CNIs do. */
 export function readNode(root: Place): Omit<KubeNode, 'kind' | 'at' | 'assumed'> {
@@ -36,11 +36,8 @@ export function readNode(root: Place): Omit<KubeNode, 'kind' | 'at' | 'assumed'>
 function podCIDRsOf(spec: Place): Prefix[] {
   if (has(spec, 'podCIDRs')) return prefixes(spec, 'podCIDRs')
   const single = text(spec, 'podCIDR')
-  if (single === '') return []
-  const result = parsePrefix(single, 'mask')
-  if (result.ok) return [result.value]
-  note(spec, 'podCIDR', { code: 'cidr-invalid', text: result.reason })
-  return []
+  const range = single === '' ? undefined : specCidr(spec, 'podCIDR', single)
+  return range === undefined ? [] : [range]
 }
 
 const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const

@@ -15,6 +15,7 @@ import type {
 import type { SourceSpan } from '../source.ts'
 import { readEndpointSlice, readEndpoints } from './endpoints.ts'
 import { readMeta } from './meta.ts'
+import { refuseName, subdomainProblem } from './names.ts'
 import { readNetworkPolicy } from './network-policy.ts'
 import { readNode } from './node.ts'
 import { child, type FieldProblem, has, type Place, prefixes, rootPlace, textMap } from './place.ts'
@@ -112,6 +113,9 @@ const groupOf = (apiVersion: string): string =>
 /** One for each address that IPAM gave out; blocks and pods say the same. */
 const CALICO_UNREAD = 'IPAMHandle'
 
+/** Kinds whose name is a DNS subdomain; a Service's is stricter. */
+const NAMED_BY_SUBDOMAIN = new Set(['Node', 'Pod', 'EndpointSlice', 'Endpoints', 'ConfigMap', 'NetworkPolicy'])
+
 /** Reads an item; undefined where its kind is not one that is read. */
 export function readDraft(item: Item, problems: FieldProblem[]): Found | undefined {
   const group = groupOf(item.apiVersion)
@@ -125,6 +129,7 @@ export function readDraft(item: Item, problems: FieldProblem[]): Found | undefin
   const root = rootPlace(item.value, problems)
   const draft = read(root, item)
   const meta = child(root, 'metadata')
+  if (NAMED_BY_SUBDOMAIN.has(item.kind)) refuseName(meta, 'name', subdomainProblem)
   const version = member(meta.value, 'resourceVersion')
   return {
     draft,

@@ -109,19 +109,20 @@ export function optionalText(place: Place, key: string): string | undefined {
   return has(place, key) ? text(place, key) : undefined
 }
 
-/** One of a closed list of texts. */
+/** One of a closed list of texts; the absent one where it is another, for which the API server refuses the object. */
 export function oneOf<const T extends string>(place: Place, key: string, of: { values: readonly T[]; absent: T }): T {
   const found = text(place, key)
   if (found === '') return of.absent
   const known = of.values.find((value) => value === found)
   if (known !== undefined) return known
-  const nearest = of.values.find((value) => value.toLowerCase() === found.toLowerCase())
-  note(place, key, {
+  const meant = of.values.find((value) => value.toLowerCase() === found.toLowerCase())
+  const supported = of.values.map((value) => `"${value}"`).join(', ')
+  refuse(place, key, {
     code: 'value-unknown',
-    text: `"${found}" is not one of ${of.values.join(', ')}`,
-    ...(nearest === undefined ? {} : { suggestion: `write ${nearest}` }),
+    text: `Unsupported value: "${found}": supported values: ${supported}`,
+    ...(meant === undefined ? {} : { suggestion: `write ${meant}` }),
   })
-  return nearest ?? of.absent
+  return meant ?? of.absent
 }
 
 export function flag(place: Place, key: string, absent = false): boolean {
@@ -220,15 +221,19 @@ export function ips(place: Place, key: string): Ip[] {
   return texts(place, key).flatMap((address, i) => specIp(list, i, address) ?? [])
 }
 
-/** The right prefixes of a member list of texts. Host bits are cut off: the API takes them in most places. */
-export function prefixes(place: Place, key: string, code = 'cidr-invalid'): Prefix[] {
+/** A prefix that somebody wrote into a spec. Host bits are cut off: the API takes them in most places. */
+export function specCidr(place: Place, key: string | number, written: string): Prefix | undefined {
+  const result = parsePrefix(plainNumbers(place, key, written.trim()), 'mask')
+  if (result.ok) return result.value
+  const why = `Invalid value: "${written}": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)`
+  refuse(place, key, { code: 'cidr-invalid', text: why, suggestion: result.reason })
+  return undefined
+}
+
+/** The right prefixes of a member list of texts. */
+export function prefixes(place: Place, key: string): Prefix[] {
   const list: Place = { value: NOTHING, key, parent: place, problems: place.problems }
-  return texts(place, key).flatMap((cidr, i) => {
-    const result = parsePrefix(plainNumbers(list, i, cidr.trim()), 'mask')
-    if (result.ok) return [result.value]
-    note(list, i, { code, text: result.reason })
-    return []
-  })
+  return texts(place, key).flatMap((cidr, i) => specCidr(list, i, cidr) ?? [])
 }
 
 const MAX_PORT = 65535
@@ -236,9 +241,14 @@ const MAX_PORT = 65535
 /** A port number, 0 where it is absent or wrong. */
 export function port(place: Place, key: string): number {
   const number = integer(place, key, 0)
-  if (number === 0 && !has(place, key)) return 0
   if (number >= 1 && number <= MAX_PORT) return number
-  if (typeof member(place.value, key) === 'number')
-    note(place, key, { code: 'port-invalid', text: `${number} is not a port: 1 to ${MAX_PORT}` })
+  if (typeof member(place.value, key) === 'number') refusePort(place, key, number)
   return 0
+}
+
+/** Refuses a number that is no port. */
+export function refusePort(place: Place, key: string, number: number): void {
+  if (number >= 1 && number <= MAX_PORT) return
+  const why = `Invalid value: ${number}: must be between 1 and ${MAX_PORT}, inclusive`
+  refuse(place, key, { code: 'port-invalid', text: why })
 }

@@ -9,14 +9,15 @@ import {
   has,
   integer,
   ipAt,
-  note,
   oneOf,
   type Place,
   port,
+  refuse,
   text,
   textMap,
   texts,
 } from './place.ts'
+import { validatePodSpec } from './validate-pod.ts'
 
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const
 const PHASES = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] as const
@@ -62,6 +63,7 @@ export function readPodTemplate(template: Place): PodTemplate {
 }
 
 function readPodSpec(spec: Place): PodSpec {
+  validatePodSpec(spec)
   const hostNetwork = flag(spec, 'hostNetwork')
   return {
     nodeName: text(spec, 'nodeName'),
@@ -122,7 +124,7 @@ const containerOf = (container: Place, hostNetwork: boolean): Container => ({
 function containerPortOf(entry: Place, hostNetwork: boolean): ContainerPort[] {
   const containerPort = port(entry, 'containerPort')
   if (containerPort === 0) {
-    if (!has(entry, 'containerPort')) note(entry, undefined, { code: 'port-invalid', text: 'has no containerPort' })
+    if (!has(entry, 'containerPort')) refuse(entry, 'containerPort', { code: 'required', text: 'Required value' })
     return []
   }
   const hostPort = has(entry, 'hostPort') ? integer(entry, 'hostPort', 0) : 0

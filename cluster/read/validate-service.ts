@@ -1,12 +1,11 @@
 import { member } from '../input/json-value.ts'
 import { labelProblem, portNameProblem, refuseName, subdomainProblem } from './names.ts'
-import { child, children, has, integer, type Place, refuse, text, texts } from './place.ts'
+import { child, children, has, integer, type Place, refuse, refusePort, text, texts } from './place.ts'
 import type { ServiceDraft } from './service.ts'
 import { refuseSpecialIp } from './special-ip.ts'
 
 const AFFINITY_LIMIT = 86_400
 const DISTRIBUTIONS = ['PreferClose', 'PreferSameZone', 'PreferSameNode']
-const MAX_PORT = 65_535
 
 /**
  * What the API server refuses in a Service by itself (pkg/apis/core/validation ValidateService and the family rules of
@@ -40,7 +39,7 @@ function validatePorts(spec: Place, draft: ServiceDraft): void {
     if (read.port === 0 && !has(port, 'port')) refuse(port, 'port', { code: 'required', text: 'Required value' })
     const number = `${read.port}/${read.protocol}`
     if (numbers.has(number))
-      refuse(port, undefined, { code: 'duplicate', text: `Duplicate value: port ${read.port} over ${read.protocol}` })
+      refuse(port, undefined, { code: 'duplicate', text: `Duplicate value: ${goServicePort(read)}` })
     numbers.add(number)
     const nodePort = `${read.nodePort}/${read.protocol}`
     if (read.nodePort !== 0 && nodePorts.has(nodePort))
@@ -51,14 +50,14 @@ function validatePorts(spec: Place, draft: ServiceDraft): void {
   }
 }
 
+/** How the API server prints the part of a port that must not come twice. */
+const goServicePort = ({ port, protocol }: { readonly port: number; readonly protocol: string }): string =>
+  JSON.stringify({ Name: '', Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0 })
+
 function validateTarget(port: Place): void {
   const target = member(port.value, 'targetPort')
   if (typeof target === 'string') refuseName(port, 'targetPort', portNameProblem)
-  else if (typeof target === 'number' && target !== 0 && (target < 1 || target > MAX_PORT))
-    refuse(port, 'targetPort', {
-      code: 'port-invalid',
-      text: `Invalid value: ${target}: must be between 1 and ${MAX_PORT}, inclusive`,
-    })
+  else if (typeof target === 'number' && target !== 0) refusePort(port, 'targetPort', target)
 }
 
 function validateAddresses(spec: Place, draft: ServiceDraft): void {
