@@ -1,5 +1,7 @@
 import { formatIp } from '../packet/ip.ts'
-import { ICMP4, ICMP6, type IcmpBody, type IpPacket, PROTOCOL } from '../packet/packet.ts'
+import { ICMP4, ICMP6, type Icmp, type IcmpBody, type IpPacket, PROTOCOL } from '../packet/packet.ts'
+import { flowLabelOf } from './flow-label.ts'
+import { icmpErrno } from './icmp-errno.ts'
 import { defaultTtl, ipSend, selectIdent } from './ip-output.ts'
 import type { Netns } from './netns.ts'
 import type { SocketAddress } from './process.ts'
@@ -35,7 +37,13 @@ export function echoSend(
     tos: 0,
     id: selectIdent(ns, route.source, to.ip, PROTOCOL.icmp),
     dontFragment: family === 4,
-    flowLabel: 0,
+    flowLabel: flowLabelOf(ns, {
+      src: route.source,
+      dst: to.ip,
+      protocol: PROTOCOL.icmpv6,
+      srcPort: ICMP6.echoRequest,
+      dstPort: 0,
+    }),
     payload: {
       kind: 'icmp',
       type: family === 4 ? ICMP4.echoRequest : ICMP6.echoRequest,
@@ -54,8 +62,8 @@ export function echoSend(
 /** ping_rcv: a reply goes to the socket whose identifier it carries. */
 export function echoReplyReceive(skb: IpSkb, body: Extract<IcmpBody, { kind: 'echo' }>): void {
   const { ns, packet } = skb
-  for (const socket of ns.state.sockets.sockets.values()) {
-    if (socket.type !== 'icmp' || socket.local.port !== body.id || socket.family !== packet.src.family) continue
+  const socket = echoSocket(ns, body.id, packet.src.family)
+  if (socket !== undefined) {
     ns.host.kernel.record(skb, {
       kind: 'socket.deliver',
       received: packet,
@@ -70,4 +78,24 @@ export function echoReplyReceive(skb: IpSkb, body: Extract<IcmpBody, { kind: 'ec
     reason: 'NO_SOCKET',
     detail: `nobody waits for echo replies with id ${body.id}`,
   })
+}
+
+/**
+ * ping_err: the socket whose echo request is quoted learns of the error and of who sent it. ping(8) asks for details
+ * (IP_RECVERR), so what is not fatal is told too.
+ */
+export function echoError(skb: IpSkb, quoted: IpPacket, { request, error }: { request: Icmp; error: Icmp }): void {
+  const { ns } = skb
+  const { family } = quoted.src
+  const errno = icmpErrno(error, family)?.errno
+  const isRequest = request.type === (family === 4 ? ICMP4.echoRequest : ICMP6.echoRequest)
+  if (errno === undefined || !isRequest || request.body.kind !== 'echo') return
+  const socket = echoSocket(ns, request.body.id, family)
+  if (socket !== undefined) fail(ns, socket, errno, { ip: skb.packet.src, cause: skb.id })
+}
+
+function echoSocket(ns: Netns, id: number, family: 4 | 6): Socket | undefined {
+  for (const socket of ns.state.sockets.sockets.values())
+    if (socket.type === 'icmp' && socket.local.port === id && socket.family === family) return socket
+  return undefined
 }

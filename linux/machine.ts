@@ -48,6 +48,7 @@ function bootNetns(host: Host, config: NetnsConfig): Netns {
       processes: new Map(),
       ipIds: new Map(),
       flowPorts: new Map(),
+      flowLabels: new Map(),
       fragments: new Map(),
       pathMtus: new Map(),
       icmpTokens: new Map(),

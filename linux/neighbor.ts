@@ -62,7 +62,7 @@ function neighborOf(link: Link, ip: Ip): Neighbor {
 
 /** The link address that needs no question: broadcast, multicast, and devices without addresses. */
 function knownMac(link: Link, ip: Ip): Mac | undefined {
-  if (link.type.kind === 'loopback' || link.type.kind === 'tun') return ZERO_MAC
+  if (link.type.kind === 'loopback') return ZERO_MAC
   if (isMulticast(ip)) return (ip.family === 4 ? 0x01005e000000 + (ip.d & 0x7fffff) : 0x333300000000 + ip.d) as Mac
   if (ip.family === 4 && addressType(link.ns, ip) === 'broadcast') return BROADCAST_MAC
   return undefined
@@ -71,6 +71,11 @@ function knownMac(link: Link, ip: Ip): Mac | undefined {
 /** neigh_output: sends `skb` out of `skb.dev` to `nextHop`, or keeps it until the address is known. */
 export function neighOutput(skb: IpSkb, nextHop: Ip): void {
   const link = skb.dev
+  // A tun device has no link header (ARPHRD_NONE, IFF_NOARP).
+  if (link.type.kind === 'tun') {
+    skb.mac = undefined
+    return skb.ns.host.stack.xmit(skb)
+  }
   const fixed = knownMac(link, nextHop)
   if (fixed !== undefined) {
     skb.mac = { src: link.mac, dst: fixed }

@@ -92,6 +92,8 @@ export interface NetnsState {
   readonly ipIds: Map<string, number>
   /** Source ports that vxlan devices gave to inner flows. */
   readonly flowPorts: Map<string, number>
+  /** IPv6 flow labels by flow. */
+  readonly flowLabels: Map<string, number>
   readonly fragments: FragmentQueues
   /** Path MTUs learned from ICMP, by destination. */
   readonly pathMtus: Map<string | number, number>

@@ -104,3 +104,7 @@ export type Errno =
   | 'EACCES'
   | 'EPERM'
   | 'EPROTO'
+  | 'ENOPROTOOPT'
+  | 'EOPNOTSUPP'
+  | 'EHOSTDOWN'
+  | 'ENONET'

@@ -1,5 +1,6 @@
 import { formatIp, type Ip } from '../packet/ip.ts'
-import { ICMP4, ICMP6, type Icmp, type IpPacket, TCP_FLAG, type Tcp, type TcpOption } from '../packet/packet.ts'
+import { type Icmp, type IpPacket, TCP_FLAG, type Tcp, type TcpOption } from '../packet/packet.ts'
+import { icmpErrno } from './icmp-errno.ts'
 import { type Netns, sysctl } from './netns.ts'
 import type { Errno, SocketAddress } from './process.ts'
 import { type OutputRoute, routeMtu, routeOutput } from './route.ts'
@@ -363,7 +364,7 @@ export function tcpError(skb: IpSkb, quoted: IpPacket, segment: Tcp, icmp: Icmp)
   const tcp = socket?.tcp
   if (socket === undefined || tcp === undefined || tcp.state === 'listen') return
   if (icmp.body.kind === 'error' && icmp.body.mtu > 0) return shrink(ns, socket, tcp, icmp.body.mtu)
-  const errno = errnoOf(icmp, quoted.src)
+  const errno = icmpErrno(icmp, quoted.src.family)?.errno
   if (errno === undefined) return
   if (tcp.state === 'synSent') {
     abort(ns, socket)
@@ -380,35 +381,6 @@ function shrink(ns: Netns, socket: Socket, tcp: TcpControl, mtu: number): void {
   if (tcp.state === 'synSent' || tcp.state === 'synReceived') return
   if (!tcp.finSent) tcp.sndNxt = tcp.sndUna
   pushQueue(ns, socket, undefined)
-}
-
-/** icmp_err_convert and icmpv6_err_convert. */
-function errnoOf(icmp: Icmp, family: Ip): Errno | undefined {
-  if (family.family === 6) {
-    if (icmp.type === ICMP6.timeExceeded) return 'EHOSTUNREACH'
-    if (icmp.type !== ICMP6.unreachable) return undefined
-    return icmp.code === 4
-      ? 'ECONNREFUSED'
-      : icmp.code === 1
-        ? 'EACCES'
-        : icmp.code === 0
-          ? 'ENETUNREACH'
-          : 'EHOSTUNREACH'
-  }
-  if (icmp.type === ICMP4.timeExceeded) return 'EHOSTUNREACH'
-  if (icmp.type !== ICMP4.unreachable) return undefined
-  switch (icmp.code) {
-    case 0:
-    case 6:
-    case 9:
-    case 11:
-      return 'ENETUNREACH'
-    case 2:
-    case 3:
-      return 'ECONNREFUSED'
-    default:
-      return 'EHOSTUNREACH'
-  }
 }
 
 // ------------------------------------------------------------------------------------------------ handshake parts

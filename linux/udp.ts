@@ -1,7 +1,9 @@
 import { emitTransport } from '../packet/emit.ts'
 import { formatIp } from '../packet/ip.ts'
 import { lengthOfIp } from '../packet/length.ts'
-import { ICMP4, ICMP6, type Icmp, type IpPacket, PROTOCOL, type Udp } from '../packet/packet.ts'
+import { type Icmp, type IpPacket, PROTOCOL, type Udp } from '../packet/packet.ts'
+import { flowLabelOf } from './flow-label.ts'
+import { icmpErrno } from './icmp-errno.ts'
 import { defaultTtl, ipSend, selectIdent } from './ip-output.ts'
 import type { Netns } from './netns.ts'
 import type { SocketAddress } from './process.ts'
@@ -35,7 +37,13 @@ export function udpSend(
     tos: 0,
     id: 0,
     dontFragment: to.ip.family === 4,
-    flowLabel: flowLabel(ns, socket, to),
+    flowLabel: flowLabelOf(ns, {
+      src: route.source,
+      dst: to.ip,
+      protocol: PROTOCOL.udp,
+      srcPort: socket.local.port,
+      dstPort: to.port,
+    }),
     payload: udp,
   }
   // IP_PMTUDISC_WANT: DF while the datagram fits, otherwise it is cut here.
@@ -104,8 +112,8 @@ const bytesOf = (packet: IpPacket, udp: Udp): Uint8Array =>
   udp.payload.kind === 'data' ? udp.payload.bytes : emitTransport(packet).subarray(8)
 
 /**
- * udp_err: a connected socket sees ECONNREFUSED for a port unreachable; host and network unreachable stay unseen
- * unless the process asked for IP_RECVERR (icmp_err_convert: not fatal).
+ * udp_err, udpv6_err: a connected socket sees ECONNREFUSED for a port unreachable; host and network unreachable stay
+ * unseen unless the process asked for IP_RECVERR, as they are not fatal.
  */
 export function udpError(skb: IpSkb, quoted: IpPacket, udp: Udp, icmp: Icmp): void {
   const { ns } = skb
@@ -114,11 +122,6 @@ export function udpError(skb: IpSkb, quoted: IpPacket, udp: Udp, icmp: Icmp): vo
     remote: { ip: quoted.dst, port: udp.dstPort },
   })
   if (socket?.remote === undefined) return
-  const v4 = quoted.src.family === 4
-  const refused = v4
-    ? icmp.type === ICMP4.unreachable && (icmp.code === 3 || icmp.code === 2)
-    : icmp.type === ICMP6.unreachable && icmp.code === 4
-  if (refused) fail(ns, socket, 'ECONNREFUSED', { ip: skb.packet.src, cause: skb.id })
-  else if (v4 && icmp.type === ICMP4.unreachable && (icmp.code === 9 || icmp.code === 10 || icmp.code === 13))
-    fail(ns, socket, 'EHOSTUNREACH', { ip: skb.packet.src, cause: skb.id })
+  const error = icmpErrno(icmp, quoted.src.family)
+  if (error?.fatal === true) fail(ns, socket, error.errno, { ip: skb.packet.src, cause: skb.id })
 }
