@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs'
 import { controllersJudge } from './controllers.ts'
 import type { Judge } from './judge.ts'
 import { kubeProxyJudge } from './kube-proxy.ts'
+import { netpolJudge } from './netpol.ts'
 
 /** `npm run judge -- NAME CASES_DIR OUT_DIR`. A new judge is a module and a line here. */
 const judges: Readonly<Record<string, Judge>> = {
   controllers: controllersJudge,
   'kube-proxy': kubeProxyJudge,
+  netpol: netpolJudge,
 }
 
 function main(args: readonly string[]): number {
