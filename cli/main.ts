@@ -4,7 +4,8 @@ import { demo } from './demo.ts'
 import { EXIT } from './exit-code.ts'
 import { labList, labNew, labSchemaText, labValidate } from './lab.ts'
 import { pcap } from './pcap.ts'
-import { SHOWN, show } from './show.ts'
+import { schema } from './schema.ts'
+import { NOUNS, show } from './show.ts'
 import { complain, Stop } from './terminal.ts'
 import { trace } from './trace.ts'
 import { version } from './version.ts'
@@ -57,7 +58,7 @@ function program(done: (code: number) => void): Command {
     .action((options) => done(pcap(options)))
 
   snapshotOptions(root.command('show <what>'))
-    .description(`what a node holds, as its own tools print it: ${Object.keys(SHOWN).join(', ')}`)
+    .description(`what a node holds, as its own tools print it: ${NOUNS}`)
     .option('--node <name>', 'on this node')
     .option('--pod <name>', 'in this pod')
     .option('-n, --namespace <name>', 'namespace of the pod')
@@ -85,6 +86,10 @@ function program(done: (code: number) => void): Command {
     .option('--cni <name>', 'flannel-vxlan, flannel-host-gw, flannel-udp or calico-bgp', 'flannel-vxlan')
     .action((options) => done(labNew(options)))
 
+  root
+    .command('schema')
+    .description('JSON Schema of what trace -o json prints')
+    .action(() => done(schema()))
   root
     .command('version')
     .description('what this is, and what it models')

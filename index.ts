@@ -1,0 +1,32 @@
+/**
+ * podwalk as a library: a snapshot in, a walked packet out. Everything here is synchronous and runs in a browser: no
+ * files, no network, no clock.
+ *
+ *     const { cluster, diagnostics } = load([{ name: 'snapshot.yaml', bytes }])
+ *     const built = build(cluster)
+ *     const probe = question(built, { from: 'pod/client', to: 'http://my-nginx' })
+ *     if (probe.ok) console.log(render(trace(built, probe.value)))
+ */
+
+export type { Cluster, Loaded } from './cluster/cluster.ts'
+export type { Lab } from './cluster/lab.ts'
+export { labSchema } from './cluster/lab-schema.ts'
+/** A snapshot's texts to the Cluster that its API server and controllers would hold. Never throws. */
+export { type LoadOptions, load } from './cluster/load.ts'
+export type { Assumption, Diagnostic, SourceLocation } from './cluster/source.ts'
+/** One walk, or one for each way that its random choices can fall. */
+export { type AskOptions as TraceOptions, ask as trace, askAll as traceAll } from './engine/ask.ts'
+/** A cluster made ready to be walked; nodes are compiled when a packet reaches them. */
+export { type BuildOptions, type Built, build } from './engine/build.ts'
+export type { Conversation } from './engine/conversation.ts'
+export type { Probe } from './engine/probe.ts'
+export { type Question, readQuestion as question } from './engine/question.ts'
+export type { Step } from './engine/step.ts'
+export type { Disposition, DispositionKind, Hop, Trace } from './engine/trace.ts'
+export { captureOf, capturePoints } from './render/capture.ts'
+export { renderConversationJson as renderJson } from './render/conversation-json.ts'
+export { renderConversation as render, type TextOptions } from './render/conversation-text.ts'
+export { renderPcapng } from './render/pcapng.ts'
+/** What a node or pod holds, in its tools' own text. */
+export { type ShownNoun, type ShowOptions, show } from './render/show.ts'
+export { traceSchema } from './render/trace-schema.ts'

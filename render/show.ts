@@ -1,0 +1,132 @@
+import { keyOf } from '../cluster/cluster.ts'
+import { findPod } from '../cluster/find-object.ts'
+import { podNetns } from '../cni/pod-netns.ts'
+import { podRoot } from '../dns/pod/files.ts'
+import type { Built } from '../engine/build.ts'
+import type { HostConfig, NetnsConfig } from '../linux/host-config.ts'
+import { type Op, ROOT_NETNS } from '../linux/op.ts'
+import type { Family } from '../packet/ip.ts'
+import { type Parsed, parsed, refused } from '../packet/parsed.ts'
+import { renderBridgeFdb } from './bridge-fdb.ts'
+import { opCommands } from './commands.ts'
+import { renderIpAddr, renderIpLink } from './ip-addr.ts'
+import { configuredNeighbors, renderIpNeigh } from './ip-neigh.ts'
+import { renderIpRoute } from './ip-route.ts'
+import { renderIpRule } from './ip-rule.ts'
+import { renderIpset } from './ipset-save.ts'
+import { renderIptablesSave } from './iptables-save.ts'
+import { namesOnHost } from './netns-name.ts'
+import { renderSysctl } from './sysctl.ts'
+
+/** Where to look: a machine of the underlay, or a pod as `[NAMESPACE/]NAME`. */
+export interface ShowPlace {
+  readonly node?: string
+  readonly pod?: string
+  /** Of a pod without one. */
+  readonly namespace?: string
+}
+
+export interface ShowOptions extends ShowPlace {
+  readonly family?: Family
+  /** Routing table; `main` unless said. */
+  readonly table?: string
+}
+
+/** One namespace of one machine, and what made it. */
+interface Shown {
+  readonly host: HostConfig
+  readonly netns: NetnsConfig
+  readonly ops: readonly Op[]
+  /** Where the pod's /etc is. */
+  readonly root: string
+  readonly family: Family
+  readonly table: string
+}
+
+/** What can be shown, by the noun of the node's own tool. */
+export const SHOWN = {
+  addr: { about: 'ip addr', show: (shown) => text(renderIpAddr(shown)) },
+  commands: { about: 'the commands that would make it', show: commands },
+  env: { about: 'environment of the first container', show: environment },
+  fdb: { about: 'bridge fdb show', show: ({ netns }) => text(renderBridgeFdb(netns)) },
+  hosts: { about: '/etc/hosts', show: (shown) => file(shown, '/etc/hosts') },
+  ip6tables: { about: 'ip6tables-save', show: ({ netns }) => parsed(renderIptablesSave(netns.netfilter.iptables[6])) },
+  ipset: { about: 'ipset save', show: ({ netns }) => text(renderIpset(netns.netfilter.sets)) },
+  iptables: {
+    about: 'iptables-save',
+    show: ({ netns, family }) => parsed(renderIptablesSave(netns.netfilter.iptables[family])),
+  },
+  link: { about: 'ip -d link', show: (shown) => text(renderIpLink(shown, 'details')) },
+  neigh: {
+    about: 'ip neigh, before any traffic',
+    show: ({ netns }) => text(renderIpNeigh(configuredNeighbors(netns))),
+  },
+  resolv: { about: '/etc/resolv.conf', show: (shown) => file(shown, '/etc/resolv.conf') },
+  route: { about: 'ip route', show: ({ netns, family, table }) => text(renderIpRoute(netns.fib, { family, table })) },
+  rule: { about: 'ip rule', show: ({ netns, family }) => text(renderIpRule(netns.fib, family)) },
+  sysctl: { about: 'the sysctls that somebody set', show: ({ netns }) => text(renderSysctl(netns)) },
+} as const satisfies Record<string, { readonly about: string; readonly show: (shown: Shown) => Parsed<string> }>
+
+export type ShownNoun = keyof typeof SHOWN
+
+export const isShownNoun = (noun: string): noun is ShownNoun => Object.hasOwn(SHOWN, noun)
+
+/** What a machine or a pod holds, in the very text of its own tools. */
+export function show(built: Built, noun: ShownNoun, options: ShowOptions): Parsed<string> {
+  const place = options.pod === undefined ? nodePlace(built, options) : podPlace(built, options.pod, options)
+  if (!place.ok) return place
+  const host = built.blueprint.hosts.get(place.value.host)?.()
+  const netns = host?.netns.get(place.value.netns)
+  if (host === undefined || netns === undefined)
+    return refused(`${options.pod ?? place.value.host} has no network namespace: its pod network is not modelled`)
+  return SHOWN[noun].show({
+    host,
+    netns,
+    ops: built.opsOf(place.value.host) ?? [],
+    root: place.value.root,
+    family: options.family ?? 4,
+    table: options.table ?? 'main',
+  })
+}
+
+interface Place {
+  readonly host: string
+  readonly netns: string
+  readonly root: string
+}
+
+function nodePlace(built: Built, { node }: ShowPlace): Parsed<Place> {
+  const names = [...built.underlay.machines.keys()]
+  if (node === undefined) return refused(`say of which machine or pod; machines are ${names.join(', ')}`)
+  if (!names.includes(node)) return refused(`there is no node ${node}; known are ${names.join(', ')}`)
+  return parsed({ host: node, netns: ROOT_NETNS, root: '' })
+}
+
+function podPlace(built: Built, name: string, { namespace }: ShowPlace): Parsed<Place> {
+  const [plain = '', said] = name
+    .replace(/^pod\//, '')
+    .split('/')
+    .reverse()
+  const pod = findPod(built.cluster, 'pod', { namespace: said ?? namespace, name: plain, fallback: 'default' })
+  if (!pod.ok) return pod
+  if (pod.value.spec.nodeName === '') return refused(`pod ${keyOf(pod.value.meta)} is on no node yet`)
+  return parsed({ host: pod.value.spec.nodeName, netns: podNetns(pod.value), root: podRoot(pod.value) })
+}
+
+const text = (lines: readonly string[]): Parsed<string> => parsed(lines.map((line) => `${line}\n`).join(''))
+
+function file({ netns, root }: Shown, path: string): Parsed<string> {
+  const found = netns.files.get(`${root}${path}`)
+  return found === undefined ? refused(`there is no ${path} here`) : parsed(found)
+}
+
+/** Separated by NUL as in /proc; one a line for people. */
+function environment(shown: Shown): Parsed<string> {
+  const found = file(shown, '/proc/1/environ')
+  return found.ok ? parsed(found.value.replaceAll('\0', '\n')) : found
+}
+
+function commands({ host, netns, ops }: Shown): Parsed<string> {
+  const name = namesOnHost([...host.netns.keys()])
+  return text(ops.filter((op) => op.netns === netns.name).flatMap((op) => opCommands(op, name)))
+}
