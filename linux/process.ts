@@ -24,6 +24,8 @@ export interface ProcessContext {
   readonly draw: (purpose: Parameters<Draw>[0]['purpose'], entry: string, choices: number | readonly number[]) => number
   /** The families this netns has a non-loopback global address of (AI_ADDRCONFIG), and its addresses. */
   readonly addresses: () => readonly Ip[]
+  /** The source the kernel would take towards a destination (connect and getsockname); undefined: there is no route. */
+  readonly sourceFor?: (destination: Ip) => Ip | undefined
 }
 
 export interface ProcessResult<State, Note> {

@@ -37,6 +37,10 @@ export function startProcess(ns: Netns, name: string, program: Program, args: Re
     file: (path) => ns.files.get(path),
     draw: (purpose, entry, choices) => kernel.draw({ host: ns.host.name, netns: ns.name, purpose, entry }, choices),
     addresses: () => addressesOf(ns),
+    sourceFor: (destination) => {
+      const route = routeOutput(ns, { dst: destination })
+      return route.kind === 'ok' ? route.source : undefined
+    },
   }
   const running: RunningProcess = {
     name,

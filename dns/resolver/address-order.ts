@@ -1,12 +1,14 @@
 import { type Ip, ipBytes, isLinkLocal, isLoopback, isMulticast } from '../../packet/ip.ts'
 
 /**
- * Destination address order of RFC 6724 §6, as getaddrinfo sorts (glibc rfc3484_sort, musl lookup_name.c). The source
- * that the kernel would take is guessed from the addresses alone: one of the same family, of the destination's scope if
- * there is one; there is no route to a global IPv6 destination where only link-local addresses are.
+ * Destination address order of RFC 6724 §6, as getaddrinfo sorts (glibc rfc3484_sort, musl lookup_name.c). `sourceFor`
+ * tells which source the kernel would take; undefined: the destination cannot be reached.
  */
-export function sortedDestinations(destinations: readonly Ip[], own: readonly Ip[]): readonly Ip[] {
-  const rows = destinations.map((ip, index) => ({ ip, index, source: sourceFor(ip, own) }))
+export function sortedDestinations(
+  destinations: readonly Ip[],
+  sourceFor: (destination: Ip) => Ip | undefined,
+): readonly Ip[] {
+  const rows = destinations.map((ip, index) => ({ ip, index, source: sourceFor(ip) }))
   rows.sort((x, y) => compare(x, y) || x.index - y.index)
   return rows.map(({ ip }) => ip)
 }
@@ -35,7 +37,11 @@ function compare(x: Row, y: Row): number {
 const matches = ({ ip, source }: Row, of: (ip: Ip) => number): number =>
   Number(source !== undefined && of(ip) === of(source))
 
-function sourceFor(destination: Ip, own: readonly Ip[]): Ip | undefined {
+/**
+ * The source that is likely taken, from the addresses alone: one of the same family, of the destination's scope if
+ * there is one. Where only link-local IPv6 addresses are, a global IPv6 destination is taken to have no route.
+ */
+export function likelySource(destination: Ip, own: readonly Ip[]): Ip | undefined {
   if (isLoopback(destination)) return destination
   const family = own.filter((ip) => ip.family === destination.family && !isLoopback(ip))
   const scope = scopeOf(destination)

@@ -1,6 +1,7 @@
 import type { ProcessContext, ProcessEvent, SocketAddress, Syscall } from '../../linux/process.ts'
 import type { Ip } from '../../packet/ip.ts'
 import type { DnsStep, DnsStepBody } from '../step.ts'
+import { likelySource } from './address-order.ts'
 
 /** What a program asks of its resolver library. */
 export interface LookupRequest {
@@ -97,6 +98,12 @@ export class LookupIo {
 
   addresses(): readonly Ip[] {
     return this.context.addresses()
+  }
+
+  /** The source the kernel would take; where that is not known it is guessed from the addresses. */
+  sourceFor(destination: Ip): Ip | undefined {
+    const { sourceFor } = this.context
+    return sourceFor ? sourceFor(destination) : likelySource(destination, this.context.addresses())
   }
 
   /** 0 .. choices-1. */

@@ -1,13 +1,17 @@
 import { existsSync } from 'node:fs'
 import { controllersJudge } from './controllers.ts'
+import { corednsJudge } from './coredns.ts'
 import type { Judge } from './judge.ts'
 import { kubeProxyJudge } from './kube-proxy.ts'
 import { netpolJudge } from './netpol.ts'
+import { resolversJudge } from './resolvers.ts'
 
 /** `npm run judge -- NAME CASES_DIR OUT_DIR`. A new judge is a module and a line here. */
 const judges: Readonly<Record<string, Judge>> = {
   controllers: controllersJudge,
+  coredns: corednsJudge,
   'kube-proxy': kubeProxyJudge,
+  resolvers: resolversJudge,
   netpol: netpolJudge,
 }
 

@@ -55,6 +55,8 @@ export interface MachineOptions {
   readonly draw?: (entry: string, choices: number) => number
   /** What AI_ADDRCONFIG sees, where it is not the addresses. */
   readonly visible?: readonly string[]
+  /** Destinations there is a route to; absent: the program is not told. */
+  readonly routed?: (destination: Ip) => boolean
 }
 
 /** A message or datagram on its way. */
@@ -124,7 +126,7 @@ export class Machine {
   }
 
   private context(): ProcessContext {
-    const { draw, files = {}, args = {}, visible } = this.options
+    const { draw, files = {}, args = {}, visible, routed } = this.options
     return {
       now: this.network.now,
       host: this.name,
@@ -133,6 +135,9 @@ export class Machine {
       file: (path) => files[path],
       draw: (_, entry, choices) => (draw ? draw(entry, choices as number) : 0),
       addresses: () => (visible ? visible.map(ip) : this.addresses),
+      ...(routed && {
+        sourceFor: (to: Ip) => (routed(to) ? this.addresses.find((own) => own.family === to.family) : undefined),
+      }),
     }
   }
 
