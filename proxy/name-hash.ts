@@ -14,18 +14,18 @@ const ascii = new Uint8Array(512)
  */
 export function nameHash(text: string, length: number): string {
   const digest = digestOf(text)
-  let out = ''
+  const codes: number[] = []
   let bits = 0
   let held = 0
-  for (let i = 0; out.length < length && i < digest.length; i++) {
+  for (let i = 0; codes.length < length && i < digest.length; i++) {
     bits = (bits << 8) | (digest[i] ?? 0)
     held += 8
-    while (held >= 5 && out.length < length) {
+    while (held >= 5 && codes.length < length) {
       held -= 5
-      out += BASE32.charAt((bits >>> held) & 31)
+      codes.push(BASE32.charCodeAt((bits >>> held) & 31))
     }
   }
-  return out
+  return String.fromCharCode(...codes)
 }
 
 function digestOf(text: string): Uint8Array {

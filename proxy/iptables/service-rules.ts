@@ -17,6 +17,7 @@ import {
   type ServiceChainNames,
   serviceChainNames,
 } from './chain-names.ts'
+import { probability } from './probability.ts'
 import type { SyncSetup } from './sync-setup.ts'
 
 /** The rules of one service port, as the nodes that share them have them. */
@@ -392,4 +393,4 @@ function balancingRules(service: Service, chain: string, endpoints: readonly End
 
 /** Each rule takes one in as many as are left; the last takes the rest. */
 const shareOf = (left: number): string =>
-  left === 1 ? '' : `-m statistic --mode random --probability ${(1 / left).toFixed(10)} `
+  left === 1 ? '' : `-m statistic --mode random --probability ${probability(left)} `
