@@ -124,7 +124,7 @@ export function receive(router: Router, link: string, packet: IpPacket): void {
   drain(router)
 }
 
-function drain(router: Router): void {
+export function drain(router: Router): void {
   const waiting = events.get(router) ?? []
   for (let event = waiting.shift(); event !== undefined; event = waiting.shift())
     if (event.kind === 'wire') {
