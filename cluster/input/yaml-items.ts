@@ -1,6 +1,7 @@
+import type { Diagnostic } from '../source.ts'
 import { emitItems, type ListKind } from './emit-items.ts'
 import type { ItemSink, SourceFile } from './item.ts'
-import { isObject, member } from './json-value.ts'
+import { isObject, type JsonObject, member } from './json-value.ts'
 import { positionIn } from './line-counter.ts'
 import { parseYaml, plainValue, type YamlNode, type YamlProblem } from './yaml-tree.ts'
 
@@ -88,7 +89,6 @@ interface BlockList {
   readonly head: Chunk
   readonly items: readonly Chunk[]
   readonly tail: Chunk
-  readonly end: Chunk
 }
 
 /** Cuts a document with `items:` at the left margin and `- ` lines below it; undefined for any other document. */
@@ -121,13 +121,13 @@ function blockList(bytes: Uint8Array, chunk: Chunk): BlockList | undefined {
       closeItem(line.start)
       if (left > 0) return undefined
       const tail = { offset: line.start, end: chunk.end, line: line.number }
-      return { head, items, tail, end: { ...tail, offset: chunk.end } }
+      return { head, items, tail }
     }
   }
   if (head === undefined || indent < 0) return undefined
   closeItem(chunk.end)
   const end = { offset: chunk.end, end: chunk.end, line: items.at(-1)?.line ?? chunk.line }
-  return { head, items, tail: end, end }
+  return { head, items, tail: end }
 }
 
 const ITEMS_KEY = [...'items:'].map((letter) => letter.charCodeAt(0))
@@ -148,12 +148,8 @@ function indentOf(bytes: Uint8Array, line: Line): number {
 /** Reads a cut List item by item. False where it must be read as one document after all (aliases across items). */
 function readList(reading: Reading, list: BlockList): boolean {
   const { file, sink } = reading
-  const head = parseYaml(`${decode(file, list.head)}\n${decode(file, list.tail)}`)
-  const [frame] = head.documents
-  const value = frame === undefined ? {} : plainValue(frame)
-  if (!isObject(value) || head.documents.length > 1 || head.problems.length > 0) return false
-  const kind = textMember(value, 'kind')
-  if (kind !== '' && !kind.endsWith('List')) return false
+  const frame = frameOf(file, list)
+  if (frame === undefined) return false
   const texts = list.items.map((chunk) => blankDash(decode(file, chunk)))
   const trees = texts.map(parseYaml)
   if (trees.some((tree) => tree.problems.some((problem) => problem.message.startsWith('unknown alias')))) return false
@@ -161,24 +157,64 @@ function readList(reading: Reading, list: BlockList): boolean {
     const chunk = list.items[i]
     const text = texts[i]
     if (chunk === undefined || text === undefined) continue
+    if (frame.cut === 'inside' && i === trees.length - 1) continue
     for (const problem of tree.problems) sink.diagnose(problemAt({ file, chunk, text, problem, item: i + 1 }))
-    for (const node of tree.documents)
-      emitNode({ file, sink }, { node, chunk, text, list: { kind, apiVersion: textMember(value, 'apiVersion') } })
+    for (const node of tree.documents) emitNode({ file, sink }, { node, chunk, text, list: frame.kind })
   }
-  // kubectl prints apiVersion, items, kind, metadata: a list that ends without its kind was cut off.
-  if (kind === '')
-    sink.diagnose({
-      severity: 'error',
-      code: 'input-cut-off',
-      message: `${file.name}: the list is cut off: it has no kind after its ${list.items.length} items, and the last item may be incomplete`,
-      at: { file: file.name, line: list.end.line },
-      suggestion: 'collect the file again; what was read is used',
-    })
+  if (frame.cut !== 'not') sink.diagnose(cutOff(file.name, list, frame.cut))
   return true
 }
 
-const textMember = (value: NonNullable<ReturnType<typeof plainValue>>, key: string): string => {
-  const found = isObject(value) ? member(value, key) : undefined
+interface Frame {
+  readonly kind: ListKind
+  /** Where the file was cut off: in the last item, or behind it. */
+  readonly cut: 'not' | 'inside' | 'behind'
+}
+
+/**
+ * What stands around the items. kubectl prints apiVersion, items, kind, metadata: a list without a kind behind its items
+ * was cut off in its last item, or right behind it. Undefined where it is no list.
+ */
+function frameOf(file: SourceFile, list: BlockList): Frame | undefined {
+  const head = decode(file, list.head)
+  const tail = decode(file, list.tail)
+  const whole = objectIn(`${head}\n${tail}`)
+  const found = whole ?? objectIn(head)
+  if (found === undefined) return undefined
+  const name = textMember(found, 'kind')
+  const kind = { kind: name, apiVersion: textMember(found, 'apiVersion') }
+  if (whole !== undefined && name.endsWith('List')) return { kind, cut: 'not' }
+  if (whole === undefined || (name !== '' && 'List'.startsWith(name))) return { kind, cut: 'behind' }
+  return name === '' ? { kind, cut: tail.trim() === '' ? 'inside' : 'behind' } : undefined
+}
+
+/** The one object of a text without a mistake; an empty one where there is nothing. */
+function objectIn(text: string): JsonObject | undefined {
+  const { documents, problems } = parseYaml(text)
+  const [first] = documents
+  if (problems.length > 0 || documents.length > 1) return undefined
+  const value = first === undefined ? {} : plainValue(first)
+  return isObject(value) ? value : undefined
+}
+
+/** Half a policy would be worse than none, so an item that was cut is left out. */
+function cutOff(file: string, { items, tail }: BlockList, cut: 'inside' | 'behind'): Diagnostic {
+  const last = items.at(-1)?.line ?? tail.line
+  const read =
+    cut === 'inside'
+      ? `${items.length - 1} complete items were read, the last one is left out`
+      : `all ${items.length} items were read`
+  return {
+    severity: 'error',
+    code: 'input-cut-off',
+    message: `${file}: the list is cut off: its end is missing. ${read}`,
+    at: { file, line: cut === 'inside' ? last : tail.line },
+    suggestion: 'collect the file again; what was read is used',
+  }
+}
+
+const textMember = (value: JsonObject, key: string): string => {
+  const found = member(value, key)
   return typeof found === 'string' ? found : ''
 }
 

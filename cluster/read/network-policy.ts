@@ -1,5 +1,5 @@
 import { containsPrefix, formatPrefix, type Prefix } from '../../packet/prefix.ts'
-import { member } from '../input/json-value.ts'
+import { isList, isObject, member } from '../input/json-value.ts'
 import type { LabelExpression, LabelSelector, NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule } from '../objects.ts'
 import { readMeta } from './meta.ts'
 import { portNameProblem, refuseName } from './names.ts'
@@ -46,10 +46,25 @@ function policyTypesOf(spec: Place, hasEgress: boolean): NetworkPolicy['policyTy
   })
 }
 
-const ruleOf = (rule: Place, peers: 'from' | 'to'): PolicyRule => ({
-  peers: children(rule, peers).map(peerOf),
-  ports: children(rule, 'ports').map(portOf),
-})
+function ruleOf(rule: Place, peers: 'from' | 'to'): PolicyRule {
+  return {
+    peers: [...children(rule, peers).map(peerOf), ...broken(rule, peers).map(() => NOBODY)],
+    ports: [...children(rule, 'ports').map(portOf), ...broken(rule, 'ports').map(() => NO_PORTS)],
+  }
+}
+
+/** Elements that are no objects: `children` leaves them out, but an empty list would mean everybody and every port. */
+function broken(rule: Place, key: string): readonly unknown[] {
+  const value = member(rule.value, key)
+  if (isList(value)) return value.filter((element) => element !== null && !isObject(element))
+  return has(rule, key) ? [value] : []
+}
+
+const NOBODY: PolicyPeer = {}
+
+/** No packet has it: what a wrong port stands for, so that it does not open all ports. */
+const NO_PORT = 0
+const NO_PORTS: PolicyPort = { protocol: 'TCP', port: NO_PORT, endPort: undefined }
 
 function peerOf(peer: Place): PolicyPeer {
   const block = has(peer, 'ipBlock') ? ipBlockOf(child(peer, 'ipBlock')) : undefined
@@ -82,9 +97,6 @@ function ipBlockOf(block: Place): { cidr: Prefix; except: Prefix[] } | undefined
     }
   return { cidr, except }
 }
-
-/** No packet has it: what a wrong port stands for, so that it does not open all ports. */
-const NO_PORT = 0
 
 function portOf(entry: Place): PolicyPort {
   const given = member(entry.value, 'port')

@@ -91,7 +91,9 @@ export function children(place: Place, key: string): Place[] {
   const list: Place = { value: NOTHING, key, parent: place, problems: place.problems }
   const found: Place[] = []
   for (const [i, element] of value.entries()) {
-    if (isObject(element)) found.push({ value: element, key: i, parent: list, problems: place.problems })
+    // Go reads null as an object without members.
+    if (isObject(element) || element === null)
+      found.push({ value: element ?? NOTHING, key: i, parent: list, problems: place.problems })
     else note(list, i, { code: 'field-type', text: `is ${typeName(element)}, not an object` })
   }
   return found
