@@ -93,6 +93,7 @@ export function pushQueue(ns: Netns, socket: Socket, cause: number | undefined):
   const { tcp } = socket
   if (tcp === undefined || tcp.state === 'synSent' || tcp.state === 'synReceived' || tcp.finSent) return
   const limit = Math.min(tcp.sndWnd, tcp.cwnd * tcp.mss)
+  const segments: Segment[] = []
   let sent = seqDiff(tcp.sndNxt, tcp.sndUna)
   while (sent < tcp.sendQueue.length) {
     const size = Math.min(tcp.mss, tcp.sendQueue.length - sent, limit - sent)
@@ -102,21 +103,23 @@ export function pushQueue(ns: Netns, socket: Socket, cause: number | undefined):
     const last = sent === tcp.sendQueue.length
     const flags = TCP_FLAG.ack | (last ? TCP_FLAG.psh : 0)
     noteDataSent(ns, tcp)
-    sendSegment(ns, socket, { flags, seq: tcp.sndNxt, data, cause })
+    segments.push({ flags, seq: tcp.sndNxt, data, cause })
     tcp.sndNxt = seqAdd(tcp.sndNxt, size)
   }
-  if (tcp.finQueued && sent === tcp.sendQueue.length) sendFin(ns, socket, cause)
+  if (tcp.finQueued && sent === tcp.sendQueue.length) segments.push(takeFin(tcp, cause))
   if (tcp.sndNxt !== tcp.sndUna) startRetransmitTimer(ns, socket)
+  // The state is settled before anything leaves: the answer may come while the sending call is still under way.
+  for (const segment of segments) sendSegment(ns, socket, segment)
 }
 
-function sendFin(ns: Netns, socket: Socket, cause: number | undefined): void {
-  const { tcp } = socket
-  if (tcp === undefined) return
-  sendSegment(ns, socket, { flags: TCP_FLAG.fin | TCP_FLAG.ack, seq: tcp.sndNxt, cause })
-  tcp.sndNxt = seqAdd(tcp.sndNxt, 1)
+/** The FIN, and the state that it brings. */
+function takeFin(tcp: TcpControl, cause: number | undefined): Segment {
+  const seq = tcp.sndNxt
+  tcp.sndNxt = seqAdd(seq, 1)
   tcp.finSent = true
   if (tcp.state === 'established') tcp.state = 'finWait1'
   else if (tcp.state === 'closeWait') tcp.state = 'lastAck'
+  return { flags: TCP_FLAG.fin | TCP_FLAG.ack, seq, cause }
 }
 
 /** tcp_event_data_sent: data soon after data received makes the connection interactive; its ACKs may ride on data. */

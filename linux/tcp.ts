@@ -55,18 +55,15 @@ export function tcpConnect(ns: Netns, socket: Socket, to: SocketAddress, cause?:
   control.timestamps = { offset: drawTimestamp(ns, entry), recent: 0 }
   control.windowScale = { mine: scaleOf(ns), peers: 0 }
   control.rcvWnd = initialWindow(control.advMss)
-  sendSyn(ns, socket, SYN, cause)
   startRetransmitTimer(ns, socket)
+  sendSyn(ns, socket, SYN, cause)
 }
 
 /** Writes to the connection. */
 export function tcpSend(ns: Netns, socket: Socket, bytes: Uint8Array, cause?: number): void {
   const { tcp } = socket
   if (tcp === undefined || tcp.finQueued) return
-  const queue = new Uint8Array(tcp.sendQueue.length + bytes.length)
-  queue.set(tcp.sendQueue)
-  queue.set(bytes, tcp.sendQueue.length)
-  tcp.sendQueue = queue
+  tcp.sendQueue = joined(tcp.sendQueue, bytes)
   pushQueue(ns, socket, cause)
 }
 
@@ -86,6 +83,17 @@ export function tcpReceive(skb: IpSkb, segment: Tcp): void {
   const remote = { ip: packet.src, port: segment.srcPort }
   const socket = lookupSocket(ns, 'tcp', { local, remote })
   if (socket?.tcp === undefined) return refuse(skb, local)
+  if (socket.backlog === undefined) return deliver(skb, segment, socket)
+  socket.backlog.push(() => {
+    if (ns.state.sockets.sockets.has(socket.id)) deliver(skb, segment, socket)
+  })
+}
+
+/** tcp_v4_do_rcv, tcp_v6_do_rcv. */
+function deliver(skb: IpSkb, segment: Tcp, socket: Socket): void {
+  const { ns, packet } = skb
+  if (socket.tcp === undefined) return
+  const local = { ip: packet.dst, port: segment.dstPort }
   const name = `tcp ${formatIp(local.ip)}:${local.port}`
   ns.host.kernel.record(skb, { kind: 'socket.deliver', received: packet, socket: name, process: socket.process })
   switch (socket.tcp.state) {
@@ -126,8 +134,8 @@ function receiveInListen(skb: IpSkb, segment: Tcp, listener: Socket): void {
   negotiate(ns, control, segment, entry)
   control.sndWnd = segment.window
   control.rcvWnd = initialWindow(control.advMss - (control.timestamps === undefined ? 0 : 12))
-  sendSyn(ns, socket, SYN | ACK, skb.id)
   startRetransmitTimer(ns, socket)
+  sendSyn(ns, socket, SYN | ACK, skb.id)
 }
 
 /** Takes up what the peer's SYN offered (tcp_parse_options). */
@@ -158,8 +166,8 @@ function receiveInSynSent(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpCont
   tcp.sndWnd = segment.window
   tcp.state = 'established'
   stopRetransmitTimer(tcp)
-  sendAck(ns, socket, skb.id)
   wakeConnected(ns, socket, skb.id)
+  sendAck(ns, socket, skb.id)
 }
 
 /** tcp_rcv_established and tcp_rcv_state_process for the synchronised states. */
@@ -272,8 +280,11 @@ function take(skb: IpSkb, socket: Socket, tcp: TcpControl, { data, fin }: { data
   tcp.rcvNxt = seqAdd(tcp.rcvNxt, data.length + (fin ? 1 : 0))
   if (data.length > 0) {
     tcp.lastReceived = ns.host.kernel.now()
-    if (socket.remote !== undefined)
-      wake(ns, socket, { kind: 'data', fd: socket.fd, bytes: data, from: socket.remote, ttl: packet.ttl }, skb.id)
+    // A process that has not yet read is not woken again: it will read all there is.
+    const woken = tcp.unread.length > 0
+    tcp.unread = joined(tcp.unread, data)
+    if (!woken && socket.remote !== undefined)
+      wake(ns, socket, { kind: 'data', fd: socket.fd, bytes: NO_DATA, from: socket.remote, ttl: packet.ttl }, skb.id)
   }
   if (!fin) return
   wake(ns, socket, { kind: 'closed', fd: socket.fd }, skb.id)
@@ -282,6 +293,23 @@ function take(skb: IpSkb, socket: Socket, tcp: TcpControl, { data, fin }: { data
     tcp.pingpong = true
   } else if (tcp.state === 'finWait1') tcp.state = 'closing'
   else if (tcp.state === 'finWait2') tcp.state = 'timeWait'
+}
+
+const NO_DATA = new Uint8Array(0)
+
+function joined(head: Uint8Array, tail: Uint8Array): Uint8Array {
+  if (head.length === 0) return tail
+  const whole = new Uint8Array(head.length + tail.length)
+  whole.set(head)
+  whole.set(tail, head.length)
+  return whole
+}
+
+/** tcp_recvmsg: everything that waits to be read. */
+export function tcpRead(socket: Socket): Uint8Array {
+  const bytes = socket.tcp?.unread ?? NO_DATA
+  if (socket.tcp !== undefined) socket.tcp.unread = NO_DATA
+  return bytes
 }
 
 function takeEarly(skb: IpSkb, socket: Socket, tcp: TcpControl): void {
@@ -332,12 +360,12 @@ function retransmit(ns: Netns, socket: Socket, tcp: TcpControl): void {
     return
   }
   tcp.retransmits++
-  if (tcp.state === 'synSent') sendSyn(ns, socket, SYN, undefined)
-  else if (tcp.state === 'synReceived') sendSyn(ns, socket, SYN | ACK, undefined)
-  else resend(ns, socket, tcp)
   const linear = sysctl(ns, 'net.ipv4.tcp_syn_linear_timeouts', 0)
   if (tcp.state !== 'synSent' || tcp.retransmits > linear) doubleRto(tcp)
   startRetransmitTimer(ns, socket)
+  if (tcp.state === 'synSent') sendSyn(ns, socket, SYN, undefined)
+  else if (tcp.state === 'synReceived') sendSyn(ns, socket, SYN | ACK, undefined)
+  else resend(ns, socket, tcp)
 }
 
 function retriesOf(ns: Netns, tcp: TcpControl): number {
@@ -363,7 +391,13 @@ export function tcpError(skb: IpSkb, quoted: IpPacket, segment: Tcp, icmp: Icmp)
   const socket = lookupSocket(ns, 'tcp', { local, remote: { ip: quoted.dst, port: segment.dstPort } })
   const tcp = socket?.tcp
   if (socket === undefined || tcp === undefined || tcp.state === 'listen') return
-  if (icmp.body.kind === 'error' && icmp.body.mtu > 0) return shrink(ns, socket, tcp, icmp.body.mtu)
+  if (icmp.body.kind === 'error' && icmp.body.mtu > 0) {
+    const { mtu } = icmp.body
+    // tcp_release_cb: a new path MTU that arrives during a system call is looked at when the call ends.
+    if (socket.backlog !== undefined) socket.backlog.push(() => shrink(ns, socket, tcp, mtu))
+    else shrink(ns, socket, tcp, mtu)
+    return
+  }
   const errno = icmpErrno(icmp, quoted.src.family)?.errno
   if (errno === undefined) return
   if (tcp.state === 'synSent') {
