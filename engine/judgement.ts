@@ -21,7 +21,7 @@ export interface Judgement {
  * that is not computed, a policy whose enforcer is not: each turns the verdict into insufficientInfo, by name.
  */
 export function judge(built: Built, probe: Probe, exchange: Exchange): Judgement {
-  const policies = policiesOf(built, exchange)
+  const policies = policiesOf(built.cluster, exchange)
   const unknown = firstUnknown(built, probe, exchange, policies) ?? unknownAnswer(exchange)
   return {
     disposition: unknown ?? exchange.disposition,

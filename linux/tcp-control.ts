@@ -21,6 +21,8 @@ export interface TcpControl {
   cwnd: number
   /** Octets written and not yet acknowledged, from sndUna (after a SYN) on. */
   sendQueue: Uint8Array
+  /** Octets received that the process has not read (sk_receive_queue). */
+  unread: Uint8Array
   /** The process has closed: a FIN follows the queue. */
   finQueued: boolean
   finSent: boolean
@@ -39,6 +41,8 @@ export interface TcpControl {
   lastReceived: number
   /** Descriptor of the listening socket that an incoming connection came by. */
   listener: number | undefined
+  /** When a segment out of place was last answered; such answers are kept 500 ms apart (tcp_invalid_ratelimit). */
+  lastChallenge: number
   /** Last error that was not final (sk_err_soft). */
   softError: 'EHOSTUNREACH' | 'ENETUNREACH' | undefined
 }
@@ -62,6 +66,8 @@ export const RTO_INITIAL = SECOND
 export const RTO_MIN = 200 * MILLISECOND
 export const RTO_MAX = 120 * SECOND
 export const DELAYED_ACK = 40 * MILLISECOND
+/** net.ipv4.tcp_invalid_ratelimit. */
+export const CHALLENGE_INTERVAL = 500 * MILLISECOND
 /** TCP_MAX_QUICKACKS. */
 const QUICK_ACKS = 16
 /** Half of the default receive buffer (tcp_rmem[1] = 131072, tcp_adv_win_scale = 1). */
@@ -81,6 +87,7 @@ export function newControl(state: TcpState, advMss: number): TcpControl {
     timestamps: undefined,
     cwnd: 10,
     sendQueue: new Uint8Array(0),
+    unread: new Uint8Array(0),
     finQueued: false,
     finSent: false,
     early: [],
@@ -93,6 +100,7 @@ export function newControl(state: TcpState, advMss: number): TcpControl {
     pingpong: false,
     lastReceived: -SECOND,
     listener: undefined,
+    lastChallenge: -SECOND,
     softError: undefined,
   }
 }

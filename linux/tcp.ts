@@ -7,6 +7,7 @@ import { type OutputRoute, routeMtu, routeOutput } from './route.ts'
 import type { IpSkb } from './skb.ts'
 import { ephemeralPort, fail, lookupSocket, openSocket, removeSocket, type Socket, wake } from './socket.ts'
 import {
+  CHALLENGE_INTERVAL,
   DELAYED_ACK,
   findOption,
   initialWindow,
@@ -172,10 +173,9 @@ function receiveInSynSent(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpCont
 
 /** tcp_rcv_established and tcp_rcv_state_process for the synchronised states. */
 function receiveConnected(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpControl): void {
-  const { ns } = skb
   if ((segment.flags & SYN) !== 0) return receiveSynAgain(skb, segment, socket, tcp)
   if (!inWindow(segment, tcp)) {
-    if ((segment.flags & RST) === 0) sendAck(ns, socket, skb.id)
+    if ((segment.flags & RST) === 0) challenge(skb, segment, socket, tcp)
     return
   }
   if ((segment.flags & RST) !== 0) return resetByPeer(skb, socket, tcp)
@@ -200,6 +200,14 @@ function inWindow(segment: Tcp, tcp: TcpControl): boolean {
   return start + Math.max(length, 0) >= 0 && start <= Math.max(tcp.rcvWnd, 1)
 }
 
+/** Answers a segment out of place; without data not more often than twice a second, so that two ends cannot echo. */
+function challenge(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpControl): void {
+  const now = skb.ns.host.kernel.now()
+  if (segment.data.length === 0 && now - tcp.lastChallenge < CHALLENGE_INTERVAL) return
+  tcp.lastChallenge = now
+  sendAck(skb.ns, socket, skb.id)
+}
+
 function resetByPeer(skb: IpSkb, socket: Socket, tcp: TcpControl): void {
   const { ns } = skb
   const told = tcp.state !== 'synReceived' && tcp.state !== 'timeWait' && tcp.state !== 'lastAck'
@@ -212,7 +220,7 @@ function acknowledge(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpControl):
   const { ns } = skb
   if (seqDiff(segment.ack, tcp.sndNxt) > 0) {
     if (tcp.state === 'synReceived') sendReset(skb, 'kernel')
-    else sendAck(ns, socket, skb.id)
+    else challenge(skb, segment, socket, tcp)
     return false
   }
   tcp.sndWnd = segment.window << (tcp.windowScale?.peers ?? 0)

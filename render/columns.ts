@@ -8,11 +8,11 @@ export function cutMiddle(text: string, width: number, ellipsis = '…'): string
   return `${text.slice(0, head)}${ellipsis}${text.slice(text.length - (room - head))}`
 }
 
-/** Breaks at blanks; a word that is longer than the line stays whole. */
+/** Breaks at blanks; a word that is longer than the line (a path, a name) is cut in the middle. */
 export function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = []
   let line = ''
-  for (const word of text.split(' ')) {
+  for (const word of text.split(' ').map((whole) => cutMiddle(whole, width))) {
     if (line !== '' && line.length + 1 + word.length > width) {
       lines.push(line)
       line = word

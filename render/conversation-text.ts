@@ -191,7 +191,12 @@ function hopText(hop: Hop, i: number, how: TextOptions): readonly string[] {
   const lines = [
     `${number}${how.paint.heading(cutMiddle(where, how.width - devices.length - 6))}  ${how.paint.faint(devices)}`.trimEnd(),
   ]
-  for (const line of hopLines(hop, how.detail)) lines.push(...lineText(line, how))
+  let said = ''
+  for (const line of hopLines(hop, how.detail)) {
+    // Rules that follow each other for the same reason say it once.
+    lines.push(...lineText(line.because === said ? { label: line.label, text: line.text } : line, how))
+    said = line.because ?? said
+  }
   return lines
 }
 
@@ -208,13 +213,19 @@ function lineText(line: HopLine, how: TextOptions): readonly string[] {
 
 // ------------------------------------------------------------------------------------------------ the rest
 
-/** The packets after the first two: how many, and which ways the rest of the talk took. */
-function restLines({ packets, request, reply, lookup }: Conversation, how: TextOptions): readonly string[] {
-  const dns = new Set((lookup?.queries ?? []).flatMap((query) => [query.request?.packet, query.reply?.packet]))
-  const rest = packets.filter(
-    (trace) => trace.packet !== request?.packet && trace.packet !== reply?.packet && !dns.has(trace.packet),
-  )
-  const later = rest.filter((trace) => request !== undefined && trace.packet > request.packet)
+/** The packets of the same flow after the first two, and what they made happen. */
+function restLines({ packets, request, reply }: Conversation, how: TextOptions): readonly string[] {
+  if (request === undefined) return []
+  const port = portsOf(request.sent)?.[0]
+  const family = new Set([request.packet])
+  const later: Trace[] = []
+  for (const trace of packets) {
+    const ports = portsOf(trace.sent)
+    const sameFlow = trace.packet > request.packet && port !== undefined && ports?.includes(port) === true
+    if (!sameFlow && !(trace.cause !== undefined && family.has(trace.cause))) continue
+    family.add(trace.packet)
+    if (trace.packet !== reply?.packet) later.push(trace)
+  }
   if (later.length === 0) return []
   const shown = later.slice(0, how.detail === 'normal' ? 8 : later.length)
   const rows = shown.map((trace) => [
@@ -226,17 +237,20 @@ function restLines({ packets, request, reply, lookup }: Conversation, how: TextO
   return ['', how.paint.heading('THEN'), ...table(rows), ...(more > 0 ? [` and ${more} more (-v lists all)`] : [])]
 }
 
+const portsOf = ({ payload }: Trace['sent']): readonly number[] | undefined =>
+  'srcPort' in payload ? [payload.srcPort, payload.dstPort] : undefined
+
 function policyLines({ policies }: Conversation, how: TextOptions): readonly string[] {
   if (policies.length === 0) return []
-  const lines = policies.map((view) => {
-    const says = `${view.allows ? 'allows' : 'would deny'} this (${view.direction} of ${view.pod})`
+  const lines = policies.map(({ policy, source, says, enforced, enforcer }) => {
+    const where = source === undefined ? '' : ` (${source})`
     const effect =
-      view.enforced === 'yes'
-        ? `enforced by ${view.enforcer}`
-        : view.enforced === 'no'
-          ? `but ${view.enforcer}`
-          : `${view.enforcer}: not modelled`
-    return `${view.policy}${view.source === undefined ? '' : `, ${view.source}`} ${says}; ${effect}`
+      enforced === 'yes'
+        ? `enforced by ${enforcer}`
+        : enforced === 'no'
+          ? `but ${enforcer}`
+          : `enforced by ${enforcer}, not modelled`
+    return `${policy}${where}: ${says}; ${effect}`
   })
   return ['', ...lines.flatMap((line) => labelled('Policy', line, { indent: 9, width: how.width }))]
 }
