@@ -1,5 +1,6 @@
 import type { Ip } from '../../packet/ip.ts'
 import { bitsOf, type Prefix } from '../../packet/prefix.ts'
+import { inBands } from './bands.ts'
 import { fnv1a } from './fnv.ts'
 import { ipAbove } from './ip-math.ts'
 
@@ -21,11 +22,8 @@ export const dnsServiceIp = (range: Prefix): Ip => ipAbove(range.address, DNS_OR
  */
 export function clusterIpFor(range: Prefix, of: { name: string; isTaken: (ip: Ip) => boolean }): Ip | undefined {
   const { first, last, band } = bandsOf(range)
-  if (last < first) return undefined
-  const size = last - first + 1
-  const start = band <= last ? band + (fnv1a(of.name) % (last - band + 1)) : first
-  for (let i = 0; i < size; i++) {
-    const ip = ipAbove(range.address, first + ((start - first + i) % size))
+  for (const ordinal of inBands({ first, last, band, start: fnv1a(of.name) })) {
+    const ip = ipAbove(range.address, ordinal)
     if (!of.isTaken(ip)) return ip
   }
   return undefined

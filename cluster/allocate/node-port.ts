@@ -1,3 +1,4 @@
+import { inBands } from './bands.ts'
 import { fnv1a } from './fnv.ts'
 
 /** `--service-node-port-range` of the API server. */
@@ -11,11 +12,8 @@ const STATIC_BAND = 86
  * when all are taken.
  */
 export function nodePortFor(name: string, isTaken: (port: number) => boolean): number | undefined {
-  const size = NODE_PORTS.last - NODE_PORTS.first + 1
-  const start = STATIC_BAND + (fnv1a(name) % (size - STATIC_BAND))
-  for (let i = 0; i < size; i++) {
-    const port = NODE_PORTS.first + ((start + i) % size)
+  const { first, last } = NODE_PORTS
+  for (const port of inBands({ first, last, band: first + STATIC_BAND, start: fnv1a(name) }))
     if (!isTaken(port)) return port
-  }
   return undefined
 }
