@@ -12,7 +12,12 @@ import type { Ruleset } from './iptables/ruleset.ts'
 export interface NetfilterConfig {
   readonly iptables: Readonly<Record<Family, Ruleset>>
   /** ipsets by name, entries as `ipset save` prints them. */
-  readonly sets: ReadonlyMap<string, { readonly type: string; readonly entries: readonly string[] }>
+  readonly sets: ReadonlyMap<string, IpSet>
+}
+
+export interface IpSet {
+  readonly type: string
+  readonly entries: readonly string[]
 }
 
 /** What traffic changes: conntrack, `recent` lists, counters of `statistic --mode nth`, fragment queues. */

@@ -33,7 +33,7 @@ const MOST_JUMPS = 10_000
 export function walkTable(skb: IpSkb, state: HookState, table: Table): NfVerdict {
   const chain = table.chains.get(chainOf(state.hook))
   if (chain === undefined) return ACCEPT
-  const walk: Walk = { skb, state, table, chain, callers: [], index: 0, at: 0, triedFrom: 0, jumps: 0 }
+  const walk: Walk = { skb, state, table, chain, callers: [], index: 0, unknown: '', at: 0, triedFrom: 0, jumps: 0 }
   for (;;) {
     const found = findRule(walk)
     if (found === 'no') {
@@ -43,7 +43,7 @@ export function walkTable(skb: IpSkb, state: HookState, table: Table): NfVerdict
     }
     const rule = walk.chain.rules()[walk.index]
     if (rule === undefined) return DROP
-    const verdict = found === 'unknown' ? unknownRule(walk, rule) : apply(walk, rule)
+    const verdict = found === 'unknown' ? notModelled(walk, rule, walk.unknown) : apply(walk, rule)
     if (verdict !== undefined) return verdict
   }
 }
@@ -173,11 +173,6 @@ function leaveChain(walk: Walk): NfVerdict | undefined {
 function dropBy(walk: Walk, rule: Rule): NfVerdict {
   recordDrop(walk, rule.origin, entryName(walk))
   return DROP
-}
-
-function unknownRule(walk: Walk, rule: Rule): NfVerdict {
-  const unknown = rule.matches.find((match) => match.kind === 'notModelled')
-  return notModelled(walk, rule, unknown?.kind === 'notModelled' ? unknown.text : '')
 }
 
 function notModelled(walk: Walk, rule: Rule, text: string): NfVerdict {

@@ -5,6 +5,7 @@ import { contains } from '../../../packet/prefix.ts'
 import type { IpSkb } from '../../skb.ts'
 import { STATUS } from '../conntrack.ts'
 import { matchAddrType } from './address-type.ts'
+import { matchSet } from './ipset.ts'
 import { ANY_ICMP_TYPE } from './matches.ts'
 import { entryName, type MatchPlace } from './place.ts'
 import { matchRecent } from './recent.ts'
@@ -33,14 +34,17 @@ export function matchRule(rule: Rule, place: MatchPlace): MatchResult {
   if (rule.in !== undefined && !matchLink(rule.in, state.in?.name ?? '')) return 'no'
   if (rule.out !== undefined && !matchLink(rule.out, state.out?.name ?? '')) return 'no'
   if (rule.protocol !== undefined && (protocolOf(packet) === rule.protocol.number) === rule.protocol.not) return 'no'
-  let unknown = false
+  let unknown: string | undefined
   for (const match of rule.matches) {
-    if (match.kind === 'notModelled') unknown = true
     // Behind a match that may not hold, one with an effect must not have it.
-    else if (unknown && hasEffect(match)) continue
-    else if (!matchOne(match, place)) return 'no'
+    if (unknown !== undefined && hasEffect(match)) continue
+    const outcome = matchOne(match, place)
+    if (outcome === false) return 'no'
+    if (outcome !== true) unknown ??= outcome
   }
-  return unknown ? 'unknown' : 'yes'
+  if (unknown === undefined) return 'yes'
+  place.unknown = unknown
+  return 'unknown'
 }
 
 const hasEffect = (match: Match): boolean =>
@@ -52,7 +56,8 @@ function matchLink(test: LinkTest, name: string): boolean {
   return same !== test.not
 }
 
-function matchOne(match: Exclude<Match, { kind: 'notModelled' }>, place: MatchPlace): boolean {
+/** Text: why it is not known. */
+function matchOne(match: Match, place: MatchPlace): boolean | string {
   const { skb } = place
   switch (match.kind) {
     case 'comment':
@@ -82,6 +87,10 @@ function matchOne(match: Exclude<Match, { kind: 'notModelled' }>, place: MatchPl
     case 'nfacct':
       account(match.name, skb)
       return true
+    case 'set':
+      return matchSet(match, skb)
+    case 'notModelled':
+      return match.text
   }
 }
 

@@ -121,6 +121,14 @@ export const MATCHES: Readonly<Record<string, Extension<Match>>> = {
       return parsed({ kind: 'nfacct', name: argument(given, '--nfacct-name') })
     },
   },
+  set: {
+    options: { '--match-set': { args: 2, not: true } },
+    notModelled: [
+      ...['--return-nomatch', '--update-counters', '--update-subcounters', '--packets-eq', '--packets-lt'],
+      ...['--packets-gt', '--bytes-eq', '--bytes-lt', '--bytes-gt'],
+    ],
+    read: readSet,
+  },
 }
 
 /** The match that iptables loads by itself when an option of it stands after `-p`. */
@@ -398,4 +406,17 @@ function readMultiport(given: Options, { protocol }: RuleContext): Parsed<Multip
   }
   if (places > MULTIPORT_PLACES) return refused(`${option}: more than ${MULTIPORT_PLACES} ports (a range counts twice)`)
   return parsed({ kind: 'multiport', which, not: given.get(option)?.not ?? false, ports })
+}
+
+/** IPSET_DIM_MAX. */
+const MOST_DIMENSIONS = 3
+
+function readSet(given: Options): Parsed<Match> {
+  const option = given.get('--match-set')
+  if (option === undefined) return refused('-m set: --match-set must be given')
+  const [name = '', flags = ''] = option.args
+  const sides = flags.split(',').filter((side) => side === 'src' || side === 'dst')
+  if (sides.length !== flags.split(',').length || sides.length > MOST_DIMENSIONS)
+    return refused(`--match-set: "${flags}" is not a list of src and dst`)
+  return parsed({ kind: 'set', not: option.not, name, sides })
 }

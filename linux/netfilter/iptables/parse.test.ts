@@ -9,18 +9,21 @@ import { networkOf } from '../../../packet/prefix.ts'
 import { parseRule, readRule } from './parse.ts'
 import { printRule } from './print.ts'
 import { type Match, REJECT_WITH, type RuleSpec, type Target } from './rule.ts'
-import { NFACCT_TEXT, RULE_TEXTS } from './rule-texts.ts'
+import { NFACCT_TEXT, RULE_TEXTS, SET_TEXTS } from './rule-texts.ts'
 
 const print = (family: Family, args: string) => printRule(family, must(parseRule(family, args)))
 
 describe('a rule prints as iptables-save prints it', () => {
-  it.each([...RULE_TEXTS, NFACCT_TEXT])('IPv$family $args', ({ family, args, saved }) => {
+  it.each([...RULE_TEXTS, ...SET_TEXTS, NFACCT_TEXT])('IPv$family $args', ({ family, args, saved }) => {
     expect(print(family, args)).toBe(saved)
   })
 
-  it.each([...RULE_TEXTS, NFACCT_TEXT])('and reads its own text: IPv$family $saved', ({ family, saved }) => {
-    expect(print(family, saved)).toBe(saved)
-  })
+  it.each([...RULE_TEXTS, ...SET_TEXTS, NFACCT_TEXT])(
+    'and reads its own text: IPv$family $saved',
+    ({ family, saved }) => {
+      expect(print(family, saved)).toBe(saved)
+    },
+  )
 })
 
 describe('what iptables refuses is refused, with the option named', () => {
@@ -108,6 +111,10 @@ describe('what iptables refuses is refused, with the option named', () => {
     [6, '-j REJECT --reject-with icmp-port-unreachable', '--reject-with: '],
     [4, '-j REJECT --reject-with tcp-reset', 'needs -p tcp'],
     [4, '-j CT', '--notrack must be given'],
+    [4, '-m set', '--match-set must be given'],
+    [4, '-m set --match-set a', '--match-set needs 2 arguments'],
+    [4, '-m set --match-set a from', '"from"'],
+    [4, '-m set --match-set a src,src,dst,dst', 'is not a list'],
   ] as const)('IPv%s %s', (family, args, reason) => {
     const rule = parseRule(family, args)
     expect(rule.ok).toBe(false)
@@ -123,7 +130,7 @@ describe('what iptables has and we do not is refused as not modelled, in its own
     ['-m owner --uid-owner 0 -j ACCEPT', '-m owner --uid-owner 0'],
     ['-m owner ! --uid-owner 0 -p tcp --dport 80', '-m owner ! --uid-owner 0'],
     ['-p tcp -m physdev --physdev-in eth0 --dport 80 -j X', '-m physdev --physdev-in eth0'],
-    ['-m set --match-set cali40s:x src,dst -j X', '-m set --match-set cali40s:x src,dst'],
+    ['-m set --match-set cali40s:x src --return-nomatch -j X', '-m set --match-set cali40s:x src --return-nomatch'],
     ['-m conntrack --ctstate NEW --ctorigdst 10.0.0.1', '-m conntrack --ctstate NEW --ctorigdst 10.0.0.1'],
     ['-j LOG --log-prefix "x y"', '-j LOG --log-prefix "x y"'],
     ['-p tcp -j TPROXY --on-port 15001 --tproxy-mark 0x1/0x1', '-j TPROXY --on-port 15001 --tproxy-mark 0x1/0x1'],
@@ -333,7 +340,7 @@ if (!kernelReady) console.warn('skipped: unshare -n with iptables 1.8.9 is not p
 describe('the real iptables', () => {
   it.skipIf(!kernelReady).each([4, 6] as const)('of IPv%s prints each rule so, and takes it back', (family) => {
     const tool = family === 4 ? 'iptables' : 'ip6tables'
-    const texts = RULE_TEXTS.filter((text) => text.family === family)
+    const texts = [...RULE_TEXTS, ...SET_TEXTS].filter((text) => text.family === family)
     const restore = (['raw', 'mangle', 'nat', 'filter'] as const)
       .map((table) => {
         const own = texts.filter((text) => text.table === table)
@@ -342,7 +349,7 @@ describe('the real iptables', () => {
         return [`*${table}`, ':X - [0:0]', ...chains, ...rules, 'COMMIT', ''].join('\n')
       })
       .join('')
-    const script = `${tool}-restore && ${tool}-save > "$0" && ${tool}-restore < "$0" && ${tool}-save`
+    const script = `ipset create a hash:net; ipset create b hash:net; ${tool}-restore && ${tool}-save > "$0" && ${tool}-restore < "$0" && ${tool}-save`
     const saved = execFileSync('unshare', ['-n', 'sh', '-c', script, `/tmp/podwalk-rules-${process.pid}`], {
       input: restore,
       encoding: 'utf8',

@@ -9,6 +9,8 @@ export interface MatchPlace {
   chain: Chain
   /** 0-based, of the rule being tried. */
   index: number
+  /** Why it is not known whether the last rule tried matches. */
+  unknown: string
 }
 
 /** What asks for chance: `nat KUBE-SVC-XPGD46QRK7WJZT7O 2`. */

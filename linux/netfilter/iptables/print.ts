@@ -44,7 +44,8 @@ const not = (test: { readonly not: boolean }): string => (test.not ? '! ' : '')
 
 const printLink = (option: string, test: LinkTest): string => `${not(test)}${option} ${test.name}`
 
-function printMatch(family: Family, match: Match): string {
+/** One match with its `-m`. */
+export function printMatch(family: Family, match: Match): string {
   switch (match.kind) {
     case 'comment':
       return `-m comment --comment ${quoteWord(match.text)}`
@@ -76,6 +77,8 @@ function printMatch(family: Family, match: Match): string {
     case 'nfacct':
       // Two blanks: the extension prints one of its own before the name.
       return `-m nfacct --nfacct-name  ${match.name}`
+    case 'set':
+      return `-m set ${not(match)}--match-set ${match.name} ${match.sides.join(',')}`
     case 'notModelled':
       return match.text
   }

@@ -261,6 +261,15 @@ export const RULE_TEXTS: readonly RuleText[] = [
   ...NAT6.map(of(6, 'nat')),
 ]
 
+/** Printed so where the ipsets `a` and `b` (hash:net) are there. */
+export const SET_TEXTS: readonly RuleText[] = [
+  [
+    '-m set --match-set a src -m set ! --match-set b dst -j X',
+    '-m set --match-set a src -m set ! --match-set b dst -j X',
+  ],
+  ['-m set ! --match-set a src,dst', '-m set ! --match-set a src,dst'],
+].map(([args = '', saved = '']) => of(4, 'filter')([args, saved]))
+
 /** Printed by the extension itself only where the kernel has nfnetlink_acct; from recorded dumps, iptables 1.8.9. */
 export const NFACCT_TEXT: RuleText = of(
   4,

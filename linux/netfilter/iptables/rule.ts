@@ -50,6 +50,7 @@ export type Match =
   | { readonly kind: 'icmp'; readonly not: boolean; readonly type: number; readonly codes: Range }
   | MultiportMatch
   | { readonly kind: 'nfacct'; readonly name: string }
+  | SetMatch
   | NotModelled
 
 /** What is read but not emulated, in the words of the rule: `-m owner --uid-owner 0`. */
@@ -149,6 +150,14 @@ export interface MultiportMatch {
   readonly which: 'source' | 'destination' | 'either'
   readonly not: boolean
   readonly ports: readonly Range[]
+}
+
+export interface SetMatch {
+  readonly kind: 'set'
+  readonly not: boolean
+  readonly name: string
+  /** For each dimension of the set, which end of the packet it is compared with. */
+  readonly sides: readonly ('src' | 'dst')[]
 }
 
 export type Target =
