@@ -57,9 +57,14 @@ export class EventQueue {
     }
   }
 
+  /** The next packet of this moment: what a softirq would take up. */
+  nextPacket(): WalkEvent | undefined {
+    return this.backlog.shift() ?? this.cells.shift()
+  }
+
   /** The next event of this moment. */
   nextNow(): WalkEvent | undefined {
-    return this.backlog.shift() ?? this.cells.shift() ?? this.wakes.shift()
+    return this.nextPacket() ?? this.wakes.shift()
   }
 
   /** When the next timer is due. */

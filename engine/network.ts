@@ -18,6 +18,14 @@ export interface Network {
   /** The machine of that name, switched on at its first use; undefined where there is none. */
   readonly host: (name: string) => Host | undefined
   readonly configOf: (name: string) => HostConfig | undefined
+  readonly cpu: Cpu
+}
+
+/** The one CPU: whether a softirq runs or is held off, and how many events it has had. */
+interface Cpu {
+  bottomHalvesOff: number
+  events: number
+  maxEvents: number
 }
 
 export function newNetwork(blueprint: Blueprint, draw: Draw): Network {
@@ -25,7 +33,15 @@ export function newNetwork(blueprint: Blueprint, draw: Draw): Network {
   const steps: Step[] = []
   const hosts = new Map<string, Host>()
   const ports = portsByLink(blueprint)
+  const cpu: Cpu = { bottomHalvesOff: 0, events: 0, maxEvents: Number.POSITIVE_INFINITY }
   let packets = 0
+
+  const bottomHalves = {
+    disable: () => void cpu.bottomHalvesOff++,
+    enable: () => {
+      if (--cpu.bottomHalvesOff === 0) softirq(queue, cpu)
+    },
+  }
 
   const kernelOf = (name: string): Kernel => ({
     now: () => queue.now,
@@ -34,6 +50,7 @@ export function newNetwork(blueprint: Blueprint, draw: Draw): Network {
     record: (traveller, body) => record(traveller.ns, traveller.id, body),
     note: (ns, process, note) => void steps.push(noteStep(queue.now, ns, process, note)),
     emit: (event) => (event.kind === 'wire' ? toWire(name, event) : queue.push(event)),
+    bottomHalves,
   })
 
   function record(ns: Netns, packet: number, body: StepBody | EngineStepBody): void {
@@ -88,7 +105,7 @@ export function newNetwork(blueprint: Blueprint, draw: Draw): Network {
     return booted
   }
 
-  return { blueprint, queue, steps, hosts, host, configOf: (name) => blueprint.hosts.get(name)?.() }
+  return { blueprint, queue, steps, hosts, host, configOf: (name) => blueprint.hosts.get(name)?.(), cpu }
 }
 
 function portsByLink(blueprint: Blueprint): ReadonlyMap<string, SegmentPort> {
@@ -117,8 +134,9 @@ export interface RunLimits {
 }
 
 /** Lets everything happen, in order, until the question is answered or nothing is left. */
-export function run({ queue }: Network, limits: RunLimits): Ended {
-  let events = 0
+export function run({ queue, cpu }: Network, limits: RunLimits): Ended {
+  cpu.events = 0
+  cpu.maxEvents = limits.maxEvents
   for (;;) {
     let event = queue.nextNow()
     if (event === undefined) {
@@ -126,9 +144,27 @@ export function run({ queue }: Network, limits: RunLimits): Ended {
       event = queue.nextTimed()
       if (event === undefined || queue.now > limits.maxTime) return 'done'
     }
-    if (++events > limits.maxEvents) return 'tooManyEvents'
-    happen(event)
+    if (++cpu.events > cpu.maxEvents) return 'tooManyEvents'
+    if (event.kind === 'wake') handle(event)
+    else inSoftirq(event, cpu)
   }
+}
+
+/** do_softirq at the end of a transmission: whatever waits on the backlog, and what follows from it. */
+function softirq(queue: EventQueue, cpu: Cpu): void {
+  while (cpu.events < cpu.maxEvents) {
+    const event = queue.nextPacket()
+    if (event === undefined) return
+    cpu.events++
+    inSoftirq(event, cpu)
+  }
+}
+
+/** Packets and timers are handled with bottom halves off: what they send only joins the backlog. */
+function inSoftirq(event: WalkEvent, cpu: Cpu): void {
+  cpu.bottomHalvesOff++
+  happen(event)
+  cpu.bottomHalvesOff--
 }
 
 function happen(event: WalkEvent): void {

@@ -2,6 +2,7 @@ import { BROADCAST_MAC, isGroupMac } from '../packet/mac.ts'
 import { arpReceive } from './arp.ts'
 import { bridgeReceive, bridgeXmit } from './bridge.ts'
 import { fitsDevice, sizeOf } from './forwardable.ts'
+import { gsoSegments } from './gso.ts'
 import { ipReceive } from './ip-input.ts'
 import { deliverToTun } from './run-process.ts'
 import { isIp, type PacketType, type Skb, seenOn } from './skb.ts'
@@ -11,6 +12,13 @@ import { vxlanXmit } from './vxlan.ts'
 
 /** dev_queue_xmit: the packet leaves by `skb.dev`; a capture on the device sees it here. */
 export function devQueueXmit(skb: Skb): void {
+  const { bottomHalves } = skb.ns.host.kernel
+  bottomHalves?.disable()
+  for (const segment of gsoSegments(skb)) transmit(segment)
+  bottomHalves?.enable()
+}
+
+function transmit(skb: Skb): void {
   const { dev } = skb
   const { kernel } = skb.ns.host
   if (!dev.up) return drop(skb, `${dev.name} is down`)

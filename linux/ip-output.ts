@@ -21,6 +21,8 @@ export interface Outgoing {
   readonly cause?: number
   /** The packet that the kernel answers with this one, which then belongs to the same flow (nf_ct_attach). */
   readonly answers?: Skb
+  /** Octets of data in each TCP segment, where the packet stands for many. */
+  readonly gsoSize?: number
 }
 
 /** A packet of this machine: OUTPUT, then out by `route`. Returns what a blocking send would fail with, if anything. */
@@ -30,6 +32,7 @@ export function ipSend(ns: Netns, outgoing: Outgoing, route: Extract<OutputRoute
   skb.ns = ns
   skb.mark = outgoing.mark ?? 0
   skb.socket = outgoing.socket
+  skb.gsoSize = outgoing.gsoSize ?? 0
   if (outgoing.answers !== undefined) attachConntrack(skb, outgoing.answers)
   kernel.record(skb, {
     kind: 'socket.send',
@@ -80,11 +83,18 @@ function finishOutput(skb: IpSkb, dev: Link): void {
   if (route === undefined) return
   const mtu = routeMtu(skb.ns, route, skb.packet.dst)
   const nextHop = route.via ?? skb.packet.dst
-  if (lengthOfIp(skb.packet) <= mtu && skb.fragMaxSize === 0) return neighOutput(skb, nextHop)
+  if (segmentLength(skb) <= mtu && skb.fragMaxSize === 0) return neighOutput(skb, nextHop)
   const parts = cut(skb, mtu)
   if (parts === undefined) return
   for (const packet of parts)
     neighOutput({ ...cloneSkb(skb), dev, packet, fragMaxSize: 0, fragSizes: [] } as IpSkb, nextHop)
+}
+
+/** Length of the longest packet that will leave (skb_gso_validate_network_len). */
+function segmentLength({ packet, gsoSize }: IpSkb): number {
+  const length = lengthOfIp(packet)
+  if (gsoSize === 0 || packet.payload.kind !== 'tcp') return length
+  return length - Math.max(0, packet.payload.data.length - gsoSize)
 }
 
 /**

@@ -67,6 +67,11 @@ export interface Kernel {
   note(ns: Netns, process: string, note: unknown): void
   /** Something that happens later: on the backlog, on a wire, at a time. */
   emit(event: MachineEvent): void
+  /**
+   * local_bh_disable around a transmission. When it has ended in a system call, what waits on the backlog is done
+   * before the call goes on (do_softirq); in a softirq it waits for its turn. Absent: it always waits.
+   */
+  bottomHalves?: { readonly disable: () => void; readonly enable: () => void }
 }
 
 /** One network namespace: the frozen part first, then what traffic changes. */

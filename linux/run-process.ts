@@ -7,8 +7,8 @@ import type { Netns } from './netns.ts'
 import type { ProcessContext, ProcessEvent, ProcessResult, Program, SocketAddress, Syscall } from './process.ts'
 import { routeOutput } from './route.ts'
 import { type IpSkb, newSkb, type Skb } from './skb.ts'
-import { fail, findSocket, openSocket, portTaken, removeSocket, type Socket } from './socket.ts'
-import { tcpClose, tcpConnect, tcpListen, tcpSend } from './tcp.ts'
+import { fail, findSocket, openSocket, portTaken, removeSocket, type Socket, whileOwned } from './socket.ts'
+import { tcpClose, tcpConnect, tcpListen, tcpRead, tcpSend } from './tcp.ts'
 import { udpSend } from './udp.ts'
 
 /** A program that runs in a namespace: its state, and what it holds open beside sockets. */
@@ -65,7 +65,14 @@ function addressesOf(ns: Netns): readonly Ip[] {
 export function wakeProcess(ns: Netns, name: string, event: ProcessEvent, cause: number | undefined): void {
   const running = ns.state.processes.get(name)
   if (running === undefined || running.exitCode !== undefined) return
-  finish(ns, running, running.program.step(running.state, event, running.context), cause)
+  const seen = event.kind === 'data' ? { ...event, bytes: read(ns, name, event) } : event
+  finish(ns, running, running.program.step(running.state, seen, running.context), cause)
+}
+
+/** A stream is read as far as it has come; a datagram is what it was. */
+function read(ns: Netns, process: string, { fd, bytes }: Extract<ProcessEvent, { kind: 'data' }>): Uint8Array {
+  const socket = findSocket(ns, process, fd)
+  return socket?.type === 'tcp' ? tcpRead(socket) : bytes
 }
 
 function finish(
@@ -115,17 +122,20 @@ function onSocket(ns: Netns, running: RunningProcess, call: SocketCall, cause: n
     case 'listen':
       return tcpListen(socket)
     case 'connect':
-      return connect(ns, socket, call.to, cause)
+      return socket.type === 'tcp'
+        ? whileOwned(socket, () => tcpConnect(ns, socket, call.to, cause))
+        : connect(ns, socket, call.to)
     case 'send':
-      return send(ns, socket, call, cause)
+      return socket.type === 'tcp'
+        ? whileOwned(socket, () => tcpSend(ns, socket, call.bytes, cause))
+        : send(ns, socket, call, cause)
     case 'close':
-      return socket.type === 'tcp' ? tcpClose(ns, socket, cause) : removeSocket(ns, socket)
+      return socket.type === 'tcp' ? whileOwned(socket, () => tcpClose(ns, socket, cause)) : removeSocket(ns, socket)
   }
 }
 
-/** A datagram socket learns its peer and, by the route, its own address; a TCP socket begins the handshake. */
-function connect(ns: Netns, socket: Socket, to: SocketAddress, cause: number | undefined): void {
-  if (socket.type === 'tcp') return tcpConnect(ns, socket, to, cause)
+/** A datagram socket learns its peer and, by the route, its own address. */
+function connect(ns: Netns, socket: Socket, to: SocketAddress): void {
   const route = routeOutput(ns, { dst: to.ip, src: socket.local.ip })
   if (route.kind !== 'ok') return fail(ns, socket, route.errno)
   socket.remote = to
@@ -133,7 +143,6 @@ function connect(ns: Netns, socket: Socket, to: SocketAddress, cause: number | u
 }
 
 function send(ns: Netns, socket: Socket, call: Extract<Syscall, { kind: 'send' }>, cause: number | undefined): void {
-  if (socket.type === 'tcp') return tcpSend(ns, socket, call.bytes, cause)
   const to = call.to ?? socket.remote
   if (to === undefined) return fail(ns, socket, 'EINVAL')
   if (socket.type === 'icmp') return echoSend(ns, socket, { to, bytes: call.bytes, cause })

@@ -30,6 +30,8 @@ export interface Skb {
   fragMaxSize: number
   /** Sizes of the IP packets it was put together from, in order: the kernel keeps them as a frag_list. */
   fragSizes: readonly number[]
+  /** Octets of data in each segment that the packet stands for (gso_size); 0: it is one segment. */
+  gsoSize: number
 }
 
 /** An Skb whose packet is IP: what the hooks and the IP path work on. */
@@ -69,6 +71,7 @@ export function newSkb(dev: Link, packet: Skb['packet'], id: number): Skb {
     socket: undefined,
     fragMaxSize: 0,
     fragSizes: [],
+    gsoSize: 0,
   }
 }
 

@@ -22,6 +22,17 @@ export interface Socket {
   /** Echo requests sent; the sequence number of the last. */
   echoes: number
   tcp: TcpControl | undefined
+  /** What arrived while a system call holds the socket (sk_backlog); undefined: none does. */
+  backlog: (() => void)[] | undefined
+}
+
+/** lock_sock and release_sock: what arrives during a system call on the socket is taken up at its end, in order. */
+export function whileOwned(socket: Socket, call: () => void): void {
+  const backlog: (() => void)[] = []
+  socket.backlog = backlog
+  call()
+  for (let next = backlog.shift(); next !== undefined; next = backlog.shift()) next()
+  socket.backlog = undefined
 }
 
 export interface SocketTable {
@@ -50,6 +61,7 @@ export function openSocket(
     flowLabel: undefined,
     echoes: 0,
     tcp: undefined,
+    backlog: undefined,
   }
   ns.state.sockets.sockets.set(socket.id, socket)
   return socket

@@ -69,8 +69,14 @@ function sendIp(
     flowLabel: flowLabel(ns, socket, remote),
     payload,
   }
-  const packet = synAck ? draft : { ...draft, id: identOf(ns, socket, draft) }
-  ipSend(ns, { packet, by: socket.process, socket: socket.id, ...(cause === undefined ? {} : { cause }) }, route)
+  const gsoSize = socket.tcp !== undefined && payload.data.length > socket.tcp.mss ? socket.tcp.mss : 0
+  const segments = gsoSize === 0 ? 1 : Math.ceil(payload.data.length / gsoSize)
+  const packet = synAck ? draft : { ...draft, id: identOf(ns, socket, draft, segments) }
+  ipSend(
+    ns,
+    { packet, by: socket.process, socket: socket.id, gsoSize, ...(cause === undefined ? {} : { cause }) },
+    route,
+  )
 }
 
 function usualOptions(ns: Netns, tcp: TcpControl): readonly TcpOption[] {
@@ -88,38 +94,38 @@ export function sendAck(ns: Netns, socket: Socket, cause: number | undefined): v
   if (socket.tcp !== undefined) sendSegment(ns, socket, { flags: TCP_FLAG.ack, seq: socket.tcp.sndNxt, cause })
 }
 
-/** tcp_write_xmit: as much of the queue as both windows allow, then the FIN. */
+/**
+ * tcp_write_xmit: as much of the queue as both windows allow, in one packet that is cut into segments where it leaves
+ * (gso.ts), then the FIN. A close that finds octets unsent puts the FIN on the last of them (tcp_send_fin).
+ */
 export function pushQueue(ns: Netns, socket: Socket, cause: number | undefined): void {
   const { tcp } = socket
   if (tcp === undefined || tcp.state === 'synSent' || tcp.state === 'synReceived' || tcp.finSent) return
-  const limit = Math.min(tcp.sndWnd, tcp.cwnd * tcp.mss)
-  const segments: Segment[] = []
-  let sent = seqDiff(tcp.sndNxt, tcp.sndUna)
-  while (sent < tcp.sendQueue.length) {
-    const size = Math.min(tcp.mss, tcp.sendQueue.length - sent, limit - sent)
-    if (size <= 0) break
-    const data = tcp.sendQueue.subarray(sent, sent + size)
-    sent += size
-    const last = sent === tcp.sendQueue.length
-    const flags = TCP_FLAG.ack | (last ? TCP_FLAG.psh : 0)
-    noteDataSent(ns, tcp)
-    segments.push({ flags, seq: tcp.sndNxt, data, cause })
-    tcp.sndNxt = seqAdd(tcp.sndNxt, size)
-  }
-  if (tcp.finQueued && sent === tcp.sendQueue.length) segments.push(takeFin(tcp, cause))
-  if (tcp.sndNxt !== tcp.sndUna) startRetransmitTimer(ns, socket)
+  const sent = seqDiff(tcp.sndNxt, tcp.sndUna)
+  const left = tcp.sendQueue.length - sent
+  const size = Math.min(left, Math.min(tcp.sndWnd, tcp.cwnd * tcp.mss) - sent)
+  const seq = tcp.sndNxt
+  const whole = size === left
   // The state is settled before anything leaves: the answer may come while the sending call is still under way.
-  for (const segment of segments) sendSegment(ns, socket, segment)
+  if (left > 0 && size > 0) {
+    noteDataSent(ns, tcp)
+    tcp.sndNxt = seqAdd(seq, size)
+  }
+  const fin = whole && tcp.finQueued
+  if (fin) takeFin(tcp)
+  if (tcp.sndNxt === seq) return
+  startRetransmitTimer(ns, socket)
+  const data = tcp.sendQueue.subarray(sent, sent + Math.max(size, 0))
+  const flags = TCP_FLAG.ack | (whole && left > 0 ? TCP_FLAG.psh : 0) | (fin ? TCP_FLAG.fin : 0)
+  sendSegment(ns, socket, { flags, seq, data, cause })
 }
 
-/** The FIN, and the state that it brings. */
-function takeFin(tcp: TcpControl, cause: number | undefined): Segment {
-  const seq = tcp.sndNxt
-  tcp.sndNxt = seqAdd(seq, 1)
+/** The FIN takes a sequence number and brings another state. */
+function takeFin(tcp: TcpControl): void {
+  tcp.sndNxt = seqAdd(tcp.sndNxt, 1)
   tcp.finSent = true
   if (tcp.state === 'established') tcp.state = 'finWait1'
   else if (tcp.state === 'closeWait') tcp.state = 'lastAck'
-  return { flags: TCP_FLAG.fin | TCP_FLAG.ack, seq, cause }
 }
 
 /** tcp_event_data_sent: data soon after data received makes the connection interactive; its ACKs may ride on data. */

@@ -57,8 +57,11 @@ export function udpSend(
   if (failed !== undefined) fail(ns, socket, failed)
 }
 
-/** A connected socket counts its own identifications (inet_id); others share one counter per address pair. */
-export function identOf(ns: Netns, socket: Socket, packet: IpPacket): number {
+/**
+ * A connected socket counts its own identifications (inet_id), one for each of `segments`; others share one counter
+ * per address pair.
+ */
+export function identOf(ns: Netns, socket: Socket, packet: IpPacket, segments = 1): number {
   if (packet.src.family === 6) return 0
   if (socket.remote === undefined) return selectIdent(ns, packet.src, packet.dst, PROTOCOL.udp)
   const site = {
@@ -67,8 +70,9 @@ export function identOf(ns: Netns, socket: Socket, packet: IpPacket): number {
     purpose: 'ip-id',
     entry: `${socket.type} ${socket.local.port}`,
   } as const
-  socket.ident = socket.ident === undefined ? ns.host.kernel.draw(site, 0x10000) : (socket.ident + 1) & 0xffff
-  return socket.ident
+  const ident = socket.ident === undefined ? ns.host.kernel.draw(site, 0x10000) : (socket.ident + 1) & 0xffff
+  socket.ident = (ident + segments - 1) & 0xffff
+  return ident
 }
 
 /** ip6_make_flowlabel with auto_flowlabels 1: a hash of the flow, the same for all its packets. */
