@@ -1,8 +1,8 @@
 import { emitFrame, emitIp } from '../../packet/emit.ts'
 import type { Frame, IpPacket } from '../../packet/packet.ts'
-import { type ExceptionName, withKernelClock } from './exceptions.ts'
-import { frameText } from './frame-text.ts'
 import type { ListedEntry } from './conntrack-line.ts'
+import { changeTcp, type ExceptionName, type TcpChange, withKernelClock, withKernelWindow } from './exceptions.ts'
+import { frameText } from './frame-text.ts'
 import type { Observed, ObservedFrame } from './observed.ts'
 
 /** One thing that the two sides do not agree on. */
@@ -51,7 +51,11 @@ export function compare(ours: Observed, kernel: Observed): Comparison {
   }
 }
 
-function compareFrames(ours: readonly ObservedFrame[], kernel: readonly ObservedFrame[], use: (name: ExceptionName) => void): Difference[] {
+function compareFrames(
+  ours: readonly ObservedFrame[],
+  kernel: readonly ObservedFrame[],
+  use: (name: ExceptionName) => void,
+): Difference[] {
   const differences: Difference[] = []
   for (let i = 0; i < Math.max(ours.length, kernel.length); i++) {
     const [mine, theirs] = [ours[i], kernel[i]]
@@ -70,11 +74,21 @@ function compareFrames(ours: readonly ObservedFrame[], kernel: readonly Observed
 function sameFrame(ours: ObservedFrame, kernel: ObservedFrame, use: (name: ExceptionName) => void): boolean {
   if (ours.tap !== kernel.tap || ours.frame === undefined || kernel.frame === undefined) return false
   const theirs = octetsOf(kernel.frame)
-  if (theirs === octetsOf(ours.frame)) return true
-  if (theirs !== octetsOf(withKernelClock(ours.frame, kernel.frame))) return false
-  use('tcp clock')
-  return true
+  let frame = ours.frame
+  if (theirs === octetsOf(frame)) return true
+  for (const [name, change] of FRAME_EXCEPTIONS) {
+    const before = octetsOf(frame)
+    frame = changeTcp(frame, kernel.frame, change)
+    if (octetsOf(frame) !== before) use(name)
+    if (octetsOf(frame) === theirs) return true
+  }
+  return false
 }
+
+const FRAME_EXCEPTIONS: readonly (readonly [ExceptionName, TcpChange])[] = [
+  ['tcp clock', withKernelClock],
+  ['tcp window', withKernelWindow],
+]
 
 /** The frame as it would stand on a wire: two values that print alike but differ in an octet are not the same. */
 function octetsOf(frame: Frame | IpPacket): string {
@@ -123,7 +137,11 @@ function byPlace<T>(
   return places.flatMap((where) => compareLists({ what, where }, texts(ours[where] ?? []), texts(kernel[where] ?? [])))
 }
 
-function compareLists(of: Pick<Difference, 'what' | 'where'>, ours: readonly string[], kernel: readonly string[]): Difference[] {
+function compareLists(
+  of: Pick<Difference, 'what' | 'where'>,
+  ours: readonly string[],
+  kernel: readonly string[],
+): Difference[] {
   const differences: Difference[] = []
   for (let i = 0; i < Math.max(ours.length, kernel.length); i++)
     if (ours[i] !== kernel[i])

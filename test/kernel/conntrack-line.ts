@@ -43,7 +43,18 @@ const STATUS_BITS: readonly (readonly [number, string])[] = [
 ]
 
 /** enum tcp_conntrack. */
-export const TCP_STATES = ['NONE', 'SYN_SENT', 'SYN_RECV', 'ESTABLISHED', 'FIN_WAIT', 'CLOSE_WAIT', 'LAST_ACK', 'TIME_WAIT', 'CLOSE', 'SYN_SENT2'] as const
+export const TCP_STATES = [
+  'NONE',
+  'SYN_SENT',
+  'SYN_RECV',
+  'ESTABLISHED',
+  'FIN_WAIT',
+  'CLOSE_WAIT',
+  'LAST_ACK',
+  'TIME_WAIT',
+  'CLOSE',
+  'SYN_SENT2',
+] as const
 
 export function listedEntry(entry: EntryParts): ListedEntry {
   const status = STATUS_BITS.filter(([bit]) => (entry.status & bit) !== 0).map(([, name]) => name)

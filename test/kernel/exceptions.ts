@@ -1,14 +1,22 @@
-import type { Frame, IpPacket, Tcp, TcpOption } from '../../packet/packet.ts'
+import { emitIp } from '../../packet/emit.ts'
+import { type Frame, type IpPacket, TCP_FLAG, type Tcp, type TcpOption, type Udp } from '../../packet/packet.ts'
+import { parseIpPacket } from '../../packet/parse.ts'
 
 /**
  * Where the two sides may differ: each by one rule, with its reason, counted in the report. Everything else must be
  * equal.
  */
 export const EXCEPTIONS = {
-  'group reports': 'A machine announces its multicast groups and looks for routers by itself; our model does neither, and no answer depends on it.',
+  'group reports':
+    'A machine announces its multicast groups and looks for routers by itself; our model does neither, and no answer depends on it.',
   'tcp clock':
     "TCP timestamps count the wall clock's milliseconds from a random start; ours count virtual ones. The start is fed, what passes after it is not.",
-  'conntrack clock': 'The seconds that an entry has left are read some milliseconds later in the kernel, and rounded down.',
+  'tcp window':
+    'The receive window follows from the memory that the kernel keeps for each queued segment; ours does not count memory. Compared in the handshake, where it is fixed.',
+  'idle chain':
+    'A built-in chain without rules that accepts is walked by the kernel and left out by us: nothing can happen in it.',
+  'conntrack clock':
+    'The seconds that an entry has left are read some milliseconds later in the kernel, and rounded down.',
   'loopback checksum': 'The loopback device leaves checksums to the reader; they are not compared there.',
 } as const
 
@@ -17,27 +25,51 @@ export type ExceptionName = keyof typeof EXCEPTIONS
 /** Milliseconds that a TCP clock may be ahead or behind: what a probe takes, and one tick. */
 const CLOCK_TOLERANCE = 60
 
-/** Our frame with the kernel's TCP timestamps, where they differ by no more than time can. */
-export function withKernelClock(ours: Frame | IpPacket, kernel: Frame | IpPacket, tolerance = CLOCK_TOLERANCE): Frame | IpPacket {
-  if ('kind' in ours) return 'kind' in kernel ? packetWithClock(ours, kernel, tolerance) : ours
+/** A TCP segment of ours changed by what the kernel's at the same place says; the same one where nothing is. */
+export type TcpChange = (ours: Tcp, kernel: Tcp) => Tcp
+
+/** A frame of ours with its TCP segment changed, however deep it is wrapped. */
+export function changeTcp(ours: Frame | IpPacket, kernel: Frame | IpPacket, change: TcpChange): Frame | IpPacket {
+  if ('kind' in ours) return 'kind' in kernel ? changeInPacket(ours, kernel, change) : ours
   if ('kind' in kernel || ours.payload.kind !== 'ip' || kernel.payload.kind !== 'ip') return ours
-  return { ...ours, payload: packetWithClock(ours.payload, kernel.payload, tolerance) }
+  return { ...ours, payload: changeInPacket(ours.payload, kernel.payload, change) }
 }
 
-function packetWithClock(ours: IpPacket, kernel: IpPacket, tolerance: number): IpPacket {
+function changeInPacket(ours: IpPacket, kernel: IpPacket, change: TcpChange): IpPacket {
   const [mine, theirs] = [ours.payload, kernel.payload]
-  if (mine.kind === 'tcp' && theirs.kind === 'tcp') return { ...ours, payload: tcpWithClock(mine, theirs, tolerance) }
-  if (mine.kind !== 'udp' || theirs.kind !== 'udp') return ours
-  if (mine.payload.kind !== 'vxlan' || theirs.payload.kind !== 'vxlan') return ours
-  const frame = withKernelClock(mine.payload.frame, theirs.payload.frame, tolerance)
-  if ('kind' in frame) return ours
-  return { ...ours, payload: { ...mine, payload: { ...mine.payload, frame } } }
+  if (mine.kind === 'tcp' && theirs.kind === 'tcp') return { ...ours, payload: change(mine, theirs) }
+  if (mine.kind === 'udp' && theirs.kind === 'udp') return { ...ours, payload: changeInUdp(mine, theirs, change) }
+  if (mine.kind !== 'icmp' || theirs.kind !== 'icmp') return ours
+  const [body, other] = [mine.body, theirs.body]
+  if (body.kind !== 'error' || other.kind !== 'error') return ours
+  const packet = changeInPacket(body.quote.packet, other.quote.packet, change)
+  return { ...ours, payload: { ...mine, body: { ...body, quote: { ...body.quote, packet } } } }
 }
 
-function tcpWithClock(ours: Tcp, kernel: Tcp, tolerance: number): Tcp {
+function changeInUdp(ours: Udp, kernel: Udp, change: TcpChange): Udp {
+  const [mine, theirs] = [ours.payload, kernel.payload]
+  if (mine.kind === 'vxlan' && theirs.kind === 'vxlan') {
+    const frame = changeTcp(mine.frame, theirs.frame, change)
+    return 'kind' in frame ? ours : { ...ours, payload: { ...mine, frame } }
+  }
+  if (mine.kind !== 'data' || theirs.kind !== 'data' || ours.dstPort !== FLANNEL_UDP) return ours
+  const [inner, other] = [parseIpPacket(mine.bytes), parseIpPacket(theirs.bytes)]
+  if (!inner.ok || !other.ok) return ours
+  return { ...ours, payload: { kind: 'data', bytes: emitIp(changeInPacket(inner.value, other.value, change)) } }
+}
+
+/** flanneld's datagrams carry whole IP packets. */
+export const FLANNEL_UDP = 8285
+
+/** Ours with the kernel's window, once the handshake is over. */
+export const withKernelWindow: TcpChange = (ours, kernel) =>
+  (ours.flags & TCP_FLAG.syn) === 0 && (ours.flags & TCP_FLAG.rst) === 0 ? { ...ours, window: kernel.window } : ours
+
+/** Ours with the kernel's timestamps, where they differ by no more than time can. */
+export const withKernelClock: TcpChange = (ours, kernel) => {
   const theirs = kernel.options.find((option) => option.kind === 'timestamps')
   if (theirs === undefined) return ours
-  const near = (x: number, y: number) => Math.abs(((x - y) << 0)) <= tolerance
+  const near = (x: number, y: number) => Math.abs((x - y) | 0) <= CLOCK_TOLERANCE
   const options = ours.options.map((option): TcpOption => {
     if (option.kind !== 'timestamps') return option
     return {

@@ -1,5 +1,5 @@
-import { type Comparison, compare } from './compare.ts'
 import type { KernelTruth } from './case-file.ts'
+import { type Comparison, compare } from './compare.ts'
 import { runInModel } from './model.ts'
 import { observeKernel } from './observe-kernel.ts'
 import { observeModel } from './observe-model.ts'
@@ -19,7 +19,7 @@ const MAX_RUNS = 8
 
 /** Runs the model with the kernel's own choices and compares. */
 export function judge(scenario: Scenario, truth: KernelTruth): Judgement {
-  const kernel = observeKernel(truth)
+  const kernel = observeKernel(truth, scenario.lab)
   const script = scriptedDraws(kernel)
   let ours = observeModel(runInModel(scenario, script.draw))
   for (let runs = 1; runs < MAX_RUNS && script.learn(ours, kernel); runs++) {

@@ -1,4 +1,11 @@
-import type { ProcessContext, ProcessEvent, ProcessResult, Program, SocketAddress, Syscall } from '../../linux/process.ts'
+import type {
+  ProcessContext,
+  ProcessEvent,
+  ProcessResult,
+  Program,
+  SocketAddress,
+  Syscall,
+} from '../../linux/process.ts'
 import { formatIp, ip } from '../../packet/ip.ts'
 import type { SocketEvent } from './agent.ts'
 import { type Listener, messageBytes, type ScenarioFlow } from './scenario.ts'
@@ -79,7 +86,9 @@ export function clientProgram(flow: ScenarioFlow, name: string): Program<ClientS
           return after(next(state), [], notes)
         case 'data': {
           const owed = state.owed - event.bytes.length
-          return owed > 0 ? { state: { ...state, owed }, syscalls: [], notes } : after(next({ ...state, owed }), [], notes)
+          return owed > 0
+            ? { state: { ...state, owed }, syscalls: [], notes }
+            : after(next({ ...state, owed }), [], notes)
         }
         case 'closed':
         case 'error':
@@ -97,7 +106,11 @@ export function clientProgram(flow: ScenarioFlow, name: string): Program<ClientS
       return { state: { ...state, left, owed: data.length }, syscalls: [send] }
     }
     if (flow.stay === true) return { state, syscalls: [], notes: [{ actor: name, event: 'stays' }] }
-    return { state: { ...state, open: false }, syscalls: [{ kind: 'close', fd: FD }], notes: [{ actor: name, event: 'close' }] }
+    return {
+      state: { ...state, open: false },
+      syscalls: [{ kind: 'close', fd: FD }],
+      notes: [{ actor: name, event: 'close' }],
+    }
   }
 }
 
@@ -118,7 +131,8 @@ function noteOf(actor: string, event: ProcessEvent, protocol: 'tcp' | 'udp' | 'i
     case 'data': {
       const bytes = Buffer.from(event.bytes).toString('hex')
       if (protocol === 'tcp') return { actor, event: 'data', bytes }
-      const peer = event.from === undefined ? {} : { peer: protocol === 'icmp' ? formatIp(event.from.ip) : place(event.from) }
+      const peer =
+        event.from === undefined ? {} : { peer: protocol === 'icmp' ? formatIp(event.from.ip) : place(event.from) }
       const to = event.to === undefined ? {} : { to: formatIp(event.to.ip) }
       return { actor, event: 'data', bytes, ...peer, ...to, ...(event.ttl === undefined ? {} : { ttl: event.ttl }) }
     }

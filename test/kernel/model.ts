@@ -1,10 +1,10 @@
 import { udpForwarder } from '../../cni/flannel/udp-forwarder.ts'
 import type { Blueprint, Segment, SegmentPort } from '../../engine/blueprint.ts'
-import { newNetwork, type Network, run } from '../../engine/network.ts'
+import { type Network, newNetwork, run } from '../../engine/network.ts'
 import type { Step } from '../../engine/step.ts'
 import { applyOps } from '../../linux/apply.ts'
 import type { Draw } from '../../linux/draw.ts'
-import { type HostConfig, type RefusedOp } from '../../linux/host-config.ts'
+import type { HostConfig, RefusedOp } from '../../linux/host-config.ts'
 import { USUAL_CAPABILITIES } from '../../linux/host-facts.ts'
 import type { Host } from '../../linux/netns.ts'
 import { type Op, ROOT_NETNS } from '../../linux/op.ts'
@@ -96,7 +96,5 @@ function segmentsOf(lab: KernelLab): ReadonlyMap<string, Segment> {
       // Newest first: a bridge floods in the order of its port_list, and the real switch is one.
       segments.set(op.type.segment, [{ host: name, link: op.name, mac: op.mac, addresses: [] }, ...ports])
     }
-  return new Map(
-    [...segments].map(([name, ports]) => [name, { name, ports, outside: false, blockedUdpPorts: [] }]),
-  )
+  return new Map([...segments].map(([name, ports]) => [name, { name, ports, outside: false, blockedUdpPorts: [] }]))
 }

@@ -1,11 +1,14 @@
 import { parseFrame, parseIpPacket } from '../../packet/parse.ts'
+import { iptablesTables } from '../../render/iptables-restore.ts'
 import type { KernelConntrack, KernelFdb, KernelNeighbour, KernelTuple, SocketEvent } from './agent.ts'
 import type { KernelTruth } from './case-file.ts'
 import { byText, listedEntry, type TupleParts } from './conntrack-line.ts'
+import { type KernelLab, netnsOf } from './lab.ts'
 import type { Observed } from './observed.ts'
 
 /** The kernel's side, from what was seen live or recorded. */
-export function observeKernel(truth: KernelTruth): Observed {
+export function observeKernel(truth: KernelTruth, lab: KernelLab): Observed {
+  const idle = idleChains(lab)
   return {
     refused: truth.refused.length,
     frames: truth.frames.flatMap(({ ms, seen, kind, bytes }) => {
@@ -13,7 +16,9 @@ export function observeKernel(truth: KernelTruth): Observed {
       const read = kind === 'ip' ? parseIpPacket(octets) : parseFrame(octets)
       return seen.map((tap) => ({ tap, ms, frame: read.ok ? read.value : undefined }))
     }),
-    rules: mapPlaces(truth.rules, (passes) => passes.flatMap(({ rules }) => rules)),
+    rules: mapPlaces(truth.rules, (passes, place) =>
+      passes.flatMap(({ family, rules }) => rules.filter((rule) => !idle.has(`${place} ${family} ${rule}`))),
+    ),
     sockets: truth.sockets.map(inModelWords),
     conntrack: mapPlaces(truth.conntrack, (entries) => entries.map(entryOf).sort(byText)),
     neighbours: mapPlaces(truth.neighbours, (entries) => entries.filter(isListedNeighbour).sort(byAddress)),
@@ -22,20 +27,48 @@ export function observeKernel(truth: KernelTruth): Observed {
 }
 
 /** Places with nothing are left out, so that both sides leave out the same. */
-export function mapPlaces<T, U>(record: Readonly<Record<string, T>>, change: (value: T) => readonly U[]): Record<string, readonly U[]> {
+export function mapPlaces<T, U>(
+  record: Readonly<Record<string, T>>,
+  change: (value: T, place: string) => readonly U[],
+): Record<string, readonly U[]> {
   const places = Object.keys(record).sort()
   return Object.fromEntries(
-    places.map((place): [string, readonly U[]] => [place, change(record[place] as T)]).filter(([, entries]) => entries.length > 0),
+    places
+      .map((place): [string, readonly U[]] => [place, change(record[place] as T, place)])
+      .filter(([, entries]) => entries.length > 0),
   )
 }
 
 /** What our processes are not told: the ICMP type and sequence number, and where an answer to a ping was sent. */
 function inModelWords(event: SocketEvent): SocketEvent {
   const { type: _type, sequence: _sequence, icmpType: _icmpType, icmpCode: _icmpCode, ...rest } = event
-  if (event.event === 'error') return { actor: event.actor, event: 'error', errno: event.errno, ...(event.from === undefined ? {} : { from: event.from }) }
+  if (event.event === 'error')
+    return {
+      actor: event.actor,
+      event: 'error',
+      errno: event.errno,
+      ...(event.from === undefined ? {} : { from: event.from }),
+    }
   if (event.type === undefined) return rest as SocketEvent
   const { to: _to, ...answer } = rest
   return answer as SocketEvent
+}
+
+/** `node1/root 4 filter/INPUT:end` of built-in chains that have no rule and accept (exception `idle chain`). */
+function idleChains(lab: KernelLab): ReadonlySet<string> {
+  const idle = new Set<string>()
+  for (const { name, ops } of lab.hosts)
+    for (const netns of netnsOf(ops))
+      for (const family of [4, 6] as const) {
+        const tables = iptablesTables(
+          ops.filter((op) => op.netns === netns),
+          family,
+        )
+        for (const [table, chains] of tables)
+          for (const [chain, { policy, rules }] of chains)
+            if (policy === 'ACCEPT' && rules.length === 0) idle.add(`${name}/${netns} ${family} ${table}/${chain}:end`)
+      }
+  return idle
 }
 
 function entryOf(entry: KernelConntrack) {
@@ -58,5 +91,6 @@ const isListedNeighbour = ({ state }: KernelNeighbour): boolean => state !== 'no
 const isLearned = ({ state }: KernelFdb): boolean => state !== 'permanent' && state !== 'noarp'
 
 const order = (x: string, y: string): number => (x < y ? -1 : x > y ? 1 : 0)
-export const byAddress = (x: KernelNeighbour, y: KernelNeighbour): number => order(x.device, y.device) || order(x.ip, y.ip)
+export const byAddress = (x: KernelNeighbour, y: KernelNeighbour): number =>
+  order(x.device, y.device) || order(x.ip, y.ip)
 export const byMac = (x: KernelFdb, y: KernelFdb): number => order(x.device, y.device) || order(x.mac, y.mac)

@@ -1,6 +1,6 @@
 import type { Step } from '../../engine/step.ts'
 import type { ConntrackEntry } from '../../linux/netfilter/conntrack.ts'
-import { type Tuple } from '../../linux/netfilter/tuple.ts'
+import type { Tuple } from '../../linux/netfilter/tuple.ts'
 import type { Netns } from '../../linux/netns.ts'
 import { formatIp } from '../../packet/ip.ts'
 import { formatMac } from '../../packet/mac.ts'
@@ -20,7 +20,10 @@ export function observeModel(run: ModelRun): Observed {
     frames: framesOf(run.steps),
     rules: mapPlaces(rulesOf(run.steps), (rules) => rules),
     sockets: run.steps.flatMap(socketEvent),
-    conntrack: mapPlaces(byPlace((ns) => entriesOf(ns, run.now)), (entries) => [...entries].sort(byText)),
+    conntrack: mapPlaces(
+      byPlace((ns) => entriesOf(ns, run.now)),
+      (entries) => [...entries].sort(byText),
+    ),
     neighbours: mapPlaces(byPlace(neighboursOf), (entries) => [...entries].sort(byAddress)),
     fdb: mapPlaces(byPlace(learnedOf), (entries) => [...entries].sort(byMac)),
   }
@@ -57,7 +60,14 @@ function rulesOf(steps: readonly Step[]): Record<string, string[]> {
 /** Notes of the judge's own programs: they carry an actor and an event. */
 function socketEvent(step: Step): SocketEvent[] {
   if (!('actor' in step)) return []
-  const { at: _at, host: _host, netns: _netns, packet: _packet, process: _process, ...event } = step as unknown as Record<string, unknown>
+  const {
+    at: _at,
+    host: _host,
+    netns: _netns,
+    packet: _packet,
+    process: _process,
+    ...event
+  } = step as unknown as Record<string, unknown>
   return [event as unknown as SocketEvent]
 }
 

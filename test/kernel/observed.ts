@@ -1,6 +1,6 @@
-import type { ListedEntry } from './conntrack-line.ts'
-import type { KernelFdb, KernelNeighbour, SocketEvent } from './agent.ts'
 import type { Frame, IpPacket } from '../../packet/packet.ts'
+import type { KernelFdb, KernelNeighbour, SocketEvent } from './agent.ts'
+import type { ListedEntry } from './conntrack-line.ts'
 
 /** What one side did with a scenario, in the form that is compared. */
 export interface Observed {

@@ -1,7 +1,8 @@
 import type { Draw, DrawPurpose, DrawSite } from '../../linux/draw.ts'
 import { pick } from '../../linux/draw.ts'
-import type { Frame, IpPacket, Tcp, Transport } from '../../packet/packet.ts'
+import { type Frame, type IpPacket, PROTOCOL, type RawPayload, type Tcp, type Transport } from '../../packet/packet.ts'
 import { parseIpPacket } from '../../packet/parse.ts'
+import { FLANNEL_UDP } from './exceptions.ts'
 import type { Observed } from './observed.ts'
 
 /**
@@ -30,16 +31,17 @@ interface Token {
   readonly index: number
 }
 
-const FIELD: Partial<Record<DrawPurpose, Field>> = {
-  'ip-id': 'ip-id',
-  'tcp-isn': 'sequence',
-  'tcp-timestamp': 'timestamp',
-  'ephemeral-port': 'port',
-  'nat-port': 'port',
-  'vxlan-source-port': 'tunnel-port',
-  'icmp-id': 'echo-id',
-  'flow-label': 'flow-label',
-  'fragment-id': 'fragment-id',
+/** Where a draw may show; NAT gives flows of ICMP a new identifier. The first names the token's spacing. */
+const FIELDS: Partial<Record<DrawPurpose, readonly Field[]>> = {
+  'ip-id': ['ip-id'],
+  'tcp-isn': ['sequence'],
+  'tcp-timestamp': ['timestamp'],
+  'ephemeral-port': ['port'],
+  'nat-port': ['port', 'echo-id'],
+  'vxlan-source-port': ['tunnel-port'],
+  'icmp-id': ['echo-id'],
+  'flow-label': ['flow-label'],
+  'fragment-id': ['fragment-id'],
 }
 
 /** How far a number may have counted up from its draw and still be known for it. */
@@ -62,7 +64,7 @@ const BASES: Record<Field, readonly number[]> = {
   timestamp: [0],
   port: [FIRST_EPHEMERAL, 1024, 600, 512, 1, 0],
   'tunnel-port': [FIRST_EPHEMERAL],
-  'echo-id': [1, 0],
+  'echo-id': [1, 0, 1024],
   'flow-label': [0],
   'fragment-id': [0],
 }
@@ -80,7 +82,7 @@ export function scriptedDraws(kernel: Observed): DrawScript {
     const range = typeof choices === 'number' ? choices : choices.length
     const learned = known.get(key)
     if (learned !== undefined) return learned % range
-    const field = FIELD[site.purpose]
+    const field = FIELDS[site.purpose]?.[0]
     if (field === undefined) return pick(0.5, choices)
     const nth = (count.get(field) ?? 0) + 1
     count.set(field, nth)
@@ -95,10 +97,8 @@ export function scriptedDraws(kernel: Observed): DrawScript {
     learn(ours, theirs) {
       const before = known.size
       const unsolved = new Map<Field, Token[]>()
-      for (const token of tokens) {
-        const field = FIELD[token.purpose]
-        if (field !== undefined) unsolved.set(field, [...(unsolved.get(field) ?? []), token])
-      }
+      for (const token of tokens)
+        for (const field of FIELDS[token.purpose] ?? []) unsolved.set(field, [...(unsolved.get(field) ?? []), token])
       const length = Math.min(ours.frames.length, theirs.frames.length)
       for (let i = 0; i < length; i++) {
         const [mine, other] = [ours.frames[i], theirs.frames[i]]
@@ -123,7 +123,9 @@ export function scriptedDraws(kernel: Observed): DrawScript {
 
 /** Draws of one purpose in one namespace, by their order: what they are for may itself follow from a draw. */
 const turnKey = (site: DrawSite): string =>
-  site.purpose === 'statistic' ? `${site.host}/${site.netns} ${site.entry}` : `${site.host}/${site.netns} ${site.purpose}`
+  site.purpose === 'statistic'
+    ? `${site.host}/${site.netns} ${site.entry}`
+    : `${site.host}/${site.netns} ${site.purpose}`
 
 function keyOf(site: DrawSite, asked: Map<string, number>): string {
   const key = turnKey(site)
@@ -183,9 +185,6 @@ function packetPairs(ours: IpPacket, theirs: IpPacket): Pair[] {
   return [id, ...label, ...transportPairs(ours.payload, theirs.payload)]
 }
 
-/** flanneld's datagrams carry whole IP packets. */
-const FLANNEL_UDP = 8285
-
 function transportPairs(ours: Transport, theirs: Transport): Pair[] {
   if (ours.kind === 'tcp' && theirs.kind === 'tcp') return tcpPairs(ours, theirs)
   if (ours.kind === 'udp' && theirs.kind === 'udp') {
@@ -201,11 +200,22 @@ function transportPairs(ours: Transport, theirs: Transport): Pair[] {
     const [inner, innerOther] = [parseIpPacket(payload.bytes), parseIpPacket(other.bytes)]
     return inner.ok && innerOther.ok ? [...ports, ...packetPairs(inner.value, innerOther.value)] : ports
   }
+  if (ours.kind === 'raw' && theirs.kind === 'raw') return partPairs(ours, theirs)
   if (ours.kind !== 'icmp' || theirs.kind !== 'icmp') return []
   const [body, other] = [ours.body, theirs.body]
   if (body.kind === 'echo' && other.kind === 'echo') return [['echo-id', body.id, other.id]]
   if ('quote' in body && 'quote' in other) return packetPairs(body.quote.packet, other.quote.packet)
   return []
+}
+
+/** Ports at the head of a first fragment; later ones have octets there that both sides know. */
+function partPairs(ours: RawPayload, theirs: RawPayload): Pair[] {
+  if (ours.protocol !== PROTOCOL.udp && ours.protocol !== PROTOCOL.tcp) return []
+  const port = ({ bytes }: RawPayload, at: number) => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
+  return [
+    ['port', port(ours, 0), port(theirs, 0)],
+    ['port', port(ours, 2), port(theirs, 2)],
+  ]
 }
 
 function tcpPairs(ours: Tcp, theirs: Tcp): Pair[] {
