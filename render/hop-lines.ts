@@ -65,15 +65,13 @@ function stepLines(step: Step, around: Around): readonly HopLine[] {
           ]
         : []
     case 'conntrack.confirm':
-      return more ? [{ label: 'conntrack', text: `confirmed: ${step.entry}` }] : []
+      return [{ label: 'conntrack', text: `keeps ${step.entry}` }]
     case 'nat.rewrite':
       return [natLine(step, around)]
     case 'route.lookup':
       return [routeLine(step)]
     case 'forward':
-      return more
-        ? [{ label: 'forward', text: `TTL ${step.ttlBefore} -> ${step.ttlAfter}, ${step.in} -> ${step.out}` }]
-        : []
+      return [{ label: 'forward', text: `TTL ${step.ttlBefore} -> ${step.ttlAfter}, from ${step.in} to ${step.out}` }]
     case 'neigh.lookup':
       return neighborLines(step, more)
     case 'neigh.update':
@@ -183,9 +181,9 @@ function ruleLines(step: RuleStep, { detail, steps, i }: Around): readonly HopLi
 }
 
 /** Rules that people ask about: refusals, and those that sent the packet to its backend. Accepting is silent. */
-function decides({ verdict }: RuleStep, after: readonly Step[]): boolean {
+function decides({ verdict, chain }: RuleStep, after: readonly Step[]): boolean {
   if (verdict.kind === 'drop' || verdict.kind === 'reject' || verdict.kind === 'notModelled') return true
-  if (verdict.kind !== 'jump' && verdict.kind !== 'goto') return false
+  if ((verdict.kind !== 'jump' && verdict.kind !== 'goto') || chain === 'PREROUTING' || chain === 'OUTPUT') return false
   for (const step of after) {
     if (step.kind === 'nat.rewrite') return !step.undo && step.which === 'dst'
     if (step.kind === 'hook.enter' || (step.kind === 'chain.end' && step.chain === verdict.chain)) return false
