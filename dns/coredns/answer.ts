@@ -19,6 +19,7 @@ export function answer(
 }
 
 function drive<Result>(serving: Serving<Result>, exchange: Exchange): Result | undefined {
+  const beside: Serving<void>[] = []
   let step = serving.next()
   while (!step.done) {
     const effect = step.value
@@ -27,7 +28,7 @@ function drive<Result>(serving: Serving<Result>, exchange: Exchange): Result | u
         step = serving.next(exchange(effect))
         break
       case 'background':
-        drive(effect.work, exchange)
+        beside.push(effect.work)
         step = serving.next({ kind: 'done' })
         break
       case 'sleep':
@@ -35,5 +36,6 @@ function drive<Result>(serving: Serving<Result>, exchange: Exchange): Result | u
         return undefined
     }
   }
+  for (const work of beside) drive(work, exchange)
   return step.value
 }

@@ -1,16 +1,16 @@
 import type { Edns, Message } from '../message.ts'
 import type { Request } from './plugin.ts'
 
-/** EDNS options that a reply may carry on from the query: NSID, EXPIRE, TCP keepalive, padding (request/edns0.go). */
-const KEPT_OPTIONS: ReadonlySet<number> = new Set([3, 9, 11, 12])
-
-/** The OPT that goes into a reply: one iff the query had one, with its size and DO (Request.SizeAndDo). */
+/**
+ * The OPT that goes into a reply: one iff the query had one, with its size and DO (Request.SizeAndDo). Options of the
+ * query, such as a cookie, are not sent back; those a plugin put into the reply stay.
+ */
 export function replyEdns(request: Message, reply: Message): Edns | undefined {
   const asked = request.edns
   if (!asked) return undefined
   if (reply.edns)
     return { ...reply.edns, version: 0, size: asked.size, dnssecOk: reply.edns.dnssecOk || asked.dnssecOk }
-  return { ...asked, version: 0, options: asked.options.filter(({ code }) => KEPT_OPTIONS.has(code)) }
+  return { ...asked, version: 0, options: [] }
 }
 
 /** Octets the client takes: 64K over TCP; over UDP 512, or what EDNS says if that is more (Request.Size). */

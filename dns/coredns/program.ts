@@ -113,6 +113,8 @@ export class CorednsState {
   private readonly waitingFd = new Map<number, Task>()
   private readonly waitingTimer = new Map<string, Task>()
   private readonly idle = new Map<string, IdleConnection[]>()
+  /** Work beside, to be begun when what is going on has been done. */
+  private readonly begun: Task[] = []
   private nextFd = 3
   private nextTimer = 0
 
@@ -157,7 +159,8 @@ export class CorednsState {
 
   step(event: ProcessEvent, context: ProcessContext): ProcessResult<CorednsState, DnsStep> {
     this.enter(context)
-    const syscalls = this.handle(event)
+    const syscalls = [...this.handle(event)]
+    for (let task = this.begun.shift(); task; task = this.begun.shift()) syscalls.push(...this.run(task))
     return { state: this, syscalls, notes: this.takenNotes() }
   }
 
@@ -233,10 +236,8 @@ export class CorednsState {
   private perform(task: Task, effect: Effect): readonly Syscall[] {
     switch (effect.kind) {
       case 'background':
-        return [
-          ...this.run(newTask(effect.work, { reply: undefined, server: task.server })),
-          ...this.run(task, { kind: 'done' }),
-        ]
+        this.begun.push(newTask(effect.work, { reply: undefined, server: task.server }))
+        return this.run(task, { kind: 'done' })
       case 'sleep':
         return [this.arm(task, effect.duration)]
       case 'exit':

@@ -2,7 +2,7 @@ import { type DnsApiView, dnsApiView, UNSYNCED_VIEW } from '../../dns/coredns/ap
 import { loadCorefile } from '../../dns/coredns/load.ts'
 import { corednsProgram } from '../../dns/coredns/program.ts'
 import { decodeMessage, type Edns, encodeMessage, type Message } from '../../dns/message.ts'
-import { rcodeName } from '../../dns/record.ts'
+import { OPCODE, rcodeName } from '../../dns/record.ts'
 import { recordText } from '../../dns/record-text.ts'
 import type { DnsStep } from '../../dns/step.ts'
 import { framed, unframed } from '../../dns/stream.ts'
@@ -36,6 +36,7 @@ export interface CorednsSession {
 interface ApiJson {
   readonly kind: string
   readonly metadata: { readonly name: string; readonly namespace?: string }
+  readonly status?: { readonly phase?: string }
 }
 
 interface Before {
@@ -55,7 +56,7 @@ interface Query {
   readonly noRd?: boolean
   readonly cd?: boolean
   readonly ad?: boolean
-  readonly opcode?: number
+  readonly opcode?: keyof typeof OPCODE
   readonly edns?: {
     readonly size: number
     readonly do?: boolean
@@ -138,12 +139,23 @@ export function replaySession(session: CorednsSession): SessionResult {
     apply(before, { network, upstreams, api })
     for (const upstream of upstreams.values()) upstream.log.length = 0
     const noted = coredns.notes.length
-    const reply = ask(network, q, asked++)
+    const watched = watch(upstreams, session.corefile.includes('serve_stale') ? 'after' : 'before')
+    const reply = ask(network, q, { index: asked++, onAnswer: watched.onAnswer })
     const log = (coredns.notes.slice(noted) as readonly DnsStep[]).flatMap(logLine)
-    const outside = [...upstreams.values()].flatMap((upstream) => upstream.log).sort()
+    const outside = watched.asked()
     return { reply, ...(outside.length > 0 && { upstream: outside }), ...(log.length > 0 && { log }) }
   })
   return { queries, notModelled }
+}
+
+/** What was asked outside: until the reply, or with what is fetched after it. */
+function watch(upstreams: ReadonlyMap<string, UpstreamMachine>, until: 'before' | 'after') {
+  const now = () => [...upstreams.values()].flatMap((upstream) => upstream.log).sort()
+  let atAnswer: readonly string[] | undefined
+  const onAnswer = () => {
+    atAnswer ??= now()
+  }
+  return { onAnswer, asked: () => (until === 'before' ? (atAnswer ?? now()) : now()) }
 }
 
 /** Ports and random names are left out, as they are in the recorded texts. */
@@ -261,14 +273,24 @@ class MutableApi {
   change(applied: readonly ApiJson[], deleted: readonly ApiJson[]): void {
     if (applied.length + deleted.length === 0) return
     const key = ({ kind, metadata }: ApiJson) => `${kind}/${metadata.namespace ?? ''}/${metadata.name}`
-    const gone = new Set([...applied, ...deleted].map(key))
-    this.objects = [...this.objects.filter((object) => !gone.has(key(object))), ...applied]
+    const taken = applied.filter((object) => !this.isIgnored(object))
+    const gone = new Set([...taken, ...deleted].map(key))
+    this.objects = [...this.objects.filter((object) => !gone.has(key(object))), ...taken]
     this.current = dnsApiView(dnsObjects(this.objects), 1)
+  }
+
+  /** A pod that ends while it is watched stays as it was: CoreDNS drops the update and keeps the old object. */
+  private isIgnored({ kind, status }: ApiJson): boolean {
+    return kind === 'Pod' && (status?.phase === 'Succeeded' || status?.phase === 'Failed')
   }
 }
 
 /** Sends one query and waits for its reply. */
-function ask(network: VirtualNetwork, q: Query, index: number): Reply | null {
+function ask(
+  network: VirtualNetwork,
+  q: Query,
+  { index, onAnswer }: { readonly index: number; readonly onAnswer: () => void },
+): Reply | null {
   const id = 1000 + index
   const transport = q.transport ?? 'udp'
   let answer: Uint8Array | undefined
@@ -298,6 +320,7 @@ function ask(network: VirtualNetwork, q: Query, index: number): Reply | null {
   const machine: Machine = network.start({ name: `client ${index}`, addresses: [q.source ?? CLIENT], program: client })
   const deadline = network.now + (q.timeout ?? 8) * SECOND
   network.run({ until: deadline, done: () => answer !== undefined })
+  onAnswer()
   if (answer) network.run({ until: network.now })
   machine.exited = 0
   return answer ? replyOf(answer, bytes) : null
@@ -312,7 +335,7 @@ function queryBytes(q: Query, id: number): Uint8Array {
   }
   const message: Message = {
     id,
-    opcode: q.opcode ?? 0,
+    opcode: OPCODE[q.opcode ?? 'QUERY'],
     rcode: 0,
     flags: {
       response: false,

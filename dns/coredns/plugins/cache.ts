@@ -1,11 +1,12 @@
 import { type Parsed, parsed } from '../../../packet/parsed.ts'
 import { type Message, replyTo } from '../../message.ts'
 import { isSubdomain, lowerName } from '../../name.ts'
-import { OPCODE, RCODE, type ResourceRecord, typeOf } from '../../record.ts'
+import { OPCODE, RCODE, type ResourceRecord, rcodeName, typeOf } from '../../record.ts'
 import type { CorefileError } from '../corefile/dispenser.ts'
 import {
   type Controller,
   type Handler,
+  type Next,
   type Outcome,
   type Plugin,
   pluginError,
@@ -77,47 +78,55 @@ function handler({ line }: Controller, options: CacheOptions): Handler {
       if (!options.zones.some((zone) => isSubdomain(zone, request.name))) return yield* next(request)
       const now = request.server.now()
       const item = cached(request, now)
-      if (!item) return kept(request, yield* next(request))
+      if (!item) return yield* fresh(request, next)
       const left = ttlLeft(item, now)
-      if (left < 0 && options.stale?.verify) {
-        const fresh = yield* next(request)
-        if (fresh.kind === 'reply' && (fresh.message.rcode === RCODE.NOERROR || fresh.message.rcode === RCODE.NXDOMAIN))
-          return kept(request, fresh)
-      } else if (left < 0 || wantsPrefetch(item, now, left))
-        yield { kind: 'background', work: refresh(request, item, next) }
-      note(
-        request,
-        'answered',
-        left < 0 ? `expired ${-left} s ago, served stale` : `kept for ${item.ttl - left} s, ${left} s left`,
-      )
-      return {
-        kind: 'reply',
-        by: 'cache',
-        message: fromCache(request, item, options.keepTtl ? item.ttl : Math.max(left, 0)),
+      if (left <= 0 && options.stale?.verify) {
+        const outcome = yield* next(request)
+        if (isUsable(outcome)) return kept(request, outcome)
+      } else if (left <= 0 || wantsPrefetch(item, now, left)) {
+        yield { kind: 'background', work: refresh(request, next, item) }
       }
+      const age = left > 0 ? `${left} s left of ${item.ttl}` : 'expired, served stale'
+      note(request, 'answered', `${rcodeName(item.reply.rcode)} kept from an earlier reply, ${age}`)
+      const ttl = options.keepTtl ? item.ttl : Math.max(left, 0)
+      return { kind: 'reply', by: 'cache', message: fromCache(request, item, ttl) }
     },
   }
 
-  function cached(request: Request, now: number): Item | undefined {
-    const key = keyOf(request)
-    for (const store of [denials, answers]) {
-      const item = store.get(key)
-      if (!item || item.name !== request.name) continue
-      const left = ttlLeft(item, now)
-      if (left > 0 || (options.stale && -left < options.stale.upTo)) return item
-    }
-    return undefined
+  /** A reply that was cut is not kept, but fetched whole in the background (seen in 1.15). */
+  function* fresh(request: Request, next: Next): Serving {
+    const outcome = yield* next(request)
+    const reply = outcome.kind === 'reply' ? outcome.message : undefined
+    const part = reply?.flags.truncated && reply.answers.length > 0 && !isUnfinished(reply)
+    const cut = part && request.transport === 'udp'
+    if (cut && !options.exceptSuccess.some((zone) => isSubdomain(zone, request.name)))
+      yield { kind: 'background', work: refresh(request, next) }
+    return kept(request, outcome)
   }
 
-  function* refresh(request: Request, item: Item, next: (request: Request) => Serving): Serving<void> {
+  /** Denials first; but a failure gives way to an answer that can still be served. */
+  function cached(request: Request, now: number): Item | undefined {
+    const key = keyOf(request)
+    const usable = (item: Item | undefined): Item | undefined => {
+      if (!item || item.name !== request.name) return undefined
+      const left = ttlLeft(item, now)
+      return left > 0 || (options.stale && -left < options.stale.upTo) ? item : undefined
+    }
+    const denial = usable(denials.get(key))
+    const answer = usable(answers.get(key))
+    return denial && !(answer && kindOf(denial.reply) === 'serverError') ? denial : answer
+  }
+
+  /** The protocol is TCP whatever the client's, so that the reply is whole. */
+  function* refresh(request: Request, next: Next, item?: Item): Serving<void> {
     const outcome = yield* next({ ...request, transport: 'tcp' })
     if (outcome.kind !== 'reply') return
     store(request, outcome.message)
     if (kindOf(outcome.message) === 'answer') denials.delete(keyOf(request))
-    const fresh = answers.get(keyOf(request)) ?? denials.get(keyOf(request))
-    if (fresh) {
-      fresh.hits = item.hits
-      fresh.hitsSince = item.hitsSince
+    const stored = answers.get(keyOf(request)) ?? denials.get(keyOf(request))
+    if (stored && item) {
+      stored.hits = item.hits
+      stored.hitsSince = item.hitsSince
     }
   }
 
@@ -153,7 +162,15 @@ function handler({ line }: Controller, options: CacheOptions): Handler {
     const ttl = minimalTtl(reply, kind)
     const duration = durationOf(kind, ttl)
     const matches = reply.questions[0] && lowerName(reply.questions[0].name) === request.name && reply.flags.response
-    if (!matches || reply.flags.truncated || kind === 'other' || duration <= 0 || isUnfinished(reply)) return duration
+    if (
+      !matches ||
+      reply.opcode !== OPCODE.QUERY ||
+      reply.flags.truncated ||
+      kind === 'other' ||
+      duration <= 0 ||
+      isUnfinished(reply)
+    )
+      return duration
     const denial = kind === 'nameError' || kind === 'noData' || kind === 'serverError'
     const except = denial ? options.exceptDenial : options.exceptSuccess
     if (except.some((zone) => isSubdomain(zone, request.name))) return duration
@@ -173,6 +190,10 @@ function handler({ line }: Controller, options: CacheOptions): Handler {
     request.server.note({ kind: 'dns.plugin', plugin: 'cache', line, question: request.question, action, detail })
   }
 }
+
+/** What serve_stale's verify takes instead of the old answer. */
+const isUsable = (outcome: Outcome): boolean =>
+  outcome.kind === 'reply' && (outcome.message.rcode === RCODE.NOERROR || outcome.message.rcode === RCODE.NXDOMAIN)
 
 interface Keeping {
   readonly key: string
@@ -227,8 +248,7 @@ function withTtl(message: Message, ttl: number): Message {
 function kindOf(reply: Message): Kind {
   const { rcode, answers, authorities } = reply
   const type = reply.questions[0]?.type
-  if (reply.opcode === OPCODE.UPDATE || reply.opcode === OPCODE.NOTIFY || type === 'AXFR' || type === 'IXFR')
-    return 'other'
+  if (type === 'AXFR' || type === 'IXFR') return 'other'
   const soa = authorities.some((record) => record.type === 'SOA')
   if (rcode === RCODE.NOERROR && answers.length > 0) return 'answer'
   if (soa && rcode === RCODE.NOERROR) return 'noData'

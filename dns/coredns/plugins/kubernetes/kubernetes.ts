@@ -98,6 +98,8 @@ function handler({ line }: Controller, data: KubernetesData): Handler {
   }
 }
 
+const NO_RECORDS: Found = { kind: 'found', answers: [], additionals: [], truncated: false, objects: [] }
+
 /** By type: kubernetes.ServeDNS. */
 function* lookUp(backend: ServiceBackend, asked: Asked): Serving<Found> {
   const { request, zone } = asked
@@ -113,6 +115,10 @@ function* lookUp(backend: ServiceBackend, asked: Asked): Serving<Found> {
       return ptrRecords(backend, asked)
     case 'SRV':
       return srvRecords(backend, asked)
+    case 'MX': {
+      const listed = backend.services({ name, type: 'MX' }, zone)
+      return listed.kind === 'nameError' ? listed : NO_RECORDS
+    }
     case 'SOA':
       if (question.name !== zone) break
       return { kind: 'found', answers: [soaRecord(backend, zone)], additionals: [], truncated: false, objects: [] }

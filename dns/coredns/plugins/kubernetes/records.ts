@@ -3,7 +3,7 @@ import type { Endpoint, EndpointSlice, LabelSelector, Meta, Pod, Service } from 
 import { selectorMatches } from '../../../../cluster/selector.ts'
 import { formatLocation, type SourceSpan } from '../../../../cluster/source.ts'
 import { formatIp, type Ip, ipv4, parseIp } from '../../../../packet/ip.ts'
-import { joinName, labelsOf, leftOf, lowerName } from '../../../name.ts'
+import { joinName, leftOf, lowerName } from '../../../name.ts'
 import { type DnsApiView, type EndpointAt, isServed } from '../../api-view.ts'
 import { type Entries, type Entry, type EntryObject, entries, nameError } from '../../service-backend.ts'
 import { addressOfReverse, isReverse } from '../../zones.ts'
@@ -32,8 +32,7 @@ export function findEntries(
 ): Entries {
   const { name, type } = question
   const { ttl } = data.options
-  if (type === 'TXT' && labelsOf(`${leftOf(name, zone)}.`).join('.') === 'dns-version')
-    return entries([{ host: { kind: 'text', text: SCHEMA_VERSION }, port: 0, ttl: SCHEMA_TTL, owner: name }])
+  if (type === 'TXT') return findText(data, name, zone)
   if (type === 'NS')
     return entries(
       nameServers(data, zone).map(({ name: owner, ip }) => ({ host: { kind: 'address', ip }, port: 0, ttl, owner })),
@@ -48,6 +47,15 @@ export function findEntries(
     found.entries.filter((entry) => entry.host.kind !== 'alias'),
     found.why,
   )
+}
+
+/** The only text is the version of the schema; a name that has other records has no text, any other does not exist. */
+function findText(data: KubernetesData, name: string, zone: string): Entries {
+  if (leftOf(name, zone) === 'dns-version')
+    return entries([{ host: { kind: 'text', text: SCHEMA_VERSION }, port: 0, ttl: SCHEMA_TTL, owner: name }])
+  const found = findRecords(data, name, zone)
+  if (found.kind === 'nameError') return found
+  return found.entries.length > 0 ? entries([], 'it has records, but no text') : nameError('it has no records at all')
 }
 
 function findRecords(data: KubernetesData, name: string, zone: string): Entries {
