@@ -2,7 +2,7 @@ import { formatIp } from '../packet/ip.ts'
 import { ICMP4, ICMP6, type Icmp, type IcmpBody, type IpPacket, PROTOCOL } from '../packet/packet.ts'
 import { flowLabelOf } from './flow-label.ts'
 import { icmpErrno } from './icmp-errno.ts'
-import { defaultTtl, ipSend, selectIdent } from './ip-output.ts'
+import { defaultTtl, discoversMtu, ipSend, selectIdent } from './ip-output.ts'
 import type { Netns } from './netns.ts'
 import type { SocketAddress } from './process.ts'
 import { routeOutput } from './route.ts'
@@ -36,7 +36,7 @@ export function echoSend(
     ttl: socket.ttl ?? defaultTtl(ns, family),
     tos: 0,
     id: selectIdent(ns, route.source, to.ip, PROTOCOL.icmp),
-    dontFragment: family === 4,
+    dontFragment: family === 4 && discoversMtu(ns, 4),
     flowLabel: flowLabelOf(ns, {
       src: route.source,
       dst: to.ip,

@@ -148,6 +148,10 @@ export function selectIdent(ns: Netns, src: Ip, dst: Ip, protocol: number): numb
   return id
 }
 
+/** Whether sockets discover path MTUs (IP_PMTUDISC_WANT): DF is set, unless net.ipv4.ip_no_pmtu_disc is. */
+export const discoversMtu = (ns: Netns, family: 4 | 6): boolean =>
+  family === 6 || sysctl(ns, 'net.ipv4.ip_no_pmtu_disc', 0) === 0
+
 /** net.ipv4.ip_default_ttl, or the hop limit of the device. */
 export const defaultTtl = (ns: Netns, family: 4 | 6): number =>
   family === 4 ? sysctl(ns, 'net.ipv4.ip_default_ttl', 64) : sysctl(ns, 'net.ipv6.conf.all.hop_limit', 64)

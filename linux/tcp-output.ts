@@ -1,6 +1,6 @@
 import { formatIp } from '../packet/ip.ts'
 import { type IpPacket, TCP_FLAG, type Tcp, type TcpOption } from '../packet/packet.ts'
-import { defaultTtl, ipSend } from './ip-output.ts'
+import { defaultTtl, discoversMtu, ipSend } from './ip-output.ts'
 import type { Netns } from './netns.ts'
 import { type OutputRoute, routeOutput } from './route.ts'
 import type { IpSkb } from './skb.ts'
@@ -65,7 +65,7 @@ function sendIp(
     ttl: socket.ttl ?? defaultTtl(ns, family),
     tos: 0,
     id: 0,
-    dontFragment: family === 4,
+    dontFragment: family === 4 && discoversMtu(ns, 4),
     flowLabel: flowLabel(ns, socket, remote),
     payload,
   }

@@ -4,7 +4,7 @@ import { lengthOfIp } from '../packet/length.ts'
 import { type Icmp, type IpPacket, PROTOCOL, type Udp } from '../packet/packet.ts'
 import { flowLabelOf } from './flow-label.ts'
 import { icmpErrno } from './icmp-errno.ts'
-import { defaultTtl, ipSend, selectIdent } from './ip-output.ts'
+import { defaultTtl, discoversMtu, ipSend, selectIdent } from './ip-output.ts'
 import type { Netns } from './netns.ts'
 import type { SocketAddress } from './process.ts'
 import { routeMtu, routeOutput } from './route.ts'
@@ -36,7 +36,7 @@ export function udpSend(
     ttl: socket.ttl ?? defaultTtl(ns, to.ip.family),
     tos: 0,
     id: 0,
-    dontFragment: to.ip.family === 4,
+    dontFragment: to.ip.family === 4 && discoversMtu(ns, 4),
     flowLabel: flowLabelOf(ns, {
       src: route.source,
       dst: to.ip,
@@ -127,5 +127,8 @@ export function udpError(skb: IpSkb, quoted: IpPacket, udp: Udp, icmp: Icmp): vo
   })
   if (socket?.remote === undefined) return
   const error = icmpErrno(icmp, quoted.src.family)
-  if (error?.fatal === true) fail(ns, socket, error.errno, { ip: skb.packet.src, cause: skb.id })
+  if (error === undefined) return
+  // A socket that discovers the path MTU is told that its datagram was too big.
+  const tooBig = error.errno === 'EMSGSIZE' && discoversMtu(ns, quoted.src.family)
+  if (error.fatal || tooBig) fail(ns, socket, error.errno, { ip: skb.packet.src, cause: skb.id })
 }
