@@ -36,9 +36,9 @@ export function builtInLab(name: string): string {
   const labs = builtInLabs()
   const found = labs.find((lab) => lab.name === name)
   if (found !== undefined) return nearPath(found.path)
-  throw new Stop(
-    `error: there is no built-in lab "${name}"\n  do: choose one of ${labs.map((lab) => lab.name).join(', ')}`,
-  )
+  throw new Stop(`there is no built-in lab "${name}"`, {
+    todo: `choose one of ${labs.map((lab) => lab.name).join(', ')}`,
+  })
 }
 
 /** As seen from here, where that is shorter: it stands in every message. */

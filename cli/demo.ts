@@ -4,7 +4,15 @@ import { trace } from './trace.ts'
 
 /** What podwalk does without words: one request on the built-in textbook cluster, from name to reply. */
 export function demo(): number {
-  const code = trace({ lab: DEFAULT_LAB, from: 'pod/client', to: 'http://my-nginx' })
+  const code = trace({
+    lab: DEFAULT_LAB,
+    from: 'pod/client',
+    to: 'http://my-nginx',
+    namespace: 'default',
+    seed: 1,
+    output: 'text',
+    verbose: 0,
+  })
   complain([
     '',
     `This was: podwalk trace --lab ${DEFAULT_LAB} --from pod/client --to http://my-nginx`,

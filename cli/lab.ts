@@ -3,10 +3,9 @@ import { load } from '../cluster/load.ts'
 import { table } from '../render/columns.ts'
 import { builtInLabs } from './built-in-labs.ts'
 import { EXIT } from './exit-code.ts'
-import { newLab } from './new-lab.ts'
+import { type NewLab, newLab } from './new-lab.ts'
 import { gunzip, readInput } from './read-input.ts'
-import { complain, diagnosticLines, print, Stop } from './terminal.ts'
-import { numberOf } from './trace.ts'
+import { complain, diagnosticLines, print } from './terminal.ts'
 
 /** `podwalk lab list`. */
 export function labList(): number {
@@ -35,12 +34,7 @@ export function labValidate(paths: readonly string[]): number {
 }
 
 /** `podwalk lab new`: a lab to start from, on standard output. */
-export function labNew(options: { readonly nodes: string; readonly cni: string }): number {
-  const nodes = numberOf('--nodes', options.nodes, 3)
-  if (nodes < 1 || nodes > 200) throw new Stop(`error: --nodes ${nodes} is not 1 to 200`)
-  const lab = newLab({ nodes, cni: options.cni })
-  if (lab === undefined)
-    throw new Stop(`error: --cni ${options.cni} is not flannel-vxlan, flannel-host-gw, flannel-udp or calico-bgp`)
-  print(lab)
+export function labNew(options: NewLab): number {
+  print(newLab(options))
   return EXIT.yes
 }

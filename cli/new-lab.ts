@@ -1,37 +1,43 @@
+const NETWORKS = {
+  'flannel-vxlan': '{ name: flannel, backend: vxlan }',
+  'flannel-host-gw': '{ name: flannel, backend: host-gw }',
+  'flannel-udp': '{ name: flannel, backend: udp }',
+  'calico-bgp': '{ name: calico }',
+} as const
+
+/** The pod networks that a new lab can have. */
+export const NEW_LAB_NETWORKS = Object.keys(NETWORKS)
+
+export interface NewLab {
+  /** At most 200. */
+  readonly nodes: number
+  readonly cni: keyof typeof NETWORKS
+}
+
 /** The text of a new lab: nodes, CoreDNS, one Deployment behind a Service, and a client. */
-export function newLab({ nodes, cni }: { readonly nodes: number; readonly cni: string }): string | undefined {
-  const network = NETWORKS.get(cni)
-  if (network === undefined) return undefined
+export function newLab({ nodes, cni }: NewLab): string {
   const names = Array.from({ length: nodes }, (_, i) => `node${i + 1}`)
   return [
-    LAB(cni, network, names),
+    LAB(cni, names),
     ...names.map((name, i) => NODE(name, `192.168.40.${11 + i}`, `10.244.${i}.0/24`)),
     APPLICATIONS,
   ].join('---\n')
 }
 
-const NETWORKS: ReadonlyMap<string, string> = new Map([
-  ['flannel-vxlan', '{ name: flannel, backend: vxlan }'],
-  ['flannel-host-gw', '{ name: flannel, backend: host-gw }'],
-  ['flannel-udp', '{ name: flannel, backend: udp }'],
-  ['calico-bgp', '{ name: calico }'],
-])
-
 const LAB = (
-  name: string,
-  network: string,
+  cni: NewLab['cni'],
   nodes: readonly string[],
 ): string => `# A lab: plain Kubernetes manifests, and one Lab document for what they cannot say.
 # Try: podwalk trace -f THIS_FILE --from pod/client --to http://web
 apiVersion: podwalk/v1alpha1
 kind: Lab
-metadata: { name: ${name} }
+metadata: { name: ${cni} }
 spec:
   networks:
     - { name: lan, cidr: 192.168.40.0/24, nodes: [${nodes.join(', ')}] }
   podCIDRs: [10.244.0.0/16]
   serviceCIDRs: [10.96.0.0/12]
-  cni: ${network}
+  cni: ${NETWORKS[cni]}
   proxy: { mode: iptables }
   upstreamDNS:
     - { ip: 192.168.40.1, records: ["www.example.com. 300 IN A 93.184.216.34"] }

@@ -4,43 +4,44 @@ import { ask } from '../engine/ask.ts'
 import type { Built } from '../engine/build.ts'
 import { type CapturePoint, captureOf, capturePointName, capturePoints } from '../render/capture.ts'
 import { type CaptureName, renderPcapng } from '../render/pcapng.ts'
+import { EXIT } from './exit-code.ts'
+import { reasonOf } from './read-input.ts'
 import { openBuilt } from './snapshot.ts'
 import { complain, Stop } from './terminal.ts'
-import { numberOf, probeOf, type TraceOptions } from './trace.ts'
+import { probeOf, type QuestionOptions } from './trace.ts'
 
-export interface PcapOptions extends TraceOptions {
+export interface PcapOptions extends QuestionOptions {
   readonly at?: readonly string[]
-  readonly write?: string
+  readonly write: string
 }
 
 /** `podwalk pcap`: the packets of a conversation as Wireshark reads them. */
 export function pcap(options: PcapOptions): number {
   const { write } = options
-  if (write === undefined) throw new Stop('error: pcap needs -w FILE')
   const built = openBuilt(options)
-  const conversation = ask(built, probeOf(built, options), { seed: numberOf('--seed', options.seed, 1) })
+  const conversation = ask(built, probeOf(built, options), { seed: options.seed })
   const points = capturePoints(conversation)
   const at = options.at === undefined ? points : options.at.map((name) => pointNamed(points, name))
   const capture = captureOf(conversation, { at, names: namesOf(built) })
   try {
     writeFileSync(write, renderPcapng(capture))
   } catch (error) {
-    throw new Stop(`error: ${write}: ${error instanceof Error ? error.message : String(error)}`)
+    throw new Stop(`${write} cannot be written: ${reasonOf(error)}`, { todo: 'name another file after -w' })
   }
   const packets = capture.packets.length
   const vxlan = conversation.steps.some((step) => step.kind === 'tunnel.encap')
   complain([
     `${packets} packets, ${at.length} ${at.length === 1 ? 'interface' : 'interfaces'}. Open with: wireshark ${write}${vxlan ? '   (VXLAN in it: add -d udp.port==8472,vxlan)' : ''}`,
   ])
-  return 0
+  return EXIT.yes
 }
 
 function pointNamed(points: readonly CapturePoint[], name: string): CapturePoint {
   const found = points.find((point) => capturePointName(point) === name)
   if (found !== undefined) return found
-  throw new Stop(
-    `error: --at ${name}: no packet crosses that\n  do: choose one of ${points.map(capturePointName).join(', ')}`,
-  )
+  throw new Stop(`--at ${name}: no packet crosses that`, {
+    todo: `choose one of ${points.map(capturePointName).join(', ')}`,
+  })
 }
 
 /** Names for the name-resolution block: nodes, pods, Services. */

@@ -30,8 +30,7 @@ export function readInput(paths: readonly string[]): Input {
         diagnostics.push({
           severity: 'error',
           code: 'directory-empty',
-          message: 'there is no .json, .yaml or .yml file in this directory',
-          at: { file: path, line: 1 },
+          message: `${path}: there is no .json, .yaml or .yml file in this directory`,
           suggestion:
             'collect a snapshot: kubectl get nodes,ns,pods,svc,endpointslices,cm,networkpolicies -A -o yaml > snapshot.yaml',
         })
@@ -53,8 +52,7 @@ export function readInput(paths: readonly string[]): Input {
     diagnostics.push({
       severity: 'error',
       code: 'file-unreadable',
-      message: error instanceof Error ? error.message : String(error),
-      at: { file: name, line: 1 },
+      message: `${name} cannot be read: ${reasonOf(error)}`,
       suggestion: 'check the name, and that you may read it',
     })
   }
@@ -68,6 +66,12 @@ function below(directory: string): readonly string[] {
     if (entry.isDirectory()) return below(path)
     return SNAPSHOT_FILE.test(entry.name) ? [path] : []
   })
+}
+
+/** `no such file or directory` of the operating system's `ENOENT: no such file or directory, open 'x'`. */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return /^[A-Z0-9]+: (.*?)(, \w+( '.*')?)?$/.exec(text)?.[1] ?? text
 }
 
 export const gunzip = (bytes: Uint8Array): Uint8Array => gunzipSync(bytes)

@@ -3,7 +3,6 @@ import { load } from '../cluster/load.ts'
 import type { Diagnostic } from '../cluster/source.ts'
 import { type Built, build } from '../engine/build.ts'
 import { builtInLab, DEFAULT_LAB } from './built-in-labs.ts'
-import { EXIT } from './exit-code.ts'
 import { gunzip, readInput } from './read-input.ts'
 import { complain, diagnosticLines, Stop } from './terminal.ts'
 
@@ -20,12 +19,18 @@ export interface SnapshotOptions {
 export function openSnapshot(options: SnapshotOptions): Loaded {
   const paths = pathsOf(options)
   const input = readInput(paths)
+  if (input.files.length === 0) {
+    tell(input.diagnostics, options)
+    throw new Stop('')
+  }
   const loaded = load(input.files, { gunzip })
   const diagnostics = [...input.diagnostics, ...loaded.diagnostics]
   tell(diagnostics, options)
-  if (isEmpty(loaded.cluster)) throw new Stop('', EXIT.usage)
+  if (isEmpty(loaded.cluster)) throw new Stop('')
   if (options.strict === true && diagnostics.some((diagnostic) => diagnostic.severity === 'error'))
-    throw new Stop('error: stopped at the errors above, because of --strict', EXIT.usage)
+    throw new Stop('stopped at the errors above, because of --strict', {
+      todo: 'mend the input, or leave --strict out',
+    })
   return { ...loaded, diagnostics }
 }
 

@@ -3,13 +3,16 @@ import { type Diagnostic, formatLocation } from '../cluster/source.ts'
 import { type Paint, plainPaint } from '../render/paint.ts'
 import { EXIT } from './exit-code.ts'
 
-/** What stops a command: a message for standard error and an exit code. */
+/** What stops a command: what is wrong, what to do about it, and an exit code. */
 export class Stop extends Error {
   readonly code: number
+  /** For standard error; none where everything has been told. */
+  readonly lines: readonly string[]
 
-  constructor(message: string, code: number = EXIT.usage) {
-    super(message)
-    this.code = code
+  constructor(what: string, { todo, code }: { readonly todo?: string; readonly code?: number } = {}) {
+    super(what)
+    this.code = code ?? EXIT.usage
+    this.lines = what === '' ? [] : [`error: ${what}`, ...(todo === undefined ? [] : [`  do: ${todo}`])]
   }
 }
 

@@ -1,0 +1,152 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { nearest } from '../cluster/nearest.ts'
+import { demo } from './demo.ts'
+import { EXIT } from './exit-code.ts'
+import { labList, labNew, labSchemaText, labValidate } from './lab.ts'
+import { NEW_LAB_NETWORKS } from './new-lab.ts'
+import { pcap } from './pcap.ts'
+import { schema } from './schema.ts'
+import { NOUNS, show } from './show.ts'
+import { complain, Stop } from './terminal.ts'
+import { PROTOCOLS, trace } from './trace.ts'
+import { VERSION, version } from './version.ts'
+
+/** The command line. Each command answers with its exit code; results go to standard output, the rest to standard error. */
+export function commandLine(args: readonly string[]): number {
+  let code: number = EXIT.yes
+  try {
+    program((result) => {
+      code = result
+    }).parse([...args], { from: 'user' })
+    return code
+  } catch (error) {
+    return failed(error)
+  }
+}
+
+const more = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
+const count = (_value: string, before = 0): number => before + 1
+
+/** Reads a whole number between bounds. */
+const whole =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const number = /^\d+$/.test(text) ? Number(text) : Number.NaN
+    if (number >= least && number <= most) return number
+    throw new InvalidArgumentError(`It is a whole number, ${least} to ${most}.`)
+  }
+
+const MOST_SEEDS = 2 ** 32 - 1
+
+function snapshotOptions(command: Command): Command {
+  return command
+    .option('-f, --file <path>', 'snapshot, manifests or lab: a file, a directory, or - (repeatable)', more)
+    .option('--lab <name>', 'a built-in lab (podwalk lab list)')
+    .option('--proxy <mode>', 'kube-proxy mode, whatever the cluster says')
+    .option('--strict', 'stop where the input has an error')
+    .option('-q, --quiet', 'no warnings')
+}
+
+function questionOptions(command: Command): Command {
+  return snapshotOptions(command)
+    .requiredOption('--from <endpoint>', 'pod/NAME, node/NAME, ext/NAME or an address')
+    .requiredOption('--to <endpoint>', 'svc/NAME[:PORT], pod/NAME[:PORT], an address, a DNS name, a URL')
+    .option('-n, --namespace <name>', 'namespace of names without one', 'default')
+    .addOption(new Option('--protocol <name>', 'what is sent').choices(PROTOCOLS))
+    .option('--ttl <hops>', 'TTL of what the client sends', whole(1, 255))
+    .option('--seed <number>', 'seed of every random choice', whole(0, MOST_SEEDS), 1)
+}
+
+function program(done: (code: number) => void): Command {
+  const root = new Command('podwalk')
+    .description(
+      'Walks a packet through a Kubernetes cluster that is only a file.\nWithout a command: a request on the built-in textbook cluster.',
+    )
+    .version(VERSION, '-V, --version')
+    .helpCommand(true)
+    .showHelpAfterError('  do: podwalk --help tells the commands, podwalk COMMAND --help their options')
+    .exitOverride()
+
+  questionOptions(root.command('trace'))
+    .description('one conversation, packet by packet, there and back')
+    .option('-v, --verbose', 'headers and hooks; -vv every rule that was tried', count, 0)
+    .addOption(new Option('-o, --output <form>', 'how it is told').choices(['text', 'wide', 'json']).default('text'))
+    .addOption(
+      new Option('--explore <what>', 'every way that random choices can fall, with probabilities').choices(['all']),
+    )
+    .option('--color', 'colours although this is no terminal')
+    .option('--no-color', 'no colours')
+    .option('--ascii', 'no characters outside ASCII')
+    .action((options) => done(trace(options)))
+
+  questionOptions(root.command('pcap'))
+    .description('the packets of a conversation for Wireshark (pcapng)')
+    .requiredOption('-w, --write <file>', 'the file to write')
+    .option('--at <point>', 'one capture point: NODE/LINK or NODE/NAMESPACE/POD/LINK (repeatable)', more)
+    .action((options) => done(pcap(options)))
+
+  snapshotOptions(root.command('show <what>'))
+    .description(`what a node holds, as its own tools print it: ${NOUNS}`)
+    .option('--node <name>', 'on this node')
+    .option('--pod <name>', 'in this pod')
+    .option('-n, --namespace <name>', 'namespace of the pod')
+    .option('-6, --six', 'the IPv6 side')
+    .option('--table <name>', 'routing table')
+    .action((what, options) => done(show(what, options)))
+
+  const lab = root.command('lab').description('clusters that are only a file')
+  lab
+    .command('list')
+    .description('the labs that come with podwalk')
+    .action(() => done(labList()))
+  lab
+    .command('schema')
+    .description('JSON Schema of a Lab document')
+    .action(() => done(labSchemaText()))
+  lab
+    .command('validate <file...>')
+    .description('what is wrong in a lab')
+    .action((files) => done(labValidate(files)))
+  lab
+    .command('new')
+    .description('a lab to start from')
+    .option('--nodes <number>', 'how many nodes', whole(1, 200), 3)
+    .addOption(new Option('--cni <name>', 'pod network').choices(NEW_LAB_NETWORKS).default('flannel-vxlan'))
+    .action((options) => done(labNew(options)))
+
+  root
+    .command('schema')
+    .description('JSON Schema of what trace -o json prints')
+    .action(() => done(schema()))
+  root
+    .command('version')
+    .description('what this is, and what it models')
+    .action(() => done(version()))
+  return root
+    .allowExcessArguments()
+    .action((_options, command: Command) => done(command.args.length === 0 ? demo() : unknownCommand(root)))
+}
+
+function unknownCommand(root: Command): never {
+  const [word = ''] = root.args
+  const known = root.commands.map((command) => command.name())
+  const near = nearest(word, known)
+  throw new Stop(`there is no command "${word}"`, {
+    todo: near === undefined ? `choose one of ${known.join(', ')}` : `did you mean podwalk ${near}?`,
+  })
+}
+
+function failed(error: unknown): number {
+  if (error instanceof Stop) {
+    complain(error.lines)
+    return error.code
+  }
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.yes : EXIT.usage
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  complain([
+    'error: podwalk failed. This is a fault of podwalk, not of the input.',
+    text,
+    '  do: report it with the command, the lines above and, if you can, `podwalk version` and the input',
+  ])
+  return EXIT.bug
+}
