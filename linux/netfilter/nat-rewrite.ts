@@ -4,7 +4,7 @@ import { type Icmp, type IpPacket, PROTOCOL, type Quote, type RawPayload, type T
 import { hasPorts } from '../../packet/ports.ts'
 import type { ConntrackEntry, Direction } from './conntrack.ts'
 import type { Manip } from './nat.ts'
-import { invertTuple, type Tuple } from './tuple.ts'
+import { hasIcmpId, invertTuple, type Tuple } from './tuple.ts'
 
 /** Puts addresses, ports and ids of a tuple into a packet, after Linux net/netfilter/nf_nat_proto.c. */
 
@@ -36,12 +36,21 @@ function withKeys(packet: IpPacket, tuple: Tuple, manip: Manip): Transport {
     case 'sctp':
       return manip === 'src' ? { ...payload, srcPort: srcKey } : { ...payload, dstPort: dstKey }
     case 'icmp':
-      return payload.body.kind === 'echo' ? { ...payload, body: { ...payload.body, id: srcKey } } : payload
+      return hasIcmpId(packet.src.family, payload.type) ? withIcmpId(payload, srcKey) : payload
     case 'raw':
       return (packet.fragment?.offset ?? 0) > 0 ? payload : withRawKeys(packet, payload, { tuple, manip })
     case 'ip':
       return payload
   }
+}
+
+function withIcmpId(icmp: Icmp, id: number): Icmp {
+  const { body } = icmp
+  if (body.kind === 'echo') return { ...icmp, body: { ...body, id } }
+  if (body.kind !== 'other' || body.bytes.length < 2) return icmp
+  const bytes = body.bytes.slice()
+  put16(bytes, 0, id)
+  return { ...icmp, body: { ...body, bytes } }
 }
 
 /** Where a cut-off transport header has its checksum, and how much of it must be there for it to be updated. */

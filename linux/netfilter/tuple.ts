@@ -1,6 +1,6 @@
 import { formatIp, type Ip, ipKey, sameIp } from '../../packet/ip.ts'
 import { get8, get16 } from '../../packet/octets.ts'
-import { ICMP4, ICMP6, type IpPacket, PROTOCOL, protocolOf } from '../../packet/packet.ts'
+import { ICMP4, ICMP6, type IcmpBody, type IpPacket, PROTOCOL, protocolOf } from '../../packet/packet.ts'
 import { portsOf } from '../../packet/ports.ts'
 
 /**
@@ -39,14 +39,15 @@ export function tupleOf(packet: IpPacket): Tuple | undefined {
 
 /** The id stands in the second word, whatever the type. */
 function icmpKeys({ payload }: IpPacket): Pick<Tuple, 'srcKey' | 'dstKey'> | undefined {
-  if (payload.kind === 'icmp')
-    return {
-      srcKey: payload.body.kind === 'echo' ? payload.body.id : 0,
-      dstKey: payload.type * 256 + payload.code,
-    }
+  if (payload.kind === 'icmp') return { srcKey: icmpId(payload.body), dstKey: payload.type * 256 + payload.code }
   if (payload.kind !== 'raw' || payload.bytes.length < 8) return undefined
   const { bytes } = payload
   return { srcKey: get16(bytes, 4), dstKey: get8(bytes, 0) * 256 + get8(bytes, 1) }
+}
+
+function icmpId(body: IcmpBody): number {
+  if (body.kind === 'echo') return body.id
+  return body.kind === 'other' && body.bytes.length >= 2 ? get16(body.bytes, 0) : 0
 }
 
 /** Request and reply types: icmp invmap of nf_conntrack_proto_icmp.c and nf_conntrack_proto_icmpv6.c. */
@@ -68,6 +69,9 @@ const ICMP_INVERSE: Readonly<Record<4 | 6, ReadonlyMap<number, number>>> = {
     [140, 139],
   ]),
 }
+
+/** Whether an ICMP type is a question or its answer, and so carries an id. */
+export const hasIcmpId = (family: 4 | 6, type: number): boolean => ICMP_INVERSE[family].has(type)
 
 /** nf_ct_invert_tuple: the tuple of the answer. Undefined for ICMP types that have none. */
 export function invertTuple(tuple: Tuple): Tuple | undefined {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records what the real kernel's netfilter does with single packets: `unshare -n python3 record.py > kernel-cases.json`.
+"""Records what the real kernel's netfilter does with single packets: `unshare -n python3 record.py [OLD] > kernel-cases.json`.
 
 A router namespace R lies between two wires, a and b. Nobody lives on the wires: every packet is made here, byte for
 byte, and everything that R puts on a wire is kept, with `conntrack -L` after each packet. Python's standard library,
@@ -401,7 +401,46 @@ filter: -A FORWARD -m mark --mark 0x80/0x80 -p udp --dport 5 -j DROP''', [a(udp(
     case('to the router itself', f'nat: -A PREROUTING -d {VIP} -p udp -j DNAT --to-destination {R1}:7\nfilter: -A INPUT -m conntrack --ctstate NEW -p udp --dport 8 -j DROP', [a(udp(A, 1, VIP, 7)), a(udp(A, 1, R1, 8)), a(ping(A, R1, 3)), a(ping(A, '10.0.1.1', 4))]),
     case('SNAT at INPUT', f'nat: -A INPUT -p icmp -j SNAT --to-source 10.0.1.7', [a(ping(A, '10.0.1.1', 4))]),
     case('masquerade to a next hop takes the address of its subnet', MASQ, [a(udp(A, 1, '192.0.2.5', 9))]),
+    case('TCP: only the server scales, so neither does', STATE,
+         [a(tcp(*C, *S, 'S', 1000, options=b'')), b(tcp(*S, *C, 'SA', 5000, 1001)), a(tcp(*C, *S, 'A', 1001, 5001)), a(tcp(*C, *S, 'PA', 1001 + 70000, 5001, data=b'q')), b(tcp(*S, *C, 'PA', 5001 + 70000, 1001, data=b'q'))]),
+    case('TCP: the last octet of the window', STATE, [*shake(C, S), a(tcp(*C, *S, 'PA', 1001 + 64240 - 1, 5001, data=b'q')), a(tcp(*C, *S, 'PA', 1001 + 64240, 5001, data=b'q')), a(tcp(*C, *S, 'PA', 1001 + 64240 + 1, 5001, data=b'q')), a(tcp(*C, *S, 'A', 1001 + 64240 + 1, 5001))]),
+    case('TCP: the last octet of the window, from the server', STATE, [*shake(C, S), b(tcp(*S, *C, 'A', 5001 + 64240 * 128, 1001)), b(tcp(*S, *C, 'A', 5001 + 64240 * 128 + 1, 1001)), b(tcp(*S, *C, 'A', 5001 + 64240 * 128 + 2, 1001))]),
+    case('TCP: acknowledgements of just what was sent, and of one more', STATE, [*shake(C, S), b(tcp(*S, *C, 'A', 5001, 1002)), b(tcp(*S, *C, 'A', 5001, 1001)), a(tcp(*C, *S, 'PA', 1001, 5001, data=b'q' * 10)), b(tcp(*S, *C, 'A', 5001, 1012)), b(tcp(*S, *C, 'A', 5001, 1011)), a(tcp(*C, *S, 'A', 1010, 5001)), b(tcp(*S, *C, 'A', 5001, 1012))]),
+    case('TCP: how old an acknowledgement may be', STATE, [*shake(C, S, seq=100000), a(tcp(*C, *S, 'PA', 100001, 5001, data=b'q' * 1000)), *[b(tcp(*S, *C, 'A', 5001, 101001 - n)) for n in (65999, 66000, 66001, 66002)],
+          *[b(tcp(*S, *C, 'FA', 5001, 101001 - n)) for n in (66001, 66000)]]),
+    case('TCP: how old data may be', STATE, [*shake(C, S, seq=10000000), b(tcp(*S, *C, 'A', 5001, 10000001, win=100)), *[a(tcp(*C, *S, 'FA', 10000000 - n, 5001)) for n in (64240 * 128 + 2, 64240 * 128 + 1, 64240 * 128, 64240 * 128 - 1)]]),
+    case('TCP: SACK counts as acknowledgement', STATE, [*shake(C, S), a(tcp(*C, *S, 'PA', 1001, 5001, data=b'q' * 1000)), a(tcp(*C, *S, 'PA', 2001, 5001, data=b'q' * 1000)),
+          b(tcp(*S, *C, 'A', 5001, 1001, options=b'\1\1' + struct.pack('!BBII', 5, 10, 2001, 3001))), b(tcp(*S, *C, 'A', 5001, 1001, options=b'\1\1' + struct.pack('!BBII', 5, 10, 2001, 3002))),
+          b(tcp(*S, *C, 'A', 5001, 1001, options=b'\1\1' + struct.pack('!BBIIII', 5, 18, 2001, 2501, 2601, 3002)))]),
+    case('TCP: keepalive of a flow that was picked up', STATE, [a(tcp(*C, *S, 'A', 1, 1000)), b(tcp(*S, *C, 'A', 1000, 2)), b(tcp(*S, *C, 'A', 1000, 3)), a(tcp(*C, *S, 'A', 2, 1001))]),
+    case('TCP: the challenge ACK is not the last', STATE, [*connection(C, S)[:8], a(tcp(*C, *S, 'S', 90000)), b(tcp(*S, *C, 'A', 5052, 1102)), a(tcp(*C, *S, 'A', 1102, 5052))]),
+    case('TCP: the last ACK twice', STATE, connection(C, S, [a(tcp(*C, *S, 'A', 1102, 5052)), b(tcp(*S, *C, 'FA', 5051, 1102)), a(tcp(*C, *S, 'R', 1102))])),
+    case('TCP: a reset with seq 0 on a live flow', STATE, [*shake(C, S), b(tcp(*S, *C, 'RA', 0, 1001)), b(tcp(*S, *C, 'R', 0))]),
+    case('TCP: a SYN sent again with other numbers, before the answer', STATE, [a(tcp(*C, *S, 'S', 1000)), a(tcp(*C, *S, 'S', 800000)), b(tcp(*S, *C, 'SA', 5000, 800001)), a(tcp(*C, *S, 'A', 800001, 5001)), b(tcp(*S, *C, 'A', 5001, 1001))]),
+    case('TCP: a SYN-ACK sent again', STATE, [*shake(C, S)[:2], b(tcp(*S, *C, 'SA', 5000, 1001)), a(tcp(*C, *S, 'A', 1001, 5001)), b(tcp(*S, *C, 'SA', 5000, 1001)), a(tcp(*C, *S, 'A', 1001, 5001))]),
+    case('TCP: FIN before the handshake is over', STATE, [*shake(C, S)[:2], a(tcp(*C, *S, 'FA', 1001, 5001)), b(tcp(*S, *C, 'A', 5001, 1002)), b(tcp(*S, *C, 'FA', 5001, 1002)), a(tcp(*C, *S, 'A', 1002, 5002))]),
+    case('TCP: the client gives up in SYN_RECV', STATE, [*shake(C, S)[:2], a(tcp(*C, *S, 'R', 1001)), b(tcp(*S, *C, 'SA', 5000, 1001))]),
+    case('TCP: the reset of an ignored invalid flow is allowed', STATE, [*shake(C, S), b(tcp(*S, *C, 'R', 4000)), b(tcp(*S, *C, 'A', 5001, 1001))], sysctls={'net.netfilter.nf_conntrack_tcp_ignore_invalid_rst': 1}),
+    case('TCP: server sequence numbers wrap around', STATE, [a(tcp(*C, *S, 'S', 0xfffffff0)), b(tcp(*S, *C, 'SA', 0xffffffff, 0xfffffff1)), a(tcp(*C, *S, 'A', 0xfffffff1, 0)), a(tcp(*C, *S, 'PA', 0xfffffff1, 0, data=b'w' * 100)), b(tcp(*S, *C, 'A', 0, 0x55)), b(tcp(*S, *C, 'A', 0, 0x56))]),
+    case('an ICMP error that quotes too little is invalid', STATE, [a(ping(A, B, 9)), b(error(B, A, 3, 3, ping(A, B, 9), cut=24)), b(error(B, A, 3, 3, ping(A, B, 9), cut=28)), a(udp(A, 1, B, 2)), b(error(B, A, 3, 3, udp(A, 1, B, 2), cut=22)), b(error(B, A, 3, 3, udp(A, 1, B, 2), cut=24)), b(error(B, A, 3, 3, udp(A, 1, B, 2), cut=28))]),
+    case('an ICMP error about a TCP segment, cut off, through NAT', f'{DNAT}\n{MASQ}', [a(tcp(A, 40000, VIP, 80, 'S', 1000)), b(error('10.0.2.9', R1, 11, 0, tcp(R1, 40000, B, 8080, 'S', 1000, ttl=1), cut=28)), b(error('10.0.2.9', R1, 3, 1, tcp(R1, 40000, B, 8080, 'S', 1000, ttl=1)))]),
+    case('an ICMP error about a ping, cut off, through NAT', f'nat: -A PREROUTING -d {VIP} -j DNAT --to-destination {B}\n{MASQ}', [a(ping(A, VIP, 9)), a(ping(A3, VIP, 9), draw=('nat-port', 0)), b(error('10.0.2.9', R1, 11, 0, ping(R1, B, 9, ttl=1), cut=28))]),
+    case('an ICMP error about a fragment', f'{DNATU}\n{MASQ}', [a(udp(A, 1000, VIP, 53)), b(error('10.0.2.9', R1, 11, 1, frags(udp(R1, 1000, B, 5353, data=b'f' * 100), 64)[0], cut=84)), b(error('10.0.2.9', R1, 11, 1, frags(udp(R1, 1000, B, 5353, data=b'f' * 100), 64)[1]))]),
+    case('UDP without a checksum through NAT', DNATU, [a(ip(A, VIP, 17, struct.pack('!HHHH', 1000, 53, 13, 0) + b'hello')), b(error('10.0.2.9', A, 3, 1, ip(A, B, 17, struct.pack('!HHHH', 1000, 5353, 13, 0) + b'hello'), cut=28))]),
+    case('other ICMP queries', STATE, [a(icmp(A, B, 13, 0, struct.pack('!HHIII', 7, 1, 1, 0, 0))), b(icmp(B, A, 14, 0, struct.pack('!HHIII', 7, 1, 1, 2, 3))), a(icmp(A, B, 10, 0, b'\0' * 4)), b(icmp(B, A, 14, 0, struct.pack('!HHIII', 8, 1, 1, 2, 3)))]),
+    case('INPUT and OUTPUT of an answer to ping, with the state asked for', 'filter: -A INPUT -m conntrack --ctstate ESTABLISHED -j DROP\nfilter: -A OUTPUT -m conntrack --ctstate NEW -j DROP', [a(ping(A, '10.0.1.1', 3)), a(ping(A, '10.0.1.1', 3, seq=2))]),
+    case('an error that the router makes about a flow with NAT is translated too', f'{DNATU}', [a(udp(A, 1000, VIP, 53, ttl=1))]),
+    case('no route: the sender is told', STATE, [a(tcp(A, 1000, '198.51.100.1', 80, 'S', 5))]),
+    case('other ICMP queries through masquerade', MASQ, [a(icmp(A, B, 13, 0, struct.pack('!HHIII', 7, 1, 1, 0, 0))), a(icmp(A3, B, 13, 0, struct.pack('!HHIII', 7, 1, 1, 0, 0)), draw=('nat-port', 0)), b(icmp(B, R1, 14, 0, struct.pack('!HHIII', 7, 1, 1, 2, 3)))]),
+    case('SCTP: an INIT sent again, and one with a tag', STATE, [a(sctp(A, 5000, B, 90, 0, init(1, 0x1111))), a(sctp(A, 5000, B, 90, 0, init(1, 0x1112))), b(sctp(B, 90, A, 5000, 0x1111, init(2, 0x2222))), b(sctp(B, 90, A, 5000, 0x1112, init(2, 0x2222))), a(sctp(A, 5001, B, 90, 5, init(1, 0x1111))), a(sctp(A, 5002, B, 90, 7, chunk(10, b'cook'))), b(sctp(B, 90, A, 5002, 7, chunk(11)))]),
+    case('SCTP: bundles that must not be', STATE, [a(sctp(A, 5000, B, 90, 0, init(1, 0x1111) + chunk(3, b'x' * 12))), a(sctp(A, 5000, B, 90, 0, init(1, 0x1111))), b(sctp(B, 90, A, 5000, 0x1111, init(2, 0x2222))), a(sctp(A, 5000, B, 90, 0x2222, chunk(3, b'x' * 12) + chunk(10, b'cook'))), a(sctp(A, 5000, B, 90, 0x2222, chunk(10, b'cook') + chunk(0, b'x' * 16, 3))), b(sctp(B, 90, A, 5000, 0x1111, chunk(11) + chunk(3, b'x' * 12)))]),
+    case('SCTP: heartbeat opens a flow', STATE, [a(sctp(A, 5000, B, 90, 9, chunk(4, b'beat'))), b(sctp(B, 90, A, 5000, 8, chunk(5, b'beat'))), a(sctp(A, 5000, B, 90, 9, chunk(0, b'x' * 16, 3))), a(sctp(A, 5000, B, 90, 7, chunk(0, b'x' * 16, 3)))]),
+    case('SCTP: reflected tags', STATE, [a(sctp(A, 5000, B, 90, 0, init(1, 0x1111))), b(sctp(B, 90, A, 5000, 0x9999, chunk(6))), b(sctp(B, 90, A, 5000, 0x9999, chunk(6, flags=1))), b(sctp(B, 90, A, 5000, 0, chunk(6, flags=1)))]),
     # IPv6
+    case('IPv6: what cannot be translated, and UDP fragments', rules6=f'nat: -A PREROUTING -d {VIP6} -p udp --dport 53 -j DNAT --to-destination [{B6}]:5353\n{MASQ}\n{STATE}',
+         steps=[b(error(B6, A6, 1, 4, udp(A6, 1, B6, 2))), a(udp(A6, 1000, VIP6, 53)), b(error('fd00:2::9', R16, 3, 0, udp(R16, 1000, B6, 5353, ttl=1), cut=48)), b(error('fd00:2::9', A63, 3, 0, udp(R16, 1000, B6, 5353, ttl=1)))]),
+    case('IPv6: TCP reset and errors of the router', rules6=f'nat: -A PREROUTING -d {VIP6} -p tcp --dport 80 -j DNAT --to-destination [{B6}]:8080\nfilter: -A FORWARD -p tcp --dport 8080 -j REJECT --reject-with tcp-reset\nfilter: -A FORWARD -p tcp --dport 81 -j REJECT',
+         steps=[a(tcp(A6, 40000, VIP6, 80, 'S', 1000)), a(tcp(A6, 40000, B6, 81, 'S', 1000)), a(tcp(A6, 40000, B6, 82, 'S', 1000, ttl=1))]),
     case('IPv6: DNAT, masquerade and port clash', rules6=f'nat: -A PREROUTING -d {VIP6} -p udp --dport 53 -j DNAT --to-destination [{B6}]:5353\n{MASQ}',
          steps=[a(udp(A6, 7000, VIP6, 53)), b(udp(B6, 5353, R16, 7000)), a(udp(A63, 7000, VIP6, 53), draw=('nat-port', 1024))]),
     case('IPv6: TCP through DNAT', rules6=f'nat: -A PREROUTING -d {VIP6} -p tcp --dport 80 -j DNAT --to-destination [{B6}]:8080\n{STATE}',
@@ -479,12 +518,19 @@ def record(c):
 
 
 if __name__ == '__main__':
-    only = sys.argv[1] if len(sys.argv) > 1 else ''
+    # `record.py OLD` keeps what OLD has recorded of the same packets, and records the rest.
+    known = {}
+    if len(sys.argv) > 1:
+        known = {c['name']: c for c in json.load(open(sys.argv[1]))['cases']}
     done = []
     for c in CASES:
-        if only in c['name']:
-            print(c['name'], file=sys.stderr)
-            done.append(record(c))
+        old = known.get(c['name'])
+        sent = [s['packet'].hex() for s in c['steps'] if 'packet' in s]
+        if old and all(old[k] == c[k] for k in ('rules', 'rules6', 'sysctls')) and [s['packet'] for s in old['steps']] == sent:
+            done.append(old)
+            continue
+        print(c['name'], file=sys.stderr)
+        done.append(record(c))
     head = dict(kernel=os.uname().release.split('-')[0], iptables=run('iptables', '-V').strip(), conntrack=run('conntrack', '-V').strip().splitlines()[0])
     lines = ',\n'.join(json.dumps(c) for c in done)
     print(json.dumps(head)[:-1] + ', "cases": [\n' + lines + '\n]}')
