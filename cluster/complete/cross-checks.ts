@@ -146,12 +146,13 @@ function cni(input: CheckInput): Diagnostic[] {
       },
     ]
   }
-  if (name !== 'unknown' || input.cluster.nodes.length === 0) return []
+  const given = input.cluster.nodes.filter(({ at }) => at !== undefined)
+  if (name !== 'unknown' || given.length === 0) return []
   const agents = input.cluster.workloads.filter(
     ({ kind, meta }) => kind === 'DaemonSet' && meta.namespace.startsWith('kube-'),
   )
   const seen = agents.map(({ meta }) => `${meta.namespace}/${meta.name}`)
-  const at = agents[0]?.at ?? input.cluster.nodes[0]?.at
+  const at = agents[0]?.at ?? given[0]?.at
   const evidence = seen.length === 0 ? 'no DaemonSet of a CNI is in the input' : `DaemonSets seen: ${seen.join(', ')}`
   return [
     {

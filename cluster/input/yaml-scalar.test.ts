@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isSurprisingBoolean, plainScalar } from './yaml-scalar.ts'
+import { plainScalar } from './yaml-scalar.ts'
 
 describe('plain scalars mean what kubectl takes them for', () => {
   it.each([
@@ -57,13 +57,4 @@ describe('plain scalars mean what kubectl takes them for', () => {
     ['0x', '0x'],
     ['1a', '1a'],
   ] as const)('%j is %j', (text, value) => expect(plainScalar(text)).toBe(value))
-
-  it.each([
-    ['on', true],
-    ['y', true],
-    ['no', true],
-    ['true', false],
-    ['False', false],
-    ['web', false],
-  ])('%s surprises: %s', (text, surprising) => expect(isSurprisingBoolean(text)).toBe(surprising))
 })

@@ -32,10 +32,6 @@ export function plainScalar(text: string): null | boolean | number | string {
   }
 }
 
-/** The plain words that kubectl reads as a boolean although most people write them as text. */
-export const isSurprisingBoolean = (text: string): boolean =>
-  typeof words.get(text) === 'boolean' && !/^(true|false)$/i.test(text)
-
 const words = new Map<string, null | boolean | number>([
   ...['y', 'Y', 'yes', 'Yes', 'YES', 'true', 'True', 'TRUE', 'on', 'On', 'ON'].map((word) => [word, true] as const),
   ...['n', 'N', 'no', 'No', 'NO', 'false', 'False', 'FALSE', 'off', 'Off', 'OFF'].map((word) => [word, false] as const),

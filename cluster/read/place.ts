@@ -65,7 +65,14 @@ export const problemText = (problem: FieldProblem): string =>
   `${formatFieldPath(problem.path)}${problem.refusal ? ':' : ''} ${problem.text}`.trim()
 
 function wrongType(place: Place, key: string, wanted: string): void {
-  note(place, key, { code: 'field-type', text: `is ${typeName(member(place.value, key))}, not ${wanted}` })
+  const value = member(place.value, key)
+  note(place, key, { code: 'field-type', text: `is ${typeName(value)}, not ${wanted}`, ...quoting(value, wanted) })
+}
+
+/** YAML for kubectl has more booleans than people know. */
+function quoting(value: Json | undefined, wanted: string): { suggestion?: string } {
+  if (wanted !== 'text' || (typeof value !== 'boolean' && typeof value !== 'number')) return {}
+  return { suggestion: 'quote it: kubectl reads y, n, yes, no, on and off as booleans, and digits as numbers' }
 }
 
 const isAbsent = (value: Json | undefined): value is null | undefined => value === undefined || value === null
@@ -174,12 +181,7 @@ export function textMap(place: Place, key: string): Labels {
     else if (isAbsent(entry)) entries.push([name, ''])
     else if (typeof entry === 'object') wrongType(map, name, 'text')
     else {
-      const suggestion = `quote it: "${entry}"`
-      note(map, name, {
-        code: 'field-type',
-        text: `is ${typeName(entry)}, not text; kubectl would refuse it`,
-        suggestion,
-      })
+      wrongType(map, name, 'text')
       entries.push([name, String(entry)])
     }
   }
