@@ -64,7 +64,7 @@ export function build(cluster: Cluster, options: BuildOptions = {}): Built {
     blueprint: { hosts, segments: segmentsOf(underlay), program: clusterPrograms(cluster) },
     opsOf: (machine) => ops.get(machine)?.(),
     notModelled: [...cni.notModelled, ...proxy.notModelled],
-    refusals: (name) => refusalsOf(compilers, name),
+    refusals: remembered((name: string) => refusalsOf(compilers, name)),
     assumptions: [...cluster.assumptions, ...underlay.assumptions, ...cni.assumptions, ...proxy.assumptions],
     diagnostics: [...cni.diagnostics, ...proxy.diagnostics],
   }
@@ -117,6 +117,18 @@ function chooseProxy(cluster: Cluster, options: BuildOptions): Chosen<NonNullabl
         ]
       : []
   return { chosen: mode === undefined ? undefined : { mode, config }, notModelled, assumptions, diagnostics }
+}
+
+/** A function of a name that works once for each. */
+function remembered<T>(make: (name: string) => T): (name: string) => T {
+  const made = new Map<string, T>()
+  return (name) => {
+    const known = made.get(name)
+    if (known !== undefined) return known
+    const value = make(name)
+    made.set(name, value)
+    return value
+  }
 }
 
 function refusalsOf({ cluster, underlay, cni }: NodeCompilers, name: string): readonly Refusal[] {

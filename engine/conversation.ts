@@ -1,4 +1,5 @@
 import type { Assumption, Diagnostic } from '../cluster/source.ts'
+import type { Refusal } from '../cni/plugin.ts'
 import { sameIp } from '../packet/ip.ts'
 import type { IpPacket } from '../packet/packet.ts'
 import { CLIENT, describePeer, type Outcome } from './client.ts'
@@ -22,6 +23,7 @@ export interface Conversation {
   /** Every packet that the client and its peers sent, in order, the two above among them. */
   readonly packets: readonly Trace[]
   readonly policies: readonly PolicyView[]
+  readonly refusals: readonly Refusal[]
   /** What the server saw. */
   readonly server?: ServerView
   readonly assumptions: readonly Assumption[]

@@ -7,6 +7,44 @@ export type WalkEvent =
   | Exclude<MachineEvent, { kind: 'wire' }>
   | { readonly kind: 'arrive'; readonly link: () => Link | undefined; readonly frame: Frame; readonly id: number }
 
+type Wake = Extract<WalkEvent, { kind: 'wake' }>
+
+/**
+ * What programs wait for, in the order of epoll(7), level-triggered: a descriptor stands in the list once, gives one
+ * event at a time, and goes to the end as soon as it has given one, ahead of what that event brings about.
+ */
+class ReadyList {
+  private readonly list: string[] = []
+  private readonly events = new Map<string, Wake[]>()
+
+  push(wake: Wake): void {
+    const key = keyOf(wake)
+    const waiting = this.events.get(key)
+    if (waiting !== undefined) {
+      waiting.push(wake)
+      return
+    }
+    this.events.set(key, [wake])
+    this.list.push(key)
+  }
+
+  next(): Wake | undefined {
+    for (let key = this.list.shift(); key !== undefined; key = this.list.shift()) {
+      const event = this.events.get(key)?.shift()
+      if (event === undefined) {
+        this.events.delete(key)
+        continue
+      }
+      this.list.push(key)
+      return event
+    }
+    return undefined
+  }
+}
+
+const keyOf = ({ ns, process, event }: Wake): string =>
+  `${ns.host.name} ${ns.name} ${process} ${'fd' in event ? event.fd : event.id}`
+
 interface Timed {
   readonly at: number
   readonly order: number
@@ -21,7 +59,7 @@ export class EventQueue {
   now = 0
   private readonly backlog: WalkEvent[] = []
   private readonly cells: WalkEvent[] = []
-  private readonly wakes: WalkEvent[] = []
+  private readonly wakes = new ReadyList()
   private readonly timed: Timed[] = []
   private order = 0
 
@@ -64,7 +102,7 @@ export class EventQueue {
 
   /** The next event of this moment. */
   nextNow(): WalkEvent | undefined {
-    return this.nextPacket() ?? this.wakes.shift()
+    return this.nextPacket() ?? this.wakes.next()
   }
 
   /** When the next timer is due. */

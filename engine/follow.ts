@@ -107,37 +107,43 @@ const BY_REASON: Partial<Record<DropReason, DispositionKind>> = {
   NO_SOCKET: 'noListener',
 }
 
-/** How the way ended, from its last steps. */
+/** How the way ended: the last step that decided something. What was read from a tun device to be sent on had not. */
 function dispositionOf(hops: readonly Hop[]): Disposition {
-  const unknown = findEnd(hops, (step) => step.kind === 'lab.unknown' || step.kind === 'notModelled')
-  if (unknown !== undefined) return unknown
-  const ended =
-    findEnd(hops, (step) => step.kind === 'socket.deliver') ??
-    findEnd(
-      hops,
-      (step) =>
-        step.kind === 'drop' ||
-        step.kind === 'wire.left' ||
-        step.kind === 'wire.lost' ||
-        step.kind === 'flanneld.discard',
-    )
-  if (ended !== undefined) return ended
-  const hop = hops.length - 1
-  const at = hops[hop]
+  let end: { readonly hop: number; readonly step: Step } | undefined
+  for (const [hop, { steps }] of hops.entries())
+    for (const step of steps) {
+      if (step.kind === 'tun.write') end = undefined
+      else if (decides(step, end?.step)) end = { hop, step }
+    }
+  if (end !== undefined) {
+    const { hop, step } = end
+    return { ...endOf(step, hops[hop]?.steps ?? []), hop, host: step.host, netns: step.netns }
+  }
+  const last = hops.at(-1)
   return {
     kind: 'dropped',
     detail: 'it was still waiting when the walk ended',
-    hop,
-    ...(at === undefined ? {} : { host: at.host, netns: at.netns }),
+    hop: hops.length - 1,
+    ...(last === undefined ? {} : { host: last.host, netns: last.netns }),
   }
 }
 
-function findEnd(hops: readonly Hop[], wanted: (step: Step) => boolean): Disposition | undefined {
-  for (let hop = hops.length - 1; hop >= 0; hop--) {
-    const step = hops[hop]?.steps.findLast(wanted)
-    if (step !== undefined) return { ...endOf(step, hops[hop]?.steps ?? []), hop, host: step.host, netns: step.netns }
+/** Whether a step ends the way. What is not known beats all; a copy that somebody else threw away says nothing. */
+function decides(step: Step, before: Step | undefined): boolean {
+  if (before?.kind === 'notModelled' || before?.kind === 'lab.unknown') return false
+  switch (step.kind) {
+    case 'notModelled':
+    case 'lab.unknown':
+    case 'socket.deliver':
+    case 'wire.left':
+    case 'wire.lost':
+    case 'flanneld.discard':
+      return true
+    case 'drop':
+      return before?.kind !== 'socket.deliver' || step.reason !== 'OTHERHOST'
+    default:
+      return false
   }
-  return undefined
 }
 
 function endOf(step: Step, around: readonly Step[]): Disposition {

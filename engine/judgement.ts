@@ -1,6 +1,8 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Assumption, Diagnostic } from '../cluster/source.ts'
+import type { Refusal } from '../cni/plugin.ts'
 import { formatIp, type Ip, ipKey, sameIp } from '../packet/ip.ts'
+import { contains } from '../packet/prefix.ts'
 import type { Built, Unmodelled } from './build.ts'
 import type { Exchange } from './conversation.ts'
 import { policiesOf } from './policies-of.ts'
@@ -12,6 +14,8 @@ import type { Disposition, Trace } from './trace.ts'
 export interface Judgement {
   readonly disposition: Disposition
   readonly policies: readonly PolicyView[]
+  /** Entries that the pod network wanted on a machine of the way, and that are not there. */
+  readonly refusals: readonly Refusal[]
   readonly assumptions: readonly Assumption[]
   readonly diagnostics: readonly Diagnostic[]
 }
@@ -26,6 +30,7 @@ export function judge(built: Built, probe: Probe, exchange: Exchange): Judgement
   return {
     disposition: unknown ?? exchange.disposition,
     policies,
+    refusals: refusalsOnTheWay(built, exchange),
     assumptions: relevantAssumptions(built, exchange),
     diagnostics: built.diagnostics,
   }
@@ -86,6 +91,20 @@ function isServiceAddress(cluster: Cluster, address: Ip): boolean {
       ...service.loadBalancerIngress.flatMap((ingress) => (ingress.ip === undefined ? [] : [ingress.ip])),
     ].some((own) => sameIp(own, address)),
   )
+}
+
+/** A missing route matters to the packets that it would have carried, on the machine that lacks it. */
+function refusalsOnTheWay(built: Built, { request, reply }: Exchange): readonly Refusal[] {
+  const found: Refusal[] = []
+  for (const trace of [request, reply])
+    for (const hop of trace?.hops ?? []) {
+      if (!built.cluster.index.node.has(hop.host)) continue
+      const looked = hop.steps.flatMap((step) => (step.kind === 'route.lookup' ? [step.destination] : []))
+      for (const refusal of built.refusals(hop.host))
+        if (!found.includes(refusal) && looked.some((address) => contains(refusal.destination, address)))
+          found.push(refusal)
+    }
+  return found
 }
 
 /** The assumptions about machines and objects that the packets met, and those about the whole cluster; once each. */

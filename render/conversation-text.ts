@@ -29,6 +29,7 @@ export function renderConversation(conversation: Conversation, options: Partial<
     ...wayLines('REQUEST', conversation.request, how),
     ...wayLines('REPLY', conversation.reply, how),
     ...restLines(conversation, how),
+    ...refusalLines(conversation, how),
     ...policyLines(conversation, how),
     ...assumptionLines(conversation, how),
   ]
@@ -239,6 +240,17 @@ function restLines({ packets, request, reply }: Conversation, how: TextOptions):
 
 const portsOf = ({ payload }: Trace['sent']): readonly number[] | undefined =>
   'srcPort' in payload ? [payload.srcPort, payload.dstPort] : undefined
+
+/** What is missing on the way, and why. */
+function refusalLines({ refusals }: Conversation, how: TextOptions): readonly string[] {
+  const lines = refusals.flatMap(({ node, command, answer, reason }) =>
+    labelled('Missing', `on ${node}: \`${command}\` was answered "${answer}". ${reason}`, {
+      indent: 9,
+      width: how.width,
+    }),
+  )
+  return lines.length === 0 ? [] : ['', ...lines]
+}
 
 function policyLines({ policies }: Conversation, how: TextOptions): readonly string[] {
   if (policies.length === 0) return []

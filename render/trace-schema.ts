@@ -78,6 +78,7 @@ export const traceSchema = Type.Object(
     reply: Type.Optional(trace),
     packets: Type.Array(Type.Object(summary)),
     policies: Type.Array(Type.Unknown()),
+    refusals: Type.Array(Type.Unknown()),
     server: Type.Optional(
       Type.Object({
         host: Type.String(),
