@@ -32,7 +32,8 @@ export function completeAddresses(
   filling: Filling,
 ): { pods: readonly Pod[]; blocks: readonly AddressBlock[] } {
   const taken = new Set<number | string>()
-  for (const { pod } of sources.pods) if (!isFinished(pod)) for (const ip of pod.ips) taken.add(ipKey(ip))
+  // A finished pod's address counts too: IPAM goes on behind it before it comes back to it.
+  for (const { pod } of sources.pods) for (const ip of pod.ips) taken.add(ipKey(ip))
   const isTaken = (ip: Ip): boolean => taken.has(ipKey(ip))
   const ipam = usesBlocks(sources) ? calicoIpam(sources, isTaken) : hostLocalIpam(sources, isTaken)
   const pods = [...sources.pods]
