@@ -4,7 +4,7 @@ import { type Capabilities, type HostFacts, USUAL_CAPABILITIES } from '../linux/
 import { type Op, type OpBody, ROOT_NETNS } from '../linux/op.ts'
 import type { Origin } from '../linux/origin.ts'
 import { formatIp, type Ip } from '../packet/ip.ts'
-import { networkOf, prefix } from '../packet/prefix.ts'
+import { type InterfaceAddress, lastIp, networkOf, prefix } from '../packet/prefix.ts'
 import { BEYOND, BEYOND_MAC, INTERNET, type Underlay, type UnderlayMachine } from './underlay.ts'
 
 /** The bare machine, as its operator sets it up before Kubernetes is installed: cards, addresses, routes, sysctls. */
@@ -23,7 +23,8 @@ export function machineOps(
     const type = { kind: 'physical', segment: card.segment } as const
     add({ kind: 'link.add', name: card.name, mac: card.mac, mtu: card.mtu, type }, `network card on ${card.segment}`)
     add({ kind: 'link.set', name: card.name, up: !machine.down }, 'network card')
-    for (const address of card.addresses) add({ kind: 'addr.add', link: card.name, address }, 'address of the machine')
+    for (const address of card.addresses)
+      add({ kind: 'addr.add', link: card.name, address, ...broadcastOf(address) }, 'address of the machine')
   }
   addRoutes(machine, underlay, add)
   if (lab.forwardPolicy !== undefined)
@@ -80,12 +81,27 @@ function addRoutes(machine: UnderlayMachine, underlay: Underlay, add: (body: OpB
       add(defaultRoute(gateway, card.name, outside !== undefined), `default gateway ${formatIp(gateway)}`)
 }
 
+/** NetworkManager's metric of a wired card in IPv4; the kernel's in IPv6. */
+const DEFAULT_ROUTE_METRIC = { 4: 100, 6: 1024 } as const
+
+/** `brd +`: the subnet's last address; none in IPv6 and for /31 and /32. */
+function broadcastOf({ ip, length }: InterfaceAddress): { readonly broadcast?: Ip } {
+  return ip.family === 4 && length < 31 ? { broadcast: lastIp({ address: ip, length }) } : {}
+}
+
 function defaultRoute(via: Ip, dev: string, onlink: boolean): OpBody {
   const destination = prefix(via.family === 4 ? '0.0.0.0/0' : '::/0')
-  const metric = via.family === 4 ? {} : { metric: 1024 }
   return {
     kind: 'route.replace',
-    route: { type: 'unicast', destination, via, dev, protocol: 'static', ...metric, ...(onlink ? { onlink } : {}) },
+    route: {
+      type: 'unicast',
+      destination,
+      via,
+      dev,
+      protocol: 'static',
+      metric: DEFAULT_ROUTE_METRIC[via.family],
+      ...(onlink ? { onlink } : {}),
+    },
   }
 }
 
