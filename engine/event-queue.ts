@@ -58,7 +58,6 @@ interface Timed {
 export class EventQueue {
   now = 0
   private readonly backlog: WalkEvent[] = []
-  private readonly cells: WalkEvent[] = []
   private readonly wakes = new ReadyList()
   private readonly timed: Timed[] = []
   private order = 0
@@ -69,8 +68,7 @@ export class EventQueue {
         this.backlog.push(event)
         return
       case 'backlog':
-        if (event.cell) this.cells.push(event)
-        else this.backlog.push(event)
+        this.backlog.push(event)
         return
       case 'wake':
         this.wakes.push(event)
@@ -97,7 +95,7 @@ export class EventQueue {
 
   /** The next packet of this moment: what a softirq would take up. */
   nextPacket(): WalkEvent | undefined {
-    return this.backlog.shift() ?? this.cells.shift()
+    return this.backlog.shift()
   }
 
   /** The next event of this moment. */

@@ -25,7 +25,7 @@ function transmit(skb: Skb): void {
   kernel.record(skb, { kind: 'link.tx', link: dev.name, frame: seenOn(skb) })
   switch (dev.type.kind) {
     case 'loopback':
-      return kernel.emit({ kind: 'backlog', skb, cell: false })
+      return kernel.emit({ kind: 'backlog', skb })
     case 'veth':
       return vethXmit(skb)
     case 'bridge':
@@ -76,7 +76,6 @@ function vethXmit(skb: Skb): void {
       fragMaxSize: 0,
       fragSizes: [],
     },
-    cell: false,
   })
 }
 

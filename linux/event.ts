@@ -6,11 +6,8 @@ import type { Skb } from './skb.ts'
 
 /** What a machine leaves to happen later. Who runs the machine queues it and hands it back to `handle`. */
 export type MachineEvent =
-  /**
-   * netif_rx: the packet waits on the backlog of the CPU. `cell`: on a tunnel's own queue (gro_cells), which is
-   * served when the backlog is empty.
-   */
-  | { readonly kind: 'backlog'; readonly skb: Skb; readonly cell: boolean }
+  /** netif_rx: the packet waits on the backlog of the CPU. A tunnel's packets too, without GRO (gro_cells_receive). */
+  | { readonly kind: 'backlog'; readonly skb: Skb }
   /** A frame left by a network card; the fabric finds where it arrives. */
   | { readonly kind: 'wire'; readonly link: Link; readonly frame: Frame; readonly id: number }
   | { readonly kind: 'timer'; readonly at: number; readonly ns: Netns; readonly timer: Timer }

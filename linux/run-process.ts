@@ -7,7 +7,16 @@ import type { Netns } from './netns.ts'
 import type { ProcessContext, ProcessEvent, ProcessResult, Program, SocketAddress, Syscall } from './process.ts'
 import { routeOutput } from './route.ts'
 import { type IpSkb, newSkb, type Skb } from './skb.ts'
-import { fail, findSocket, openSocket, portTaken, removeSocket, type Socket, whileOwned } from './socket.ts'
+import {
+  fail,
+  findSocket,
+  openSocket,
+  portTaken,
+  releaseAccepted,
+  removeSocket,
+  type Socket,
+  whileOwned,
+} from './socket.ts'
 import { tcpClose, tcpConnect, tcpListen, tcpRead, tcpSend } from './tcp.ts'
 import { udpSend } from './udp.ts'
 
@@ -67,6 +76,8 @@ export function wakeProcess(ns: Netns, name: string, event: ProcessEvent, cause:
   if (running === undefined || running.exitCode !== undefined) return
   const seen = event.kind === 'data' ? { ...event, bytes: read(ns, name, event) } : event
   finish(ns, running, running.program.step(running.state, seen, running.context), cause)
+  const connection = event.kind === 'accepted' ? findSocket(ns, name, event.connection) : undefined
+  if (connection !== undefined) releaseAccepted(ns, connection)
 }
 
 /** A stream is read as far as it has come; a datagram is what it was. */
@@ -188,7 +199,10 @@ function writeTun(
   const { kernel, stack } = ns.host
   const skb = newSkb(link, parsed.value, cause ?? kernel.newPacket())
   kernel.record(skb, { kind: 'tun.write', link: link.name, process: running.name })
+  // tun_rx_batched receives with bottom halves off, as a card's interrupt would.
+  kernel.bottomHalves?.disable()
   stack.receive(skb)
+  kernel.bottomHalves?.enable()
 }
 
 /** tun_net_xmit: the process that has the device open reads the packet. */

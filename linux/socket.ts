@@ -24,6 +24,8 @@ export interface Socket {
   tcp: TcpControl | undefined
   /** What arrived while a system call holds the socket (sk_backlog); undefined: none does. */
   backlog: (() => void)[] | undefined
+  /** What the process will see once it has accepted the connection; undefined: it has, or need not. */
+  unaccepted: { readonly event: ProcessEvent; readonly cause: number | undefined }[] | undefined
 }
 
 /** lock_sock and release_sock: what arrives during a system call on the socket is taken up at its end, in order. */
@@ -62,6 +64,7 @@ export function openSocket(
     echoes: 0,
     tcp: undefined,
     backlog: undefined,
+    unaccepted: undefined,
   }
   ns.state.sockets.sockets.set(socket.id, socket)
   return socket
@@ -77,7 +80,18 @@ export const removeSocket = (ns: Netns, socket: Socket): void => void ns.state.s
 
 /** What the process sees next on this socket. `cause` is the packet that brought it. */
 export function wake(ns: Netns, socket: Socket, event: ProcessEvent, cause?: number): void {
+  if (socket.unaccepted !== undefined && event.kind !== 'accepted') {
+    socket.unaccepted.push({ event, cause })
+    return
+  }
   ns.host.kernel.emit({ kind: 'wake', ns, process: socket.process, event, ...(cause === undefined ? {} : { cause }) })
+}
+
+/** The process has accepted the connection: what has happened to it meanwhile is seen now. */
+export function releaseAccepted(ns: Netns, socket: Socket): void {
+  const { unaccepted } = socket
+  socket.unaccepted = undefined
+  for (const { event, cause } of unaccepted ?? []) wake(ns, socket, event, cause)
 }
 
 export function fail(

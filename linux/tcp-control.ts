@@ -39,6 +39,8 @@ export interface TcpControl {
   quickAcks: number
   pingpong: boolean
   lastReceived: number
+  /** The window field that data on the fast path carries; undefined: no data has come yet. */
+  predictedWindow: number | undefined
   /** Descriptor of the listening socket that an incoming connection came by. */
   listener: number | undefined
   /** When a segment out of place was last answered; such answers are kept 500 ms apart (tcp_invalid_ratelimit). */
@@ -99,6 +101,7 @@ export function newControl(state: TcpState, advMss: number): TcpControl {
     quickAcks: QUICK_ACKS,
     pingpong: false,
     lastReceived: -SECOND,
+    predictedWindow: undefined,
     listener: undefined,
     lastChallenge: -SECOND,
     softError: undefined,

@@ -2,7 +2,7 @@ import { formatIp, type Ip } from '../packet/ip.ts'
 import { type Icmp, type IpPacket, TCP_FLAG, type Tcp, type TcpOption } from '../packet/packet.ts'
 import { icmpErrno } from './icmp-errno.ts'
 import { type Netns, sysctl } from './netns.ts'
-import type { Errno, SocketAddress } from './process.ts'
+import type { Errno, ProcessEvent, SocketAddress } from './process.ts'
 import { type OutputRoute, routeMtu, routeOutput } from './route.ts'
 import type { IpSkb } from './skb.ts'
 import { ephemeralPort, fail, lookupSocket, openSocket, removeSocket, type Socket, wake } from './socket.ts'
@@ -123,6 +123,7 @@ function receiveInListen(skb: IpSkb, segment: Tcp, listener: Socket): void {
   if (route.kind !== 'ok') return
   const fd = ns.state.sockets.nextConnection++
   const socket = openSocket(ns, { fd, process: listener.process, type: 'tcp', family: packet.src.family })
+  socket.unaccepted = []
   socket.local = { ip: packet.dst, port: segment.dstPort }
   socket.remote = { ip: packet.src, port: segment.srcPort }
   const control = newControl('synReceived', advertisedMss(ns, route, packet.src))
@@ -228,6 +229,7 @@ function acknowledge(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpControl):
   if (tcp.state === 'synReceived' && acked > 0) {
     tcp.state = 'established'
     tcp.sndUna = seqAdd(tcp.sndUna, 1)
+    tcp.predictedWindow = segment.window
     accepted(skb, socket, tcp)
   }
   const data = Math.min(Math.max(seqDiff(segment.ack, tcp.sndUna), 0), tcp.sendQueue.length)
@@ -278,13 +280,30 @@ function receiveData(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpControl):
   }
   const fresh = segment.data.subarray(-ahead)
   if (fresh.length === 0 && !fin) return sendAck(ns, socket, skb.id)
-  take(skb, socket, tcp, { data: fresh, fin })
-  takeEarly(skb, socket, tcp)
-  scheduleAck(skb, socket, tcp)
+  const fast = isFastPath(segment, tcp)
+  const wakes = [...take(skb, socket, tcp, { data: fresh, fin }), ...takeEarly(skb, socket, tcp)]
+  // The fast path acknowledges before it wakes the reader, tcp_data_queue after (tcp_rcv_established).
+  if (fast) scheduleAck(skb, socket, tcp)
+  for (const event of wakes) wake(ns, socket, event, skb.id)
+  if (!fast) scheduleAck(skb, socket, tcp)
 }
 
-function take(skb: IpSkb, socket: Socket, tcp: TcpControl, { data, fin }: { data: Uint8Array; fin: boolean }): void {
+/** Header prediction: data in order on a connection whose peer has not changed its window (tp->pred_flags). */
+function isFastPath(segment: Tcp, tcp: TcpControl): boolean {
+  const fast = tcp.predictedWindow === segment.window && (segment.flags & FIN) === 0 && tcp.early.length === 0
+  tcp.predictedWindow = segment.window
+  return fast
+}
+
+/** Takes up what came in order; answers what the process is to be told. */
+function take(
+  skb: IpSkb,
+  socket: Socket,
+  tcp: TcpControl,
+  { data, fin }: { data: Uint8Array; fin: boolean },
+): readonly ProcessEvent[] {
   const { ns, packet } = skb
+  const wakes: ProcessEvent[] = []
   tcp.rcvNxt = seqAdd(tcp.rcvNxt, data.length + (fin ? 1 : 0))
   if (data.length > 0) {
     tcp.lastReceived = ns.host.kernel.now()
@@ -292,15 +311,16 @@ function take(skb: IpSkb, socket: Socket, tcp: TcpControl, { data, fin }: { data
     const woken = tcp.unread.length > 0
     tcp.unread = joined(tcp.unread, data)
     if (!woken && socket.remote !== undefined)
-      wake(ns, socket, { kind: 'data', fd: socket.fd, bytes: NO_DATA, from: socket.remote, ttl: packet.ttl }, skb.id)
+      wakes.push({ kind: 'data', fd: socket.fd, bytes: NO_DATA, from: socket.remote, ttl: packet.ttl })
   }
-  if (!fin) return
-  wake(ns, socket, { kind: 'closed', fd: socket.fd }, skb.id)
+  if (!fin) return wakes
+  wakes.push({ kind: 'closed', fd: socket.fd })
   if (tcp.state === 'established') {
     tcp.state = 'closeWait'
     tcp.pingpong = true
   } else if (tcp.state === 'finWait1') tcp.state = 'closing'
   else if (tcp.state === 'finWait2') tcp.state = 'timeWait'
+  return wakes
 }
 
 const NO_DATA = new Uint8Array(0)
@@ -320,14 +340,15 @@ export function tcpRead(socket: Socket): Uint8Array {
   return bytes
 }
 
-function takeEarly(skb: IpSkb, socket: Socket, tcp: TcpControl): void {
+function takeEarly(skb: IpSkb, socket: Socket, tcp: TcpControl): readonly ProcessEvent[] {
+  const wakes: ProcessEvent[] = []
   for (;;) {
     const next = tcp.early.findIndex((part) => seqDiff(part.seq, tcp.rcvNxt) <= 0)
-    if (next < 0) return
-    const [part] = tcp.early.splice(next, 1)
-    if (part === undefined) return
+    const [part] = next < 0 ? [] : tcp.early.splice(next, 1)
+    if (part === undefined) return wakes
     const overlap = seqDiff(tcp.rcvNxt, part.seq)
-    if (overlap <= part.data.length) take(skb, socket, tcp, { data: part.data.subarray(overlap), fin: part.fin })
+    if (overlap <= part.data.length)
+      wakes.push(...take(skb, socket, tcp, { data: part.data.subarray(overlap), fin: part.fin }))
   }
 }
 

@@ -78,7 +78,7 @@ function bypass(skb: Skb, dev: Link, inner: Frame): void {
   skb.mac = { src: inner.src, dst: inner.dst }
   skb.dst = undefined
   skb.ct = undefined
-  dev.ns.host.kernel.emit({ kind: 'backlog', skb, cell: false })
+  dev.ns.host.kernel.emit({ kind: 'backlog', skb })
 }
 
 /** udp_flow_src_port: a hash of the inner flow, within the ephemeral range. The same flow keeps its port. */
@@ -133,7 +133,7 @@ export function vxlanReceive(skb: IpSkb, udp: Udp): boolean {
     mac: { src: frame.src, dst: frame.dst },
     mark: skb.mark,
   }
-  ns.host.kernel.emit({ kind: 'backlog', skb: inner, cell: true })
+  ns.host.kernel.emit({ kind: 'backlog', skb: inner })
   return true
 }
 
