@@ -57,3 +57,10 @@ export function firstDifference(
   const rest = actual.slice(at).filter((line) => line !== '')
   return skipping || rest.length === 0 ? undefined : { expected: '(end of output)', near: rest[0] ?? '' }
 }
+
+/** The fenced blocks of one language. */
+export function blocksOf(text: string, language: string): readonly string[] {
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(
+    (block) => block[1] ?? '',
+  )
+}

@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { podwalk, ROOT } from '../command-line.ts'
-import { examplesOf, firstDifference } from './console-block.ts'
+import { blocksOf, examplesOf, firstDifference } from './console-block.ts'
 
 /** README, docs and the labs' READMEs. */
 const documents = [
@@ -23,6 +23,35 @@ describe('examples in documents', () => {
     const run = podwalk(args)
     expect(run.stderr.split('\n').filter((line) => line.startsWith('error'))).toEqual([])
     expect(firstDifference(output, run.stdout.replace(/\n$/, '').split('\n'))).toBeUndefined()
+  })
+})
+
+/** What stands for the reader's own snapshot.yaml. */
+const SNAPSHOT = 'topologies/textbook-flannel-vxlan/lab.yaml'
+const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+
+describe('README', () => {
+  const commands = blocksOf(readme, 'sh').flatMap((block) =>
+    block.split('\n').filter((line) => line.startsWith('podwalk ')),
+  )
+
+  test.each(commands)('%s', (command) => {
+    const args = command.replaceAll('snapshot.yaml', SNAPSHOT).split(/\s+/).slice(1)
+    expect(podwalk(args)).toMatchObject({ code: 0 })
+  })
+
+  test('the library example prints a delivered answer', async () => {
+    const [example] = blocksOf(readme, 'ts')
+    const text = (example ?? '')
+      .replace("from 'podwalk'", "from '../index.ts'")
+      .replaceAll('snapshot.yaml', join(ROOT, SNAPSHOT))
+    const file = join(ROOT, 'dist', 'readme-example.ts')
+    writeFileSync(file, text)
+    const said: string[] = []
+    const log = vi.spyOn(console, 'log').mockImplementation((line: string) => void said.push(line))
+    await import(file)
+    log.mockRestore()
+    expect(said.join('\n')).toContain('✓ DELIVERED  pod default/client -> http://my-nginx')
   })
 })
 
