@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { emitIp } from './emit.ts'
-import { fragmentIp, reassemble } from './fragment.ts'
+import { fragmentIp, fragmentIpAs, reassemble } from './fragment.ts'
 import { ip } from './ip.ts'
 import { lengthOfIp } from './length.ts'
 import type { IpPacket } from './packet.ts'
@@ -99,6 +99,33 @@ describe('fragmentIp', () => {
     const [first, second] = fragmentIp({ ...udp(4, 1473), options }, 1500)
     expect(first?.options).toEqual(options)
     expect(second?.options).toEqual(Uint8Array.of(1, 1, 1, 1, 1, 1, 1, 1, 0x94, 4, 0, 0))
+  })
+})
+
+describe('fragmentIpAs', () => {
+  test.each([
+    { rule: 'the sizes it came in', packet: udp(4, 3000), sizes: [820, 1500, 748], mtu: 1500 },
+    { rule: 'parts of just the MTU', packet: udp(4, 2952), sizes: [1500, 1500], mtu: 1500 },
+    { rule: 'IPv6, with the fragment header counted', packet: udp(6, 3000), sizes: [1048, 1448, 656], mtu: 1500 },
+  ])('$rule', ({ packet, sizes, mtu }) => {
+    const parts = fragmentIpAs(packet, sizes, mtu) ?? []
+    expect(parts.map(lengthOfIp)).toEqual(sizes)
+    expect(reassemble(parts)).toEqual({ ...packet, id: packet.src.family === 4 ? packet.id : 0 })
+  })
+
+  test.each([
+    { rule: 'an octet too few', packet: udp(4, 3000), sizes: [820, 1500, 747], mtu: 1500 },
+    { rule: 'an octet too many', packet: udp(4, 3000), sizes: [820, 1500, 749], mtu: 1500 },
+    { rule: 'a part over the MTU', packet: udp(4, 3000), sizes: [820, 1500, 748], mtu: 1499 },
+    {
+      rule: 'a part before the last that is no multiple of 8',
+      packet: udp(4, 3000),
+      sizes: [821, 1500, 747],
+      mtu: 1500,
+    },
+    { rule: 'a part of a header alone', packet: udp(4, 3000), sizes: [820, 1500, 748, 20], mtu: 1500 },
+  ])('not with $rule', ({ packet, sizes, mtu }) => {
+    expect(fragmentIpAs(packet, sizes, mtu)).toBeUndefined()
   })
 })
 

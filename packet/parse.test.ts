@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { emitFrame, emitIp } from './emit.ts'
 import { ip } from './ip.ts'
 import { mac } from './mac.ts'
-import type { Frame, IpPacket, Transport, Udp } from './packet.ts'
+import { type Frame, ICMP4, ICMP6, type IpPacket, type Transport, type Udp } from './packet.ts'
 import { parseFrame, parseIpPacket } from './parse.ts'
 import { must, parsed } from './parsed.ts'
 import { captured, octetsOf } from './testing/captures.ts'
@@ -101,7 +101,11 @@ describe('the fields of captured frames', () => {
         },
       },
     ],
-    ['redirect', { type: 5, code: 1, body: { kind: 'redirect', gateway: ip('10.1.1.2'), quote: { length: 89 } } }],
+    ['router solicitation', { type: ICMP6.routerSolicitation, body: { kind: 'other' } }],
+    [
+      'redirect',
+      { type: ICMP4.redirect, code: 1, body: { kind: 'redirect', gateway: ip('10.1.1.2'), quote: { length: 89 } } },
+    ],
     [
       'IPv6 redirect',
       {
@@ -372,6 +376,19 @@ test('eight frames within a frame are taken apart, and the ninth stays octets', 
   for (let i = 1; i <= 10; i++) {
     nested = wrap(nested)
     expect(depth(must(parseFrame(emitFrame(nested))))).toBe(Math.min(i, 8))
+  }
+})
+
+test('an error so deep that its quote would be the ninth stays octets', () => {
+  const error = packetIn('port unreachable')
+  const wrap = (payload: Transport): IpPacket => ({ ...packetIn('UDP'), payload })
+  const innermost = (packet: IpPacket): Transport =>
+    packet.payload.kind === 'ip' ? innermost(packet.payload) : packet.payload
+  let nested = error
+  for (let i = 0; i <= 8; i++) {
+    const body = innermost(must(parseIpPacket(emitIp(nested))))
+    expect(body).toMatchObject({ body: { kind: i < 8 ? 'error' : 'other' } })
+    nested = wrap(nested)
   }
 })
 
