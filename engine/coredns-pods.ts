@@ -21,7 +21,10 @@ export function corefileOf(cluster: Cluster, pod: Pod): ConfigMap | undefined {
   return cluster.configMaps.find((map) => map.meta.namespace === pod.meta.namespace && map.data.Corefile !== undefined)
 }
 
-/** Mounts the Corefile and starts CoreDNS in its pod. */
+/**
+ * Mounts the Corefile and starts CoreDNS in its pod. It has long been up when a question is asked: what its plugins do
+ * at the start (`loop` asks its upstream) is no part of the walk.
+ */
 export function coreDnsOps(cluster: Cluster, pod: Pod): Op[] {
   const map = corefileOf(cluster, pod)
   const netns = podNetns(pod)
@@ -31,7 +34,7 @@ export function coreDnsOps(cluster: Cluster, pod: Pod): Op[] {
     netns,
     name: 'coredns',
     program: 'coredns',
-    args: { conf: '/etc/coredns/Corefile' },
+    args: { conf: '/etc/coredns/Corefile', startup: 'done' },
     origin,
   }
   if (map === undefined) return [started]
