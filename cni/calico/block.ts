@@ -29,7 +29,7 @@ export function blocksOf(cluster: Cluster, pools: readonly Pool[]): Blocks {
   const given = labBlocks(cluster)
   const isGiven = new Set(given.map(({ node }) => node))
   const others = hasResources(cluster) ? resourceBlocks(cluster) : podBlocks(cluster, pools)
-  const rest = others.filter(({ node }) => !isGiven.has(node))
+  const rest = others.filter(({ node, cidr }) => !isGiven.has(node) && !given.some((one) => samePrefix(one.cidr, cidr)))
   const assumptions = rest.length === 0 || hasResources(cluster) ? [] : [CONCLUDED]
   return { blocks: sorted([...given, ...rest]), assumptions }
 }

@@ -3,6 +3,7 @@ import type { Container, KubeNode, OtherObject, Workload } from '../../cluster/o
 import type { Assumption, Diagnostic } from '../../cluster/source.ts'
 import { type Family, type Ip, parseIp } from '../../packet/ip.ts'
 import { type GoObject, goBoolean, goNumber, goString, isObject } from '../go-json.ts'
+import { hostPortDiagnostics } from '../host-port.ts'
 import { describe } from '../origin.ts'
 import type { CniConfigured, NotModelled } from '../plugin.ts'
 import { formatVersion, imageVersion, parseVersion, type Version } from '../version.ts'
@@ -54,7 +55,7 @@ export function configureCalico(cluster: Cluster): CniConfigured<CalicoConfig> {
   return {
     config,
     assumptions: [...assumptions, ...blocks.assumptions, ...assumed, ...(config.mesh ? [ESTABLISHED] : [])],
-    diagnostics: [...diagnostics, ...unusual(cluster)],
+    diagnostics: [...diagnostics, ...unusual(cluster), ...hostPortDiagnostics(cluster)],
     ...(notModelled === undefined ? {} : { notModelled }),
   }
 }

@@ -5,6 +5,7 @@ import { formatIp } from '../../packet/ip.ts'
 import { formatPrefix, type Prefix } from '../../packet/prefix.ts'
 import { foreignPods } from '../bridge/bridge.ts'
 import { goBoolean, goString } from '../go-json.ts'
+import { hostPortDiagnostics } from '../host-port.ts'
 import { describe } from '../origin.ts'
 import type { CniConfigured, NotModelled } from '../plugin.ts'
 import { networkedPods } from '../pod-netns.ts'
@@ -72,7 +73,12 @@ export function configureFlannel(cluster: Cluster): CniConfigured<FlannelConfig>
   return {
     config,
     assumptions: [...found.assumptions, ...(usesMacs ? leases.assumptions : [])],
-    diagnostics: [...found.diagnostics, ...leases.diagnostics, ...foreignPodDiagnostics(cluster, config)],
+    diagnostics: [
+      ...found.diagnostics,
+      ...leases.diagnostics,
+      ...foreignPodDiagnostics(cluster, config),
+      ...hostPortDiagnostics(cluster),
+    ],
     ...(notModelled === undefined ? {} : { notModelled }),
   }
 }

@@ -499,6 +499,14 @@ describe('flannel configuration', () => {
     expect(compiled({ change: { workloads }, facts })[0]).toContain(`local ${local} `)
   })
 
+  it('tells of host ports, whose rules are missing', () => {
+    const port = { name: '', containerPort: 80, protocol: 'TCP' as const, hostPort: 8088, hostIP: '' }
+    const container = daemonSetOf('x', { ports: [port] }).template.spec.containers
+    const { spec } = podOf('web', 'xianchaonode1', ['10.244.1.2'])
+    const pods = [podOf('web', 'xianchaonode1', ['10.244.1.2'], { spec: { ...spec, containers: container } })]
+    expect(problems({ pods }).codes).toContain('hostport-not-modelled')
+  })
+
   it('gives the same state every time, and different devices different MACs', () => {
     const pods = [1, 2, 3].map((n) => podOf(`web-${n}`, 'xianchaonode1', [`10.244.1.${n + 1}`]))
     expect(compiled({ change: { pods } })).toEqual(compiled({ change: { pods } }))
