@@ -1,5 +1,5 @@
 import type { Item } from '../input/item.ts'
-import { type Json, member } from '../input/json-value.ts'
+import { member } from '../input/json-value.ts'
 import type {
   ConfigMap,
   EndpointSlice,
@@ -18,7 +18,7 @@ import { readMeta } from './meta.ts'
 import { refuseName, subdomainProblem } from './names.ts'
 import { readNetworkPolicy } from './network-policy.ts'
 import { readNode } from './node.ts'
-import { child, type FieldProblem, has, type Place, prefixes, rootPlace, textMap } from './place.ts'
+import { child, type FieldProblem, has, type Place, prefixes, raw, rootPlace, textMap } from './place.ts'
 import { type PodDraft, readPod } from './pod.ts'
 import { readService, type ServiceDraft } from './service.ts'
 import { validateService } from './validate-service.ts'
@@ -62,7 +62,7 @@ const other =
     meta: readMeta(root, scope),
     apiVersion: item.apiVersion,
     objectKind: item.kind,
-    spec: (member(root.value, 'spec') ?? null) as Json,
+    spec: raw(root, 'spec') ?? null,
   })
 
 /** The readers by API group and kind; the version of a group does not matter to what is read. */

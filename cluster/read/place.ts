@@ -3,6 +3,7 @@ import { type Prefix, parsePrefix } from '../../packet/prefix.ts'
 import { type FieldPath, formatFieldPath } from '../input/field-path.ts'
 import { isList, isObject, type Json, type JsonObject, member, typeName } from '../input/json-value.ts'
 import type { Labels } from '../objects.ts'
+import { byText } from '../order.ts'
 import type { Diagnostic } from '../source.ts'
 
 /** Something wrong with a field. Its line is looked up later, and only if there is a problem at all. */
@@ -185,7 +186,20 @@ export function textMap(place: Place, key: string): Labels {
       entries.push([name, String(entry)])
     }
   }
-  return Object.fromEntries(entries)
+  return Object.fromEntries(entries.sort(([x], [y]) => byText(x, y)))
+}
+
+/** A member as it stands, with its keys in order, so that two ways to write one value are equal. */
+export function raw(place: Place, key: string): Json | undefined {
+  const value = member(place.value, key)
+  return value === undefined ? undefined : inOrder(value)
+}
+
+function inOrder(value: Json): Json {
+  if (isList(value)) return value.map(inOrder)
+  if (!isObject(value)) return value
+  const entries = Object.entries(value).sort(([x], [y]) => byText(x, y))
+  return Object.fromEntries(entries.map(([key, entry]) => [key, inOrder(entry ?? null)]))
 }
 
 /** An address that a status holds; undefined where it is absent, empty or wrong. `code` names the problem. */

@@ -1,5 +1,4 @@
 import type { Ip } from '../../packet/ip.ts'
-import { member } from '../input/json-value.ts'
 import type { Container, ContainerPort, DnsConfig, Pod, PodSpec, PodTemplate, Toleration } from '../objects.ts'
 import { readMeta } from './meta.ts'
 import {
@@ -12,6 +11,7 @@ import {
   oneOf,
   type Place,
   port,
+  raw,
   refuse,
   text,
   textMap,
@@ -84,9 +84,9 @@ function readPodSpec(spec: Place): PodSpec {
     setHostnameAsFQDN: flag(spec, 'setHostnameAsFQDN'),
     enableServiceLinks: flag(spec, 'enableServiceLinks', true),
     serviceAccountName: text(spec, 'serviceAccountName') || text(spec, 'serviceAccount') || 'default',
-    ...(has(spec, 'affinity') ? { affinity: member(spec.value, 'affinity') } : {}),
+    ...(has(spec, 'affinity') ? { affinity: raw(spec, 'affinity') } : {}),
     ...(has(spec, 'topologySpreadConstraints')
-      ? { topologySpreadConstraints: member(spec.value, 'topologySpreadConstraints') }
+      ? { topologySpreadConstraints: raw(spec, 'topologySpreadConstraints') }
       : {}),
   }
 }
