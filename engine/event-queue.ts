@@ -47,13 +47,14 @@ const keyOf = ({ ns, process, event }: Wake): string =>
 
 interface Timed {
   readonly at: number
+  /** Among equals the least goes first: the kernel's own timers last in, first out (enqueue_timer), others in order. */
   readonly order: number
   readonly event: WalkEvent
 }
 
 /**
- * Events on one virtual clock, in the order of one CPU: the backlog first in, first out; then the tunnels' own
- * queues; then programs that were woken; then, when nothing is left to do now, the next timer.
+ * Events on one virtual clock, in the order of one CPU: the backlog first in, first out; then programs that
+ * were woken; then, when nothing is left to do now, the next timer.
  */
 export class EventQueue {
   now = 0
@@ -74,13 +75,16 @@ export class EventQueue {
         this.wakes.push(event)
         return
       case 'timer':
-        this.pushAt(event.at, event)
+        this.insert({ at: event.at, order: event.timer.kind === 'process' ? this.order++ : -this.order++, event })
     }
   }
 
   /** For what arrives later than now: a link with a delay, a timer. */
   pushAt(at: number, event: WalkEvent): void {
-    const entry = { at, order: this.order++, event }
+    this.insert({ at, order: this.order++, event })
+  }
+
+  private insert(entry: Timed): void {
     let i = this.timed.length
     this.timed.push(entry)
     while (i > 0) {
@@ -106,6 +110,13 @@ export class EventQueue {
   /** When the next timer is due. */
   nextAt(): number | undefined {
     return this.timed[0]?.at
+  }
+
+  /** Another of the kernel's own timers that is due now: they all run before what the first has sent moves on. */
+  nextOfTick(): WalkEvent | undefined {
+    const first = this.timed[0]
+    if (first === undefined || first.at > this.now || first.event.kind !== 'timer') return undefined
+    return first.event.timer.kind === 'process' ? undefined : this.nextTimed()
   }
 
   /** Moves the clock to the next timer and takes it. */

@@ -147,6 +147,8 @@ export function run({ queue, cpu }: Network, limits: RunLimits): Ended {
     if (++cpu.events > cpu.maxEvents) return 'tooManyEvents'
     if (event.kind === 'wake') handle(event)
     else inSoftirq(event, cpu)
+    if (event.kind !== 'timer') continue
+    for (let next = queue.nextOfTick(); next !== undefined; next = queue.nextOfTick()) inSoftirq(next, cpu)
   }
 }
 

@@ -7,6 +7,7 @@ import { flowLabelOf } from './flow-label.ts'
 import { defaultTtl, ipSend, selectIdent } from './ip-output.ts'
 import { advertisementReceive, solicitationReceive } from './ndp.ts'
 import { type IcmpError, type Netns, sysctl } from './netns.ts'
+import { redirectReceive } from './redirect.ts'
 import { routeOutput } from './route.ts'
 import type { IpSkb } from './skb.ts'
 import { tcpError } from './tcp.ts'
@@ -27,13 +28,20 @@ export function icmpReceive(skb: IpSkb, icmp: Icmp): void {
     case 'neighborAdvertisement':
       return advertisementReceive(skb, body)
     case 'redirect':
+      // Redirects of IPv6 (ndisc_redirect_rcv) are not acted upon.
+      if (skb.packet.src.family === 4) return redirectReceive(skb, body)
+      return ignored(skb, icmp)
     case 'other':
-      return skb.ns.host.kernel.record(skb, {
-        kind: 'drop',
-        reason: 'NO_SOCKET',
-        detail: `ICMP type ${icmp.type} is not acted upon`,
-      })
+      return ignored(skb, icmp)
   }
+}
+
+function ignored(skb: IpSkb, icmp: Icmp): void {
+  skb.ns.host.kernel.record(skb, {
+    kind: 'drop',
+    reason: 'NO_SOCKET',
+    detail: `ICMP type ${icmp.type} is not acted upon`,
+  })
 }
 
 function isEchoRequest(skb: IpSkb, icmp: Icmp): boolean {

@@ -7,6 +7,7 @@ import { neighOutput } from './neighbor.ts'
 import { attachConntrack } from './netfilter/conntrack-table.ts'
 import { type Link, type Netns, sysctl } from './netns.ts'
 import type { Errno } from './process.ts'
+import { nextHopOf } from './redirect.ts'
 import { type OutputRoute, recordOutput, routeMtu, routeOutput } from './route.ts'
 import { cloneSkb, type IpSkb, newSkb, type Skb } from './skb.ts'
 
@@ -82,7 +83,7 @@ function finishOutput(skb: IpSkb, dev: Link): void {
   const route = skb.dst
   if (route === undefined) return
   const mtu = routeMtu(skb.ns, route, skb.packet.dst)
-  const nextHop = route.via ?? skb.packet.dst
+  const nextHop = nextHopOf(skb.ns, skb.packet.dst, route.via) ?? skb.packet.dst
   if (segmentLength(skb) <= mtu && skb.fragMaxSize === 0) return neighOutput(skb, nextHop)
   const parts = cut(skb, mtu)
   if (parts === undefined) return

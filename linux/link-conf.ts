@@ -24,14 +24,21 @@ export function linkConf(read: ReadSysctl, link: string): LinkConf {
     read('net.ipv6.conf.all.disable_ipv6') ??
     read('net.ipv6.conf.default.disable_ipv6') ??
     0
+  const forwarding = own(4, 'forwarding', forwarding4) !== 0
+  // Switching forwarding on switches this off for all (inet_forward_change); a router asks both, a host either.
+  const redirects = {
+    all: all('accept_redirects', forwarding4 === 0 ? 1 : 0) !== 0,
+    own: own(4, 'accept_redirects', 1) !== 0,
+  }
   return {
     rpFilter: larger('rp_filter'),
-    forwarding: own(4, 'forwarding', forwarding4) !== 0,
+    forwarding,
     forwarding6: own(6, 'forwarding', forwarding6) !== 0,
     proxyArp: either('proxy_arp'),
     routeLocalnet: either('route_localnet'),
     acceptLocal: either('accept_local'),
     sendRedirects: all('send_redirects', 1) !== 0 || own(4, 'send_redirects', 1) !== 0,
+    acceptRedirects: forwarding ? redirects.all && redirects.own : redirects.all || redirects.own,
     arpIgnore: larger('arp_ignore'),
     arpAnnounce: larger('arp_announce'),
     ipv6: disabled6 === 0,

@@ -51,6 +51,7 @@ function bootNetns(host: Host, config: NetnsConfig): Netns {
       flowLabels: new Map(),
       fragments: new Map(),
       pathMtus: new Map(),
+      redirects: new Map(),
       icmpTokens: new Map(),
     },
   }

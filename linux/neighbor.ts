@@ -120,6 +120,25 @@ function eventSend(neighbor: Neighbor, skb: IpSkb): boolean {
   }
 }
 
+/** neigh_event_send without a packet: asks for the address if it is not known. */
+export function resolveNeighbor(link: Link, ip: Ip): void {
+  const neighbor = neighborOf(link, ip)
+  if (neighbor.state === 'stale') {
+    neighbor.state = 'delay'
+    setTimer(neighbor, DELAY_PROBE)
+  }
+  if (neighbor.state !== 'none' && neighbor.state !== 'failed') return
+  neighbor.state = 'incomplete'
+  neighbor.probes = 0
+  neighbor.waiting = []
+  probe(neighbor, undefined)
+}
+
+/** NUD_VALID: the entry has an address that may be used. */
+export function isNeighborValid(link: Link, ip: Ip): boolean {
+  return findNeighbor(link, ip)?.mac !== undefined
+}
+
 function enqueue(neighbor: Neighbor, skb: IpSkb): void {
   if (neighbor.waiting.length >= QUEUE) {
     const oldest = neighbor.waiting.shift()

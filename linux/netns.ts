@@ -102,6 +102,8 @@ export interface NetnsState {
   readonly fragments: FragmentQueues
   /** Path MTUs learned from ICMP, by destination. */
   readonly pathMtus: Map<string | number, number>
+  /** Gateways that an ICMP redirect named, by destination. */
+  readonly redirects: Map<string | number, Ip>
   /** icmp_ratelimit token buckets by destination. */
   readonly icmpTokens: Map<string | number, { tokens: number; last: number }>
 }
@@ -142,6 +144,7 @@ export interface LinkConf {
   readonly routeLocalnet: boolean
   readonly acceptLocal: boolean
   readonly sendRedirects: boolean
+  readonly acceptRedirects: boolean
   readonly arpIgnore: number
   readonly arpAnnounce: number
   readonly ipv6: boolean
