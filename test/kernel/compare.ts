@@ -1,7 +1,7 @@
 import { emitFrame, emitIp } from '../../packet/emit.ts'
 import type { Frame, IpPacket } from '../../packet/packet.ts'
 import type { ListedEntry } from './conntrack-line.ts'
-import { changeTcp, type ExceptionName, type TcpChange, withKernelClock, withKernelWindow } from './exceptions.ts'
+import { changeTcp, type ExceptionName, withKernelClock, withKernelIds, withKernelWindow } from './exceptions.ts'
 import { frameText } from './frame-text.ts'
 import type { Observed, ObservedFrame } from './observed.ts'
 
@@ -78,16 +78,19 @@ function sameFrame(ours: ObservedFrame, kernel: ObservedFrame, use: (name: Excep
   if (theirs === octetsOf(frame)) return true
   for (const [name, change] of FRAME_EXCEPTIONS) {
     const before = octetsOf(frame)
-    frame = changeTcp(frame, kernel.frame, change)
+    frame = change(frame, kernel.frame, kernel.ms)
     if (octetsOf(frame) !== before) use(name)
     if (octetsOf(frame) === theirs) return true
   }
   return false
 }
 
-const FRAME_EXCEPTIONS: readonly (readonly [ExceptionName, TcpChange])[] = [
-  ['tcp clock', withKernelClock],
-  ['tcp window', withKernelWindow],
+type FrameChange = (ours: Frame | IpPacket, kernel: Frame | IpPacket, ms: number) => Frame | IpPacket
+
+const FRAME_EXCEPTIONS: readonly (readonly [ExceptionName, FrameChange])[] = [
+  ['tcp clock', (ours, kernel) => changeTcp(ours, kernel, withKernelClock)],
+  ['tcp window', (ours, kernel) => changeTcp(ours, kernel, withKernelWindow)],
+  ['shared ip ids', withKernelIds],
 ]
 
 /** The frame as it would stand on a wire: two values that print alike but differ in an octet are not the same. */

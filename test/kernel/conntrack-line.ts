@@ -1,6 +1,10 @@
 /** An entry of the conntrack table without what differs from run to run; `text` is all that is compared but time. */
 export interface ListedEntry {
   readonly text: string
+  /** The text without what tells flows of the same kind apart (`keys`). */
+  readonly shape: string
+  /** Ports, or ICMP identifiers and types: original source and destination, then those of the reply. */
+  readonly keys: readonly number[]
   /** Seconds it has left. */
   readonly timeout: number
 }
@@ -59,18 +63,19 @@ export const TCP_STATES = [
 export function listedEntry(entry: EntryParts): ListedEntry {
   const status = STATUS_BITS.filter(([bit]) => (entry.status & bit) !== 0).map(([, name]) => name)
   const state = entry.tcpState === undefined ? [] : [TCP_STATES[entry.tcpState] ?? `state ${entry.tcpState}`]
-  const text = [
-    `protocol ${entry.original.protocol}`,
-    ...state,
-    tupleText(entry.original),
-    'answered by',
-    tupleText(entry.reply),
-    `[${status.join(' ')}]`,
-    `mark ${entry.mark}`,
-  ].join(' ')
-  return { text, timeout: entry.timeout }
+  const { original, reply } = entry
+  const line = (keys: readonly (string | number)[]) =>
+    [
+      `protocol ${original.protocol}`,
+      ...state,
+      `${original.src} ${keys[0]} > ${original.dst} ${keys[1]}`,
+      'answered by',
+      `${reply.src} ${keys[2]} > ${reply.dst} ${keys[3]}`,
+      `[${status.join(' ')}]`,
+      `mark ${entry.mark}`,
+    ].join(' ')
+  const keys = [original.srcKey, original.dstKey, reply.srcKey, reply.dstKey]
+  return { text: line(keys), shape: line(['*', '*', '*', '*']), keys, timeout: entry.timeout }
 }
-
-const tupleText = ({ src, dst, srcKey, dstKey }: TupleParts): string => `${src} ${srcKey} > ${dst} ${dstKey}`
 
 export const byText = (x: ListedEntry, y: ListedEntry): number => (x.text < y.text ? -1 : x.text > y.text ? 1 : 0)

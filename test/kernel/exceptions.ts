@@ -11,6 +11,8 @@ export const EXCEPTIONS = {
     'A machine announces its multicast groups and looks for routers by itself; our model does neither, and no answer depends on it.',
   'tcp clock':
     "TCP timestamps count the wall clock's milliseconds from a random start; ours count virtual ones. The start is fed, what passes after it is not.",
+  'shared ip ids':
+    'Identifications that a machine counts for an address pair jump ahead by a random number below the ticks since the last one (ip_idents_reserve); no virtual time passes between ours.',
   'tcp window':
     'The receive window follows from the memory that the kernel keeps for each queued segment; ours does not count memory. Compared in the handshake, where it is fixed.',
   'idle chain':
@@ -56,6 +58,33 @@ function changeInUdp(ours: Udp, kernel: Udp, change: TcpChange): Udp {
   const [inner, other] = [parseIpPacket(mine.bytes), parseIpPacket(theirs.bytes)]
   if (!inner.ok || !other.ok) return ours
   return { ...ours, payload: { kind: 'data', bytes: emitIp(changeInPacket(inner.value, other.value, change)) } }
+}
+
+/** Ours with the kernel's identifications, where they are ahead by no more than `ticks`. */
+export function withKernelIds(ours: Frame | IpPacket, kernel: Frame | IpPacket, ticks: number): Frame | IpPacket {
+  if ('kind' in ours) return 'kind' in kernel ? idsInPacket(ours, kernel, ticks) : ours
+  if ('kind' in kernel || ours.payload.kind !== 'ip' || kernel.payload.kind !== 'ip') return ours
+  return { ...ours, payload: idsInPacket(ours.payload, kernel.payload, ticks) }
+}
+
+function idsInPacket(ours: IpPacket, kernel: IpPacket, ticks: number): IpPacket {
+  const ahead = (kernel.id - ours.id) & 0xffff
+  const id = ours.src.family === 4 && ahead <= ticks ? kernel.id : ours.id
+  const [mine, theirs] = [ours.payload, kernel.payload]
+  if (
+    mine.kind === 'udp' &&
+    theirs.kind === 'udp' &&
+    mine.payload.kind === 'vxlan' &&
+    theirs.payload.kind === 'vxlan'
+  ) {
+    const frame = withKernelIds(mine.payload.frame, theirs.payload.frame, ticks)
+    if (!('kind' in frame)) return { ...ours, id, payload: { ...mine, payload: { ...mine.payload, frame } } }
+  }
+  if (mine.kind === 'icmp' && theirs.kind === 'icmp' && mine.body.kind === 'error' && theirs.body.kind === 'error') {
+    const packet = idsInPacket(mine.body.quote.packet, theirs.body.quote.packet, ticks)
+    return { ...ours, id, payload: { ...mine, body: { ...mine.body, quote: { ...mine.body.quote, packet } } } }
+  }
+  return { ...ours, id }
 }
 
 /** flanneld's datagrams carry whole IP packets. */

@@ -56,6 +56,10 @@ const REACH: Record<Field, number> = {
   'fragment-id': 0x40,
 }
 
+/** Tokens of purposes that share a field lie apart. */
+const FIRST_TOKEN = 100
+const NAT_TOKENS = 10_000
+
 const FIRST_EPHEMERAL = 32768
 /** Ports and identifiers are drawn as an index above one of these. */
 const BASES: Record<Field, readonly number[]> = {
@@ -86,7 +90,7 @@ export function scriptedDraws(kernel: Observed): DrawScript {
     if (field === undefined) return pick(0.5, choices)
     const nth = (count.get(field) ?? 0) + 1
     count.set(field, nth)
-    const index = (nth * REACH[field] + 100) % range
+    const index = (nth * REACH[field] + (site.purpose === 'nat-port' ? NAT_TOKENS : FIRST_TOKEN)) % range
     tokens.push({ key, purpose: site.purpose, index })
     return index
   }
@@ -103,15 +107,18 @@ export function scriptedDraws(kernel: Observed): DrawScript {
       for (let i = 0; i < length; i++) {
         const [mine, other] = [ours.frames[i], theirs.frames[i]]
         if (mine?.frame === undefined || other?.frame === undefined || mine.tap !== other.tap) break
-        for (const [field, value, wanted] of pairs(mine.frame, other.frame)) {
-          if (value === wanted) continue
-          const found = tokenOf(unsolved.get(field) ?? [], field, value)
-          if (found === undefined || known.has(found.token.key)) continue
-          const answer = wanted - (value - found.token.index)
-          if (answer >= 0) known.set(found.token.key, answer)
-        }
+        for (const pair of pairs(mine.frame, other.frame)) take(pair)
       }
+      for (const pair of [...socketPairs(ours, theirs), ...entryPairs(ours, theirs)]) take(pair)
       return known.size > before
+
+      function take([field, value, wanted]: Pair): void {
+        if (value === wanted) return
+        const found = tokenOf(unsolved.get(field) ?? [], field, value)
+        if (found === undefined || known.has(found.token.key)) return
+        const answer = wanted - (value - found.token.index)
+        if (answer >= 0) known.set(found.token.key, answer)
+      }
     },
     rewind() {
       asked.clear()
@@ -206,6 +213,37 @@ function transportPairs(ours: Transport, theirs: Transport): Pair[] {
   if (body.kind === 'echo' && other.kind === 'echo') return [['echo-id', body.id, other.id]]
   if ('quote' in body && 'quote' in other) return packetPairs(body.quote.packet, other.quote.packet)
   return []
+}
+
+/** What NAT hides from every frame shows in what sockets are told, ... */
+function socketPairs(ours: Observed, kernel: Observed): Pair[] {
+  const port = (value: unknown): number => {
+    const found = typeof value === 'object' && value !== null && 'port' in value ? value.port : undefined
+    return typeof found === 'number' ? found : 0
+  }
+  return kernel.sockets.flatMap((theirs, i): Pair[] => {
+    const mine = ours.sockets[i]
+    if (mine === undefined || mine.actor !== theirs.actor || mine.event !== theirs.event) return []
+    return [
+      ['port', port(mine.local), port(theirs.local)],
+      ['port', port(mine.peer), port(theirs.peer)],
+    ]
+  })
+}
+
+/** ... and in the conntrack table, where it holds one entry of that shape. */
+function entryPairs(ours: Observed, kernel: Observed): Pair[] {
+  return Object.entries(kernel.conntrack).flatMap(([place, entries]) =>
+    entries.flatMap((theirs): Pair[] => {
+      const alike = (ours.conntrack[place] ?? []).filter(({ shape }) => shape === theirs.shape)
+      const [mine] = alike
+      if (mine === undefined || alike.length > 1) return []
+      return theirs.keys.flatMap((key, i): Pair[] => [
+        ['port', mine.keys[i] ?? 0, key],
+        ['echo-id', mine.keys[i] ?? 0, key],
+      ])
+    }),
+  )
 }
 
 /** Ports at the head of a first fragment; later ones have octets there that both sides know. */

@@ -11,7 +11,8 @@ TPACKET_V2 = 1
 TP_STATUS_USER = 1
 ARPHRD_NONE = 65534
 PACKET_OUTGOING = 4
-SLOT = 2048
+# Holds a datagram of 3000 octets that conntrack has put together again; memory is pinned, so not more.
+SLOT = 4096
 BLOCK = 65536
 
 

@@ -77,7 +77,7 @@ class TunForwarder:
         try:
             packet = self.udp.recv(1 << 16)
         except OSError:
-            return
+            return  # nothing, or an ICMP error about an earlier datagram
         passed = one_less(packet)
         if passed is not None:
             os.write(self.tun, passed)
