@@ -376,6 +376,13 @@ describe('calico configuration', () => {
     ],
   ])('%s', (_, changes, what) => expect(whatIsMissing(changes)).toBe(what))
 
+  it('leaves routes and rules out rather than guess where something is not modelled', () => {
+    const changes = { others: [pool({ vxlanMode: 'Always' }), ...blocks] }
+    expect(starting(compiled(changes), 'iptables', 'ipset', 'route blackhole', 'route 10.244.102')).toEqual([])
+    expect(starting(compiled(changes), 'link add')).toHaveLength(1)
+    expect(refusals({ ...changes, lab: { faults: [{ kind: 'nodeDown', node: 'n2' }] } })).toEqual([])
+  })
+
   it('tells a pool it cannot read, and a peer it leaves out', () => {
     const { diagnostics } = calico.configure(
       clusterOf(sketch({ others: [pool({ cidr: '10.244/16' }), pool(), otherOf('BGPPeer', 'tor', {})] })),

@@ -16,7 +16,7 @@ export const calico: CniPlugin<CalicoConfig> = {
   name: 'calico',
   configure: configureCalico,
   compile: compileCalico,
-  refusals: (cluster, node, config, facts) => bgpRefusals(cluster, { node, config, facts }),
+  refusals: (cluster, node, config, facts) => (config.computed ? bgpRefusals(cluster, { node, config, facts }) : []),
 }
 
 function compileCalico(cluster: Cluster, node: KubeNode, config: CalicoConfig, facts: HostFacts): Op[] {
@@ -25,9 +25,7 @@ function compileCalico(cluster: Cluster, node: KubeNode, config: CalicoConfig, f
     mtu: config.vethMtu ?? autoMtu(facts),
     metric: calicoTraits(config.version).podRouteMetric,
   }
-  return [
-    ...natOps(config, facts),
-    ...networkedPods(cluster, node).flatMap((pod) => endpointOps(pod, settings)),
-    ...bgpOps(cluster, { node, config, facts }),
-  ]
+  const endpoints = networkedPods(cluster, node).flatMap((pod) => endpointOps(pod, settings))
+  if (!config.computed) return endpoints
+  return [...natOps(config, facts), ...endpoints, ...bgpOps(cluster, { node, config, facts })]
 }

@@ -23,6 +23,8 @@ export interface CalicoConfig {
   readonly vethMtu: number | undefined
   /** BIRD runs and all nodes are each other's peers. */
   readonly mesh: boolean
+  /** False where this calico is not modelled: its routes and rules are left out rather than guessed. */
+  readonly computed: boolean
 }
 
 /** A node that takes part, with the addresses its BGP sessions use. */
@@ -42,7 +44,7 @@ export function configureCalico(cluster: Cluster): CniConfigured<CalicoConfig> {
   const bgp = specOf(resource(cluster, 'BGPConfiguration', 'default'))
   const { nodes, assumed } = nodesOf(cluster, goNumber(bgp, 'asNumber') ?? DEFAULT_AS)
   const { version, assumptions } = versionOf(cluster, calicoNode)
-  const config: CalicoConfig = {
+  const known = {
     version,
     pools: chosen,
     blocks: blocks.blocks,
@@ -51,10 +53,16 @@ export function configureCalico(cluster: Cluster): CniConfigured<CalicoConfig> {
     vethMtu: vethMtuOf(cluster),
     mesh: goBoolean(bgp, 'nodeToNodeMeshEnabled') ?? true,
   }
-  const notModelled = missing(cluster, config, calicoNode)
+  const notModelled = missing(cluster, chosen, calicoNode)
+  const config: CalicoConfig = { ...known, computed: notModelled === undefined }
   return {
     config,
-    assumptions: [...assumptions, ...blocks.assumptions, ...assumed, ...(config.mesh ? [ESTABLISHED] : [])],
+    assumptions: [
+      ...assumptions,
+      ...blocks.assumptions,
+      ...assumed,
+      ...(config.mesh && config.computed ? [ESTABLISHED] : []),
+    ],
     diagnostics: [...diagnostics, ...unusual(cluster), ...hostPortDiagnostics(cluster)],
     ...(notModelled === undefined ? {} : { notModelled }),
   }
@@ -68,8 +76,8 @@ const ESTABLISHED: Assumption = {
 }
 
 /** The first thing calico is told to do that is not computed here. */
-function missing(cluster: Cluster, config: CalicoConfig, calicoNode: Container | undefined): NotModelled | undefined {
-  for (const pool of config.pools) {
+function missing(cluster: Cluster, pools: readonly Pool[], calicoNode: Container | undefined): NotModelled | undefined {
+  for (const pool of pools) {
     const encap = pool.ipip !== 'Never' ? `IPIP (${pool.ipip})` : pool.vxlan !== 'Never' ? `VXLAN (${pool.vxlan})` : ''
     if (encap !== '')
       return {
@@ -78,7 +86,7 @@ function missing(cluster: Cluster, config: CalicoConfig, calicoNode: Container |
         evidence: pool.evidence,
       }
   }
-  if (config.pools.length === 0)
+  if (pools.length === 0)
     return {
       what: 'calico whose IP pools are not known',
       missing: 'how packets travel between nodes: ask `kubectl get ippools.crd.projectcalico.org -o yaml`',

@@ -36,6 +36,8 @@ export interface FlannelConfig {
   readonly leases: readonly Lease[]
   /** The object that says it, for origins. */
   readonly configMap: ConfigMap | undefined
+  /** False where this flannel is not modelled: what it would do is left out rather than guessed. */
+  readonly computed: boolean
 }
 
 const CONFIG_MAPS = ['kube-flannel/kube-flannel-cfg', 'kube-system/kube-flannel-cfg']
@@ -53,7 +55,7 @@ export function configureFlannel(cluster: Cluster): CniConfigured<FlannelConfig>
     vtep6: `flannel-v6.${vni}`,
     annotationPrefix: args.annotationPrefix,
   })
-  const config: FlannelConfig = {
+  const known = {
     networks: netConf.networks,
     backend,
     backendForced: forced,
@@ -69,6 +71,7 @@ export function configureFlannel(cluster: Cluster): CniConfigured<FlannelConfig>
       seenIn: configMap,
     })
   const [notModelled] = found.notModelled
+  const config: FlannelConfig = { ...known, computed: notModelled === undefined }
   const usesMacs = backend.kind === 'vxlan'
   return {
     config,

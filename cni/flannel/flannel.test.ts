@@ -438,6 +438,8 @@ describe('flannel configuration', () => {
     ['GBP', '{"Network":"10.244.0.0/16","Backend":{"Type":"vxlan","GBP":true}}', 'flannel vxlan with GBP'],
   ])('names %s as not modelled', (_, text, what) => {
     expect(problems(conf(text)).notModelled?.what).toBe(what)
+    expect(compiled({ change: conf(text) })).toEqual(['default/web-0: netns add', 'default/web-0: link set lo up'])
+    expect(refusals({ change: conf(text) })).toEqual([])
   })
 
   it.each([

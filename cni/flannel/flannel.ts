@@ -56,6 +56,7 @@ function flannelRefusals(
   config: FlannelConfig,
   facts: HostFacts,
 ): readonly Refusal[] {
+  if (!config.computed) return []
   const start = startOf(config, node, facts)
   if (!start.ok) return config.networks.map((network) => notStarted(node, network, start.reason))
   const { lease, backend, iface } = start.value
@@ -84,6 +85,7 @@ interface Start {
 
 /** What flanneld finds on a node when it starts, or why it does not start. */
 function startOf(config: FlannelConfig, node: KubeNode, facts: HostFacts): Parsed<Start> {
+  if (!config.computed) return refused('what it does there is not modelled')
   const lease = leaseOfNode(config, node)
   if (lease === undefined) return refused('it has no lease: see the warnings about the Node')
   const iface = extIfaceOf(config.args, facts)
