@@ -39,14 +39,23 @@ export interface NameError {
 }
 
 export type Entries =
-  | { readonly kind: 'entries'; readonly entries: readonly Entry[]; readonly why?: string }
+  | {
+      readonly kind: 'entries'
+      readonly entries: readonly Entry[]
+      /** The name is an object's, not only a node above such names. */
+      readonly isObject: boolean
+      readonly why?: string
+    }
   | NameError
 
 export const entries = (list: readonly Entry[], why?: string): Entries => ({
   kind: 'entries',
   entries: list,
+  isObject: true,
   ...(why !== undefined && { why }),
 })
+/** A name that only has names below it: the zone, a namespace. */
+export const emptyNode = (why: string): Entries => ({ kind: 'entries', entries: [], isObject: false, why })
 export const nameError = (why: string): NameError => ({ kind: 'nameError', why })
 
 export interface ServiceBackend {

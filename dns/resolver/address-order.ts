@@ -7,9 +7,10 @@ import { type Ip, ipBytes, isLinkLocal, isLoopback, isMulticast } from '../../pa
 export function sortedDestinations(
   destinations: readonly Ip[],
   sourceFor: (destination: Ip) => Ip | undefined,
+  policy: Policy,
 ): readonly Ip[] {
   const rows = destinations.map((ip, index) => ({ ip, index, source: sourceFor(ip) }))
-  rows.sort((x, y) => compare(x, y) || x.index - y.index)
+  rows.sort((x, y) => compare(x, y, policy) || x.index - y.index)
   return rows.map(({ ip }) => ip)
 }
 
@@ -18,14 +19,15 @@ interface Row {
   readonly source: Ip | undefined
 }
 
-function compare(x: Row, y: Row): number {
+function compare(x: Row, y: Row, policy: Policy): number {
+  const labelOf = (ip: Ip) => policyOf(policy, ip).label
   const usable = Number(y.source !== undefined) - Number(x.source !== undefined)
   if (usable !== 0) return usable
   const scope = matches(y, scopeOf) - matches(x, scopeOf)
   if (scope !== 0) return scope
   const label = matches(y, labelOf) - matches(x, labelOf)
   if (label !== 0) return label
-  const precedence = precedenceOf(y.ip) - precedenceOf(x.ip)
+  const precedence = policyOf(policy, y.ip).precedence - policyOf(policy, x.ip).precedence
   if (precedence !== 0) return precedence
   const smaller = scopeOf(x.ip) - scopeOf(y.ip)
   if (smaller !== 0) return smaller
@@ -56,23 +58,48 @@ function scopeOf(ip: Ip): number {
   return isLinkLocal(ip) || isLoopback(ip) ? 2 : 14
 }
 
-/** The policy table of RFC 6724 §2.1, in the order of its rows: most specific first. */
-const POLICY: readonly { readonly holds: (ip: Ip) => boolean; readonly precedence: number; readonly label: number }[] =
-  [
-    { holds: (ip) => ip.family === 6 && isLoopback(ip), precedence: 50, label: 0 },
-    { holds: (ip) => ip.family === 4, precedence: 10, label: 4 },
-    { holds: (ip) => ip.a === 0 && ip.b === 0 && ip.c === 0, precedence: 1, label: 3 },
-    { holds: (ip) => ip.a === 0x20010000, precedence: 5, label: 5 },
-    { holds: (ip) => ip.a >>> 16 === 0x2002, precedence: 30, label: 2 },
-    { holds: (ip) => ip.a >>> 16 === 0x3ffe, precedence: 1, label: 12 },
-    { holds: (ip) => ip.a >>> 22 === 0xfec0 >>> 6, precedence: 1, label: 11 },
-    { holds: (ip) => ip.a >>> 25 === 0xfc >>> 1, precedence: 3, label: 13 },
-  ]
-const DEFAULT_POLICY = { precedence: 40, label: 1 }
+/** A policy table: the first row that holds an address counts. */
+export type Policy = readonly {
+  readonly holds: (ip: Ip) => boolean
+  readonly precedence: number
+  readonly label: number
+}[]
 
-const policyOf = (ip: Ip) => POLICY.find(({ holds }) => holds(ip)) ?? DEFAULT_POLICY
-const precedenceOf = (ip: Ip): number => policyOf(ip).precedence
-const labelOf = (ip: Ip): number => policyOf(ip).label
+const isLoopbackV6 = (ip: Ip) => ip.family === 6 && isLoopback(ip)
+const isV4 = (ip: Ip) => ip.family === 4
+const isCompatible = (ip: Ip) => ip.a === 0 && ip.b === 0 && ip.c === 0
+const isTeredo = (ip: Ip) => ip.a === 0x20010000
+const is6to4 = (ip: Ip) => ip.a >>> 16 === 0x2002
+const isSiteLocal = (ip: Ip) => ip.a >>> 22 === 0xfec0 >>> 6
+const isUniqueLocal = (ip: Ip) => ip.a >>> 25 === 0xfc >>> 1
+const isAny = () => true
+
+/** RFC 6724 §2.1: unique local addresses come after IPv4. musl has it. */
+export const RFC6724_POLICY: Policy = [
+  { holds: isLoopbackV6, precedence: 50, label: 0 },
+  { holds: isV4, precedence: 35, label: 4 },
+  { holds: isCompatible, precedence: 1, label: 3 },
+  { holds: isTeredo, precedence: 5, label: 5 },
+  { holds: is6to4, precedence: 30, label: 2 },
+  { holds: isSiteLocal, precedence: 1, label: 11 },
+  { holds: isUniqueLocal, precedence: 3, label: 13 },
+  { holds: isAny, precedence: 40, label: 1 },
+]
+
+/** glibc's built-in gai.conf (default_precedence, default_labels): RFC 3484, unique local before IPv4. */
+export const GLIBC_POLICY: Policy = [
+  { holds: isLoopbackV6, precedence: 50, label: 0 },
+  { holds: isV4, precedence: 10, label: 4 },
+  { holds: isCompatible, precedence: 20, label: 3 },
+  { holds: isTeredo, precedence: 40, label: 7 },
+  { holds: is6to4, precedence: 30, label: 2 },
+  { holds: isSiteLocal, precedence: 40, label: 5 },
+  { holds: isUniqueLocal, precedence: 40, label: 6 },
+  { holds: isAny, precedence: 40, label: 1 },
+]
+
+const policyOf = (policy: Policy, ip: Ip): { readonly precedence: number; readonly label: number } =>
+  policy.find(({ holds }) => holds(ip)) ?? { precedence: 0, label: 0 }
 
 function commonBits(x: Ip, y: Ip): number {
   const [a, b] = [ipBytes(x), ipBytes(y)]

@@ -1,10 +1,11 @@
-import { type Family, formatIp, type Ip, isLoopback, parseIp } from '../../../packet/ip.ts'
+import { type Family, formatIp, type Ip, isLoopback } from '../../../packet/ip.ts'
 import type { Message } from '../../message.ts'
 import { lowerName, withoutFinalDot } from '../../name.ts'
-import { sortedDestinations } from '../address-order.ts'
+import { GLIBC_POLICY, sortedDestinations } from '../address-order.ts'
 import { hostsOf, parseHostsFile } from '../hosts-file.ts'
 import type { LookupError, LookupIo, LookupOutcome, LookupRequest, Resolver, Waiting } from '../lookup.ts'
 import { hostsSources } from '../nsswitch.ts'
+import { numericHost } from '../numeric-host.ts'
 import { parseResolvConf, type ResolvConf } from '../resolv-conf.ts'
 import { type HostError, resSearch } from './search.ts'
 import { newResState } from './send.ts'
@@ -40,11 +41,10 @@ function* resolve(io: LookupIo, request: LookupRequest): Waiting<LookupOutcome> 
   const { name } = request
   const families = wantedFamilies(io, request)
   if (families.length === 0 || name === '') return failed('EAI_NONAME')
-  const literal = parseIp(name)
-  if (literal.ok) {
-    io.note({ kind: 'dns.source', source: 'literal address', name, found: [formatIp(literal.value)] })
-    if (!families.includes(literal.value.family)) return failed('EAI_ADDRFAMILY')
-    return found([literal.value], name, io)
+  const literal = numericHost(name)
+  if (literal) {
+    io.note({ kind: 'dns.source', source: 'literal address', name, found: [formatIp(literal)] })
+    return families.includes(literal.family) ? found([literal], name, io) : failed('EAI_ADDRFAMILY')
   }
   let last: LookupOutcome = failed('EAI_NONAME')
   for (const source of hostsSources(readEtc(io, request, 'nsswitch.conf'))) {
@@ -105,7 +105,7 @@ function* fromDns(io: LookupIo, request: LookupRequest, families: readonly Famil
   if (!searched.ok) return failed(errorOf(searched.error))
   const addresses = searched.replies.flatMap((reply) => addressesIn(reply, searched.name))
   // An answer of nothing but aliases ends the search all the same.
-  if (addresses.length === 0) return failed('EAI_NODATA')
+  if (addresses.length === 0) return failed(types.length === 2 ? 'EAI_NONAME' : 'EAI_NODATA')
   const [reply] = searched.replies
   return found(addresses, withoutFinalDot(canonicalName(reply, searched.name)), io)
 }
@@ -147,7 +147,7 @@ export function canonicalName(reply: Message | undefined, name: string): string 
 
 const found = (addresses: readonly Ip[], canonical: string, io: LookupIo): LookupOutcome => ({
   ok: true,
-  addresses: sortedDestinations(addresses, (destination) => io.sourceFor(destination)),
+  addresses: sortedDestinations(addresses, (destination) => io.sourceFor(destination), GLIBC_POLICY),
   canonicalName: canonical,
 })
 

@@ -48,6 +48,8 @@ export type Sent =
     }
 
 const SECOND = 1_000_000_000
+/** Asked one by one, a failed first query no longer waits for the reply to one that was never sent (bug 30081). */
+const WAITS_NO_MORE = 36
 const DNS_PORT = 53
 
 /** __res_context_send of resolv/res_send.c, glibc 2.36. */
@@ -182,7 +184,7 @@ function* datagramRound(over: Over): Waiting<Round> {
     if (isUseless(message)) {
       if (received[0] || (queries.length === 2 && received[1]))
         return first || second ? { kind: 'replies', first, second } : { kind: 'nextServer' }
-      const waitsForOther = queries.length === 2 && (!state.singleRequest || state.glibc < 38)
+      const waitsForOther = queries.length === 2 && (!state.singleRequest || state.glibc < WAITS_NO_MORE)
       if (waitsForOther) {
         received[which] = true
         continue

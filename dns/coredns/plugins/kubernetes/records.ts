@@ -5,7 +5,7 @@ import { formatLocation, type SourceSpan } from '../../../../cluster/source.ts'
 import { formatIp, type Ip, ipv4, parseIp } from '../../../../packet/ip.ts'
 import { joinName, leftOf, lowerName } from '../../../name.ts'
 import { type DnsApiView, type EndpointAt, isServed } from '../../api-view.ts'
-import { type Entries, type Entry, type EntryObject, entries, nameError } from '../../service-backend.ts'
+import { type Entries, type Entry, type EntryObject, emptyNode, entries, nameError } from '../../service-backend.ts'
 import { addressOfReverse, isReverse } from '../../zones.ts'
 import type { KubernetesOptions } from './options.ts'
 import { type KubernetesName, parseKubernetesName } from './question.ts'
@@ -55,21 +55,21 @@ function findText(data: KubernetesData, name: string, zone: string): Entries {
     return entries([{ host: { kind: 'text', text: SCHEMA_VERSION }, port: 0, ttl: SCHEMA_TTL, owner: name }])
   const found = findRecords(data, name, zone)
   if (found.kind === 'nameError') return found
-  return found.entries.length > 0 ? entries([], 'it has records, but no text') : nameError('it has no records at all')
+  return found.isObject ? entries([], 'it has records, but no text') : nameError('it has no records at all')
 }
 
 function findRecords(data: KubernetesData, name: string, zone: string): Entries {
   const { options, api } = data
   const asked = parseKubernetesName(name, lowerName(zone), options.zonal ? 'zonal' : 'plain')
   if (!asked) return nameError('not a name of a service or pod')
-  if (asked.kind === '') return entries([], 'the zone has no such record')
+  if (asked.kind === '') return emptyNode('the zone has no such record')
   if (isReverse(name)) return nameError('not an address')
   if (!isExposed(data, asked.namespace)) {
     const there = api.namespace(asked.namespace) !== undefined
     return nameError(there ? `namespace ${asked.namespace} is not exposed` : `no namespace ${asked.namespace}`)
   }
   if (asked.kind === 'pod' && options.pods === 'disabled') return nameError('pod names are disabled')
-  if (asked.service === '') return entries([], `namespace ${asked.namespace} exists, and has no record itself`)
+  if (asked.service === '') return emptyNode(`namespace ${asked.namespace} exists, and has no record itself`)
   return asked.kind === 'pod' ? findPods(data, asked, zone) : findServices(data, asked, zone)
 }
 

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest'
+import { formatIp, type Ip, ip } from '../../packet/ip.ts'
+import { GLIBC_POLICY, likelySource, type Policy, RFC6724_POLICY, sortedDestinations } from './address-order.ts'
+
+const sortedBy = (policy: Policy, destinations: readonly string[], own: readonly string[]) =>
+  sortedDestinations(destinations.map(ip), (to) => likelySource(to, own.map(ip)), policy).map(formatIp)
+
+describe('destination address order', () => {
+  it.each([
+    ['what can be reached comes first', ['2001:db8::1', '192.0.2.1'], ['10.244.1.7'], ['192.0.2.1', '2001:db8::1']],
+    [
+      'IPv6 before IPv4 where both can',
+      ['192.0.2.1', '2001:db8::1'],
+      ['10.244.1.7', '2001:db8:1::7'],
+      ['2001:db8::1', '192.0.2.1'],
+    ],
+    ['nothing can be reached: by precedence', ['192.0.2.1', '2001:db8::1'], [], ['2001:db8::1', '192.0.2.1']],
+    [
+      'a link-local address is no way to a global one',
+      ['2001:db8::1', '192.0.2.1'],
+      ['10.244.1.7', 'fe80::7'],
+      ['192.0.2.1', '2001:db8::1'],
+    ],
+    [
+      'a unique local source does not match a global destination',
+      ['2001:db8::1', '192.0.2.1'],
+      ['10.244.1.7', 'fd00::7'],
+      ['192.0.2.1', '2001:db8::1'],
+    ],
+    [
+      'the longer common prefix',
+      ['2001:db8:2::1', '2001:db8:1::1'],
+      ['2001:db8:1::7'],
+      ['2001:db8:1::1', '2001:db8:2::1'],
+    ],
+    ['IPv4 stays as it came', ['192.0.2.9', '10.244.1.1'], ['10.244.1.7'], ['192.0.2.9', '10.244.1.1']],
+    ['loopback can always be reached', ['192.0.2.9', '127.0.0.1'], [], ['127.0.0.1', '192.0.2.9']],
+  ])('%s, by either table', (_, destinations, own, order) => {
+    for (const policy of [GLIBC_POLICY, RFC6724_POLICY]) expect(sortedBy(policy, destinations, own)).toEqual(order)
+  })
+
+  // As glibc 2.36 sorts on a machine with these addresses and default routes.
+  it.each([
+    [
+      'unique local before IPv4',
+      ['10.96.0.1', 'fd00::1'],
+      ['10.244.1.7', 'fd00::7', '2001:db8:1::7'],
+      ['fd00::1', '10.96.0.1'],
+    ],
+    [
+      'the nearer of two IPv6',
+      ['2001:db8::1', 'fd00::2', '10.96.0.1'],
+      ['10.244.1.7', 'fd00::7', '2001:db8:1::7'],
+      ['fd00::2', '2001:db8::1', '10.96.0.1'],
+    ],
+    [
+      'IPv4 before a global address with a unique local source',
+      ['2001:db8::1', 'fd00::2', '10.96.0.1'],
+      ['10.244.1.7', 'fd00::7'],
+      ['fd00::2', '10.96.0.1', '2001:db8::1'],
+    ],
+  ])('glibc: %s', (_, destinations, own, order) => {
+    const source = (to: Ip) =>
+      to.family === 4 ? ip('10.244.1.7') : to.a >>> 24 === 0xfd ? ip('fd00::7') : ip(own.at(-1)!)
+    expect(sortedDestinations(destinations.map(ip), source, GLIBC_POLICY).map(formatIp)).toEqual(order)
+  })
+
+  it('RFC 6724 puts IPv4 before unique local', () => {
+    expect(sortedBy(RFC6724_POLICY, ['fd00::1', '10.96.0.1'], ['10.244.1.7', 'fd00::7'])).toEqual([
+      '10.96.0.1',
+      'fd00::1',
+    ])
+  })
+})
