@@ -77,15 +77,16 @@ function insert(skb: IpSkb, entry: ConntrackEntry): void {
 const CLASH_LIFE = 1e9
 
 /**
- * nf_ct_resolve_clash: two packets of one UDP socket were under way at once, and the first one's entry is there. Where
- * both mean the same flow the second joins it; where NAT chose otherwise for the second, its entry is found by its
- * answers only. Other protocols' packets are dropped.
+ * nf_ct_resolve_clash: two packets of one UDP flow were under way at once (of one socket, or one from each side), and
+ * the first one's entry is there. Where both mean the same flow the second joins it; where NAT chose otherwise for the
+ * second, its entry is found by its answers only. Other protocols' packets are dropped.
  */
 function resolveClash(skb: IpSkb, loser: ConntrackEntry, winner: ConntrackEntry): boolean {
   const { ct, ns } = skb
   if (ct === undefined || loser.original.protocol !== PROTOCOL.udp) return false
-  const untouched = (winner.status & (STATUS.srcNatDone | STATUS.dstNatDone)) === 0
-  if (untouched || (sameTuple(winner.original, loser.original) && sameTuple(winner.reply, loser.reply))) {
+  const same = sameTuple(winner.original, loser.original) && sameTuple(winner.reply, loser.reply)
+  const reversed = sameTuple(winner.original, loser.reply) && sameTuple(winner.reply, loser.original)
+  if (same || reversed) {
     skb.ct = { ...ct, entry: winner }
     return true
   }

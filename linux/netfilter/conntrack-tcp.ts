@@ -148,7 +148,7 @@ function openFlow(segment: Segment, ns: Netns): TcpFlow | undefined {
       direction: 'original',
       seq: 0,
       ack: 0,
-      end: 0,
+      end: undefined,
       window: 0,
       scale: undefined,
       sackPermitted: false,
@@ -194,8 +194,8 @@ function takeOverIgnoredSyn({ flow, direction }: TcpPacket): void {
   const { last } = flow
   Object.assign(flow.seen[last.direction], {
     ...unseenSide(),
-    end: last.end,
-    maxEnd: last.end,
+    end: last.end ?? 0,
+    maxEnd: last.end ?? 0,
     maxWindow: Math.max(last.window, 1),
     scale: last.scale ?? 0,
     windowScale: last.scale !== undefined,

@@ -98,7 +98,8 @@ export interface TcpLast {
   direction: Direction
   seq: number
   ack: number
-  end: number
+  /** Undefined before there was an ACK, or a packet that did not fit. */
+  end: number | undefined
   window: number
   /** Of a SYN that was let through although it did not fit. */
   scale: number | undefined

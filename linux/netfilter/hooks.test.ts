@@ -362,6 +362,99 @@ COMMIT`
     expect(story(router)).toContain('dst at prerouting: [fd00:1::2]:1 > [fd00:1::1]:2')
   })
 
+  it('an ICMP error about a flow without NAT is left as it is', () => {
+    const router = newRouter({ rules: '*nat\n-A POSTROUTING -o lo -j MASQUERADE\nCOMMIT' })
+    const sent = udp('10.0.1.2:1', '10.0.2.2:2')
+    pass(router, 'r0', sent)
+    expect(pass(router, 'r1', unreachable('10.0.2.2', '10.0.1.2', sent))).toEqual([
+      'prerouting in r1',
+      'conntrack related',
+      'postrouting in r1 out r0',
+    ])
+  })
+
+  it('REDIRECT takes a global address', () => {
+    const rules6 = '*nat\n-A PREROUTING -p udp -j REDIRECT\nCOMMIT'
+    const ops: OpBody[] = [
+      {
+        kind: 'link.add',
+        name: 'd0',
+        mac: mac('02:00:00:00:00:09'),
+        mtu: 1500,
+        type: { kind: 'physical', segment: 'x' },
+      },
+      { kind: 'link.set', name: 'd0', up: true },
+      ...['192.0.2.9/24', 'fe80::9/64', 'fd00:9::9/64'].map(
+        (text): OpBody => ({
+          kind: 'addr.add',
+          link: 'd0',
+          address: must(parseInterfaceAddress(text)),
+          ...(text.startsWith('fe80') ? { scope: 'link' } : {}),
+        }),
+      ),
+    ]
+    const router = newRouter({ rules6, ops })
+    const skb = newSkb(link(router, 'd0'), udp('[fd00:9::1]:1', '[fd00:2::2]:2'), 7) as IpSkb
+    nfHook(skb, 'prerouting', { in: link(router, 'd0') })
+    expect(ends(skb.packet)).toBe('[fd00:9::1]:1 > [fd00:9::9]:2')
+    const bare = newSkb(link(router, 'lo'), udp('[fd00:9::1]:1', '[fd00:2::2]:2'), 8) as IpSkb
+    expect(nfHook(bare, 'prerouting', { in: link(router, 'lo') })).toEqual({ kind: 'drop' })
+  })
+
+  it('a source that was mapped keeps its mapping only where the range allows it', () => {
+    const rules =
+      '*nat\n-A POSTROUTING -d 10.0.2.2/32 -j SNAT --to-source 10.0.2.50\n-A POSTROUTING -p udp -d 10.0.2.3/32 -j SNAT --to-source 10.0.2.60\n-A POSTROUTING -p udp -d 10.0.2.4/32 -j SNAT --to-source 10.0.2.50:5-9\nCOMMIT'
+    const router = newRouter({ rules })
+    for (const [to, from] of [
+      ['10.0.2.2:1', '10.0.2.50:700'],
+      ['10.0.2.3:1', '10.0.2.60:700'],
+      ['10.0.2.2:2', '10.0.2.50:700'],
+      ['10.0.2.4:1', '10.0.2.50:5'],
+    ] as const) {
+      pass(router, 'r0', udp('10.0.1.2:700', to))
+      expect(sentEnds(router)).toEqual([`r1 ${from} > ${to}`])
+    }
+  })
+
+  it('a mapping that is over is not taken up again', () => {
+    const router = newRouter({ rules: '*nat\n-A POSTROUTING -o r1 -p tcp -j MASQUERADE --to-ports 2000-2999\nCOMMIT' })
+    const open = (to: string, value: number) => {
+      router.draws.length = 0
+      router.draws.push({ purpose: 'nat-port', value })
+      pass(router, 'r0', tcp('10.0.1.2:700', to, { flags: 'S' }))
+      return sentEnds(router)[0]
+    }
+    expect(open('10.0.2.2:1', 1)).toBe('r1 10.0.2.1:2001 > 10.0.2.2:1')
+    expect(open('10.0.2.2:2', 5)).toBe('r1 10.0.2.1:2001 > 10.0.2.2:2')
+    pass(router, 'r1', tcp('10.0.2.2:1', '10.0.2.1:2001', { flags: 'RA', ack: 2 }))
+    expect(open('10.0.2.2:3', 6), 'one flow from there is left').toBe('r1 10.0.2.1:2001 > 10.0.2.2:3')
+    for (const port of [2, 3]) pass(router, 'r1', tcp(`10.0.2.2:${port}`, '10.0.2.1:2001', { flags: 'RA', ack: 2 }))
+    expect(router.ns.netfilterState.conntrack.bySource.size).toBe(0)
+    expect(open('10.0.2.2:4', 7), 'none is left').toBe('r1 10.0.2.1:2007 > 10.0.2.2:4')
+    router.now = 121e9
+    expect(open('10.0.2.2:5', 8), 'it has run out').toBe('r1 10.0.2.1:2008 > 10.0.2.2:5')
+  })
+
+  it('looks at 128 ports from the drawn one, then draws again for 64', () => {
+    const router = newRouter({
+      rules: '*nat\n-A POSTROUTING -o r1 -p udp -j MASQUERADE --to-ports 2000-2299 --random-fully\nCOMMIT',
+    })
+    const open = (client: number, ...values: number[]) => {
+      router.draws.length = 0
+      router.drawn.length = 0
+      for (const value of values) router.draws.push({ purpose: 'nat-port', value })
+      pass(router, 'r0', udp(`10.0.1.2:${client}`, '10.0.2.2:53'))
+      return [sentEnds(router)[0]?.split(/[: ]/)[2], router.drawn.length]
+    }
+    for (let i = 0; i < 128; i++) expect(open(10000 + i, i)).toEqual([String(2000 + i), 1])
+    expect(open(1, 0, 200)).toEqual(['2200', 2])
+    expect(open(2, 1)).toEqual(['2128', 1])
+    expect(open(3, 299)).toEqual(['2299', 1])
+    expect(open(4, 299, 64, 129)).toEqual(['2129', 3])
+    expect(open(5, 0, 0, 0, 0, 0).slice(1), 'gives up after 128, 64, 32, 16 and 8').toEqual([5])
+    expect(router.steps.at(-1)).toMatchObject({ kind: 'drop', reason: 'NETFILTER_DROP' })
+  })
+
   it('throws out a closed TCP flow when no port is left for a new one', () => {
     const rules = '*nat\n-A POSTROUTING -o r1 -p tcp -j MASQUERADE --to-ports 2000-2000\nCOMMIT'
     const router = newRouter({ rules })
@@ -496,6 +589,16 @@ describe('conntrack entries', () => {
     )
     router.now = 1e9
     expect(pass(router, 'r1', udp('10.0.2.3:53', '10.0.1.2:4'))).toContain('conntrack new')
+  })
+
+  it('two datagrams that cross: the second joins, and keeps its port', () => {
+    const router = newRouter({ rules: '*nat\n-A POSTROUTING -o lo -j MASQUERADE\nCOMMIT' })
+    const there = track(router, udp('10.0.1.2:4', '10.0.2.2:5'))
+    const back = track(router, udp('10.0.2.2:5', '10.0.1.2:4'))
+    for (const skb of [there, back]) expect(nfHook(skb, 'postrouting', { out: link(router, 'r1') }).kind).toBe('accept')
+    expect(ends(back.packet)).toBe('10.0.2.2:5 > 10.0.1.2:4')
+    expect(back.ct?.entry).toBe(there.ct?.entry)
+    expect(router.drawn).toEqual([])
   })
 
   it('two SYNs of one socket under way at once: the second is dropped', () => {

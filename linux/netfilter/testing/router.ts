@@ -22,7 +22,7 @@ export interface Router {
   /** Nanoseconds. */
   now: number
   /** Outcomes of draws, the next first; other draws answer 0. */
-  readonly draws: { readonly purpose: string; readonly value: number }[]
+  readonly draws: { readonly purpose: string; readonly value: number | ((choices: unknown) => number) }[]
   readonly drawn: { readonly site: DrawSite; readonly choices: number | readonly number[] }[]
 }
 
@@ -54,7 +54,8 @@ export function newRouter(setup: RouterSetup): Router {
     draw: (site, choices) => {
       drawn.push({ site, choices })
       const at = draws.findIndex(({ purpose }) => purpose === site.purpose)
-      return at < 0 ? 0 : (draws.splice(at, 1)[0]?.value ?? 0)
+      const value = at < 0 ? 0 : draws.splice(at, 1)[0]?.value
+      return typeof value === 'function' ? value(choices) : (value ?? 0)
     },
     record: (_, step) => steps.push(step),
     note: () => undefined,

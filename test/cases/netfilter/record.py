@@ -5,7 +5,7 @@ A router namespace R lies between two wires, a and b. Nobody lives on the wires:
 byte, and everything that R puts on a wire is kept, with `conntrack -L` after each packet. Python's standard library,
 iproute2, iptables 1.8, conntrack-tools and ethtool; root (or a user namespace).
 """
-import ipaddress, json, os, re, select, socket, struct, subprocess, sys, time
+import ipaddress, json, os, random, re, select, socket, struct, subprocess, sys, time
 
 R = f'podwalk-nf-{os.getpid()}'
 MAC = {'a': '02:00:00:00:0a:01', 'b': '02:00:00:00:0b:01', 'r0': '02:00:00:00:00:01', 'r1': '02:00:00:00:00:02'}
@@ -246,6 +246,38 @@ C, S = (A, 40000), (B, 80)
 C6, S6 = (A6, 40000), (B6, 80)
 
 
+def random_tcp(seed):
+    """Segments around what would be right, from both sides."""
+    rnd = random.Random(seed)
+    masquerade = rnd.random() < .2
+    client = {'a': C, 'b': (R1, 40000) if masquerade else C}
+    start = {'a': rnd.choice([1000, 0xfffffff0, 0x7fffffff]), 'b': rnd.choice([5000, 0xfffffff8, 0])}
+    at, options = dict(start), {w: rnd.choice([None, None, b'']) for w in 'ab'}
+    segments = []
+    for wire, flags in [('a', 'S'), ('b', 'SA'), ('a', 'A')]:
+        if rnd.random() < .15:
+            break
+        segments.append((wire, flags, at[wire], at['b' if wire == 'a' else 'a'], 0))
+        at[wire] += 'S' in flags
+    for _ in range(rnd.randint(4, 10)):
+        wire = rnd.choice('ab')
+        other = 'b' if wire == 'a' else 'a'
+        flags = rnd.choice(['A', 'A', 'A', 'PA', 'PA', 'FA', 'FA', 'RA', 'R', 'S', 'SA'])
+        off = lambda: rnd.choice([0] * 6 + [1, -1, 10, -10, 1000, -1000, 66000, -66000, 70000, 8222720, -8222720, rnd.getrandbits(32)])
+        seq, ack, length = at[wire] + off(), at[other] + off(), rnd.choice([1, 10, 1400]) if 'P' in flags else 0
+        segments.append((wire, flags, 0 if rnd.random() < .05 else seq, 0 if rnd.random() < .1 else ack, length))
+        if seq == at[wire]:
+            at[wire] += length + ('S' in flags) + ('F' in flags)
+    steps = []
+    for wire, flags, seq, ack, length in segments:
+        src, dst = (C, S) if wire == 'a' else (S, client[wire])
+        win = rnd.choice([64240, 64240, 64240, 1000, 0, 65535])
+        packet = tcp(*src, *dst, flags, seq, ack if 'A' in flags else 0, win, b'x' * length, options=options[wire] if 'S' in flags else None)
+        steps.append(dict(wire=wire, packet=packet))
+    liberal = {'net.netfilter.nf_conntrack_tcp_be_liberal': 1} if rnd.random() < .1 else {}
+    return case(f'TCP: random segments {seed}', f'{STATE}\n{MASQ}' if masquerade else STATE, steps, sysctls=liberal)
+
+
 CASES = [
     case('no rules: nothing is tracked', '', [a(udp(A, 1000, B, 53)), b(udp(B, 53, A, 1000))]),
     case('a rule about connections switches tracking on', 'filter: -A FORWARD -m conntrack --ctstate NEW -j ACCEPT',
@@ -398,6 +430,7 @@ filter: -A FORWARD -m mark --mark 0x80/0x80 -p udp --dport 5 -j DROP''', [a(udp(
     case('other protocols are tracked by address', STATE + '\n' + MASQ, [a(ip(A, B, 4, udp('1.1.1.1', 1, '2.2.2.2', 2))), b(ip(B, R1, 4, udp('2.2.2.2', 2, '1.1.1.1', 1))), a(ip(A3, B, 4, udp('1.1.1.1', 1, '2.2.2.2', 2)))]),
     case('UDP of both sides at once', 'filter: -A FORWARD -m conntrack --ctstate NEW -p udp --dport 1 -j DROP\n' + MASQ, [a(udp(A, 1000, B, 1)), a(udp(A, 1000, B, 1000)), b(udp(B, 1000, R1, 1000))]),
     case('an entry that was never confirmed is forgotten', 'filter: -A FORWARD -m conntrack --ctstate NEW -p udp --dport 1 -j DROP', [a(udp(A, 1000, B, 1)), b(udp(B, 1, A, 1000)), a(udp(A, 1000, B, 1))]),
+    case('who comes with the address of a service that stands for a server gets another port', DNATU, [a(udp(A, 1000, VIP, 53)), b(udp(VIP, 53, A, 1000), draw=('nat-port', 1))]),
     case('to the router itself', f'nat: -A PREROUTING -d {VIP} -p udp -j DNAT --to-destination {R1}:7\nfilter: -A INPUT -m conntrack --ctstate NEW -p udp --dport 8 -j DROP', [a(udp(A, 1, VIP, 7)), a(udp(A, 1, R1, 8)), a(ping(A, R1, 3)), a(ping(A, '10.0.1.1', 4))]),
     case('SNAT at INPUT', f'nat: -A INPUT -p icmp -j SNAT --to-source 10.0.1.7', [a(ping(A, '10.0.1.1', 4))]),
     case('masquerade to a next hop takes the address of its subnet', MASQ, [a(udp(A, 1, '192.0.2.5', 9))]),
@@ -456,6 +489,8 @@ filter: -A FORWARD -m mark --mark 0x80/0x80 -p udp --dport 5 -j DROP''', [a(udp(
     case('IPv6: recent', rules6='filter: -A FORWARD -p udp --dport 1 -m recent --name L --set -j ACCEPT\nfilter: -A FORWARD -p udp --dport 2 -m recent --name L --rcheck -j DROP\nfilter: -A FORWARD -p udp --dport 3 -m recent --name M --mask ffff:ffff:: --set -j ACCEPT\nfilter: -A FORWARD -p udp --dport 4 -m recent --name M --mask ffff:ffff:: --rcheck -j DROP',
          steps=[a(udp(s, 1, B6, n)) for s, n in ((A6, 2), (A6, 1), (A6, 2), (A63, 2), (A6, 3), (A63, 4))]),
 ]
+
+CASES += [random_tcp(seed) for seed in range(30)]
 
 
 # --- running -------------------------------------------------------------------------------------------------------
