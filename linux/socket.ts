@@ -24,6 +24,8 @@ export interface Socket {
   tcp: TcpControl | undefined
   /** What arrived while a system call holds the socket (sk_backlog); undefined: none does. */
   backlog: (() => void)[] | undefined
+  /** What waits until the backlog is done (sk->sk_prot->release_cb). */
+  released: (() => void)[]
   /** What the process will see once it has accepted the connection; undefined: it has, or need not. */
   unaccepted: { readonly event: ProcessEvent; readonly cause: number | undefined }[] | undefined
 }
@@ -33,6 +35,8 @@ export function whileOwned(socket: Socket, call: () => void): void {
   const backlog: (() => void)[] = []
   socket.backlog = backlog
   call()
+  for (let next = backlog.shift(); next !== undefined; next = backlog.shift()) next()
+  for (const last of socket.released.splice(0)) last()
   for (let next = backlog.shift(); next !== undefined; next = backlog.shift()) next()
   socket.backlog = undefined
 }
@@ -64,6 +68,7 @@ export function openSocket(
     echoes: 0,
     tcp: undefined,
     backlog: undefined,
+    released: [],
     unaccepted: undefined,
   }
   ns.state.sockets.sockets.set(socket.id, socket)

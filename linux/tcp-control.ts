@@ -1,4 +1,5 @@
 import type { TcpOption } from '../packet/packet.ts'
+import type { SackBlock } from './tcp-sack.ts'
 
 /** The state of one TCP connection (struct tcp_sock), the part that shows on the wire. */
 export interface TcpControl {
@@ -28,6 +29,11 @@ export interface TcpControl {
   finSent: boolean
   /** Segments that came early, by sequence number. */
   early: { seq: number; data: Uint8Array; fin: boolean }[]
+  /** Blocks of them as we tell the peer, the latest first; whether it wants to be told. */
+  sacks: readonly SackBlock[]
+  sackPermitted: boolean
+  /** What the peer has told us it has, beyond what it acknowledges. */
+  peerHas: SackBlock[]
   retransmits: number
   /** Retransmission timeout in nanoseconds. */
   rto: number
@@ -93,6 +99,9 @@ export function newControl(state: TcpState, advMss: number): TcpControl {
     finQueued: false,
     finSent: false,
     early: [],
+    sacks: [],
+    sackPermitted: false,
+    peerHas: [],
     retransmits: 0,
     rto: RTO_INITIAL,
     timerTurn: 0,

@@ -6,6 +6,7 @@ import { type OutputRoute, routeOutput } from './route.ts'
 import type { IpSkb } from './skb.ts'
 import { removeSocket, type Socket, wake } from './socket.ts'
 import { MILLISECOND, RTO_MAX, RTO_MIN, seqAdd, seqDiff, type TcpControl, windowField } from './tcp-control.ts'
+import { sackOption } from './tcp-sack.ts'
 import { flowLabel, identOf } from './udp.ts'
 
 /** Sending segments, after Linux net/ipv4/tcp_output.c and tcp_timer.c. */
@@ -80,8 +81,8 @@ function sendIp(
 }
 
 function usualOptions(ns: Netns, tcp: TcpControl): readonly TcpOption[] {
-  if (tcp.timestamps === undefined) return []
-  return [{ kind: 'nop' }, { kind: 'nop' }, timestampOption(ns, tcp.timestamps)]
+  if (tcp.timestamps === undefined) return sackOption(tcp)
+  return [{ kind: 'nop' }, { kind: 'nop' }, timestampOption(ns, tcp.timestamps), ...sackOption(tcp)]
 }
 
 /** The clock of timestamps ticks in milliseconds (tcp_time_stamp_ms). */

@@ -29,6 +29,7 @@ import {
   timestampOption,
   wakeConnected,
 } from './tcp-output.ts'
+import { firstHole, forgetEarly, noteEarly, noteSacked } from './tcp-sack.ts'
 
 /** TCP sockets (RFC 9293), after Linux net/ipv4/tcp.c, tcp_input.c, tcp_ipv4.c and tcp_timer.c. */
 
@@ -145,6 +146,7 @@ function negotiate(ns: Netns, control: TcpControl, segment: Tcp, entry: string):
   const mss = findOption(segment.options, 'mss')?.mss ?? 536
   const scale = findOption(segment.options, 'windowScale')
   const stamps = findOption(segment.options, 'timestamps')
+  control.sackPermitted = findOption(segment.options, 'sackPermitted') !== undefined
   control.windowScale = scale === undefined ? undefined : { mine: scaleOf(ns), peers: scale.shift }
   if (stamps === undefined) control.timestamps = undefined
   else control.timestamps = { offset: control.timestamps?.offset ?? drawTimestamp(ns, entry), recent: stamps.value }
@@ -224,6 +226,7 @@ function acknowledge(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpControl):
     else challenge(skb, segment, socket, tcp)
     return false
   }
+  noteSacked(tcp, segment)
   tcp.sndWnd = segment.window << (tcp.windowScale?.peers ?? 0)
   const acked = seqDiff(segment.ack, tcp.sndUna)
   if (tcp.state === 'synReceived' && acked > 0) {
@@ -276,12 +279,14 @@ function receiveData(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpControl):
   const ahead = seqDiff(segment.seq, tcp.rcvNxt)
   if (ahead > 0) {
     tcp.early.push({ seq: segment.seq, data: segment.data, fin })
+    noteEarly(tcp, segment.seq, seqAdd(segment.seq, segment.data.length + (fin ? 1 : 0)))
     return sendAck(ns, socket, skb.id)
   }
   const fresh = segment.data.subarray(-ahead)
   if (fresh.length === 0 && !fin) return sendAck(ns, socket, skb.id)
   const fast = isFastPath(segment, tcp)
   const wakes = [...take(skb, socket, tcp, { data: fresh, fin }), ...takeEarly(skb, socket, tcp)]
+  forgetEarly(tcp)
   // The fast path acknowledges before it wakes the reader, tcp_data_queue after (tcp_rcv_established).
   if (fast) scheduleAck(skb, socket, tcp)
   for (const event of wakes) wake(ns, socket, event, skb.id)
@@ -423,7 +428,7 @@ export function tcpError(skb: IpSkb, quoted: IpPacket, segment: Tcp, icmp: Icmp)
   if (icmp.body.kind === 'error' && icmp.body.mtu > 0) {
     const { mtu } = icmp.body
     // tcp_release_cb: a new path MTU that arrives during a system call is looked at when the call ends.
-    if (socket.backlog !== undefined) socket.backlog.push(() => shrink(ns, socket, tcp, mtu))
+    if (socket.backlog !== undefined) socket.released.push(() => shrink(ns, socket, tcp, mtu))
     else shrink(ns, socket, tcp, mtu)
     return
   }
@@ -436,14 +441,14 @@ export function tcpError(skb: IpSkb, quoted: IpPacket, segment: Tcp, icmp: Icmp)
   if (errno === 'EHOSTUNREACH' || errno === 'ENETUNREACH') tcp.softError = errno
 }
 
-/** tcp_v4_mtu_reduced: smaller segments, and what was too big again at once. */
+/** tcp_v4_mtu_reduced, tcp_simple_retransmit: smaller segments, and what the peer lacks of the old ones again at once. */
 function shrink(ns: Netns, socket: Socket, tcp: TcpControl, mtu: number): void {
   const headers = (socket.remote?.ip.family === 6 ? 60 : 40) + (tcp.timestamps === undefined ? 0 : 12)
   if (mtu - headers >= tcp.mss) return
   tcp.mss = mtu - headers
   if (tcp.state === 'synSent' || tcp.state === 'synReceived') return
-  if (!tcp.finSent) tcp.sndNxt = tcp.sndUna
-  pushQueue(ns, socket, undefined)
+  const data = tcp.sendQueue.subarray(0, firstHole(tcp))
+  if (data.length > 0) sendSegment(ns, socket, { flags: ACK | TCP_FLAG.psh, seq: tcp.sndUna, data })
 }
 
 // ------------------------------------------------------------------------------------------------ handshake parts
