@@ -1,6 +1,7 @@
 import { emitIp } from '../../packet/emit.ts'
 import { type Frame, type IpPacket, TCP_FLAG, type Tcp, type TcpOption, type Udp } from '../../packet/packet.ts'
 import { parseIpPacket } from '../../packet/parse.ts'
+import { readTcp } from '../../packet/tcp.ts'
 
 /**
  * Where the two sides may differ: each by one rule, with its reason, counted in the report. Everything else must be
@@ -40,6 +41,11 @@ export function changeTcp(ours: Frame | IpPacket, kernel: Frame | IpPacket, chan
 function changeInPacket(ours: IpPacket, kernel: IpPacket, change: TcpChange): IpPacket {
   const [mine, theirs] = [ours.payload, kernel.payload]
   if (mine.kind === 'tcp' && theirs.kind === 'tcp') return { ...ours, payload: change(mine, theirs) }
+  if (mine.kind === 'tcp' && theirs.kind === 'raw') {
+    // Quoted in an ICMP error and cut: the header is whole.
+    const cut = readTcp(theirs.bytes, 0, theirs.bytes.length)
+    return cut.ok ? { ...ours, payload: change(mine, cut.value) } : ours
+  }
   if (mine.kind === 'udp' && theirs.kind === 'udp') return { ...ours, payload: changeInUdp(mine, theirs, change) }
   if (mine.kind !== 'icmp' || theirs.kind !== 'icmp') return ours
   const [body, other] = [mine.body, theirs.body]
