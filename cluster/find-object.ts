@@ -42,6 +42,8 @@ export function findOne<T extends { readonly meta: Meta }>(
 
 /** Up to three objects whose names differ by little, or begin alike. */
 function nearNames<T extends { readonly meta: Meta }>(name: string, objects: readonly T[]): readonly T[] {
+  const exact = objects.filter((object) => object.meta.name === name)
+  if (exact.length > 0) return exact.slice(0, 3)
   return objects
     .map((object) => ({
       object,

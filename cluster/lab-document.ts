@@ -16,6 +16,9 @@ import type { SourceTexts } from './source-texts.ts'
 /** A value that can be changed: a copy of the document out of which wrong parts are cut. */
 type Draft = null | boolean | number | string | Draft[] | { [key: string]: Draft }
 
+/** The version that is read. */
+const API_VERSION = 'podwalk/v1alpha1'
+
 /** Rounds of checking and cutting; each removes at least one part. */
 const MAX_ROUNDS = 1000
 
@@ -82,6 +85,11 @@ const isDraftObject = (value: Draft | undefined): value is { [key: string]: Draf
 
 function checked(document: Draft, problems: Problem[]): Json {
   const places: Places = new WeakMap()
+  if (isDraftObject(document) && document.apiVersion !== API_VERSION) {
+    const suggestion = `write apiVersion: ${API_VERSION}`
+    problems.push({ path: ['apiVersion'], message: `is not ${API_VERSION}`, suggestion })
+    document.apiVersion = API_VERSION
+  }
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const [valid, errors] = Errors(labSchema, document)
     if (valid) break

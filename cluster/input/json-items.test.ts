@@ -66,6 +66,13 @@ describe('broken JSON', () => {
       'f.json: the file is cut off: 1 complete items were read',
     ],
     [
+      'an array cut off',
+      '[{"kind":"Pod"},{"kind',
+      1,
+      'input-cut-off',
+      'f.json: the file is cut off: 1 complete items were read',
+    ],
+    [
       'cut off inside a single object',
       '{"kind":"Pod","metadata":{"na',
       0,

@@ -99,8 +99,11 @@ function skipWord(bytes: Uint8Array, from: number): number {
 function topLevelValue(scan: Scan, at: number): number {
   const first = scan.bytes[at]
   if (first === OPEN_BRACE) return topLevelObject(scan, at)
-  if (first === OPEN_BRACKET) return array(scan, at, (span) => single(scan, span, undefined))
   const line = scan.lines.lineAt(at)
+  if (first === OPEN_BRACKET) {
+    const end = array(scan, at, (span) => single(scan, span, undefined))
+    return end < 0 ? unfinished(scan, at, line, true) : end
+  }
   scan.sink.diagnose({
     severity: 'error',
     code: 'json-syntax',
