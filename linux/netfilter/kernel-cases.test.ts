@@ -38,12 +38,14 @@ const LINK = { a: 'r0', b: 'r1' } as const
 
 const fromHex = (hex: string): IpPacket => must(parseIpPacket(Uint8Array.from(Buffer.from(hex, 'hex'))))
 
-/** Identification and flow label of what the router itself makes (its TTL is still whole) are its own business. */
-const comparable = (packet: IpPacket): IpPacket => ({
-  ...packet,
-  flowLabel: 0,
-  id: packet.ttl === 64 && packet.fragment === undefined ? 0 : packet.id,
-})
+/**
+ * Identification and flow label of what the router itself makes (its TTL is still whole) are its own business, and so
+ * is the identification of IPv6 fragments that it cuts.
+ */
+function comparable(packet: IpPacket): IpPacket {
+  const own = packet.fragment === undefined ? packet.ttl === 64 : packet.src.family === 6
+  return { ...packet, flowLabel: 0, id: own ? 0 : packet.id }
+}
 
 const toHex = (packet: IpPacket): string => Buffer.from(emitIp(packet)).toString('hex')
 

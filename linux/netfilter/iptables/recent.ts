@@ -1,4 +1,4 @@
-import { type Family, type Ip, ipKey } from '../../../packet/ip.ts'
+import { type Ip, ipKey } from '../../../packet/ip.ts'
 import { isForwardedOut, type MatchPlace } from './place.ts'
 import type { RecentMatch } from './rule.ts'
 
@@ -125,10 +125,4 @@ function reap(
     if (oldest !== keep && last < now - match.seconds * NANOSECONDS) list.entries.delete(key)
     return
   }
-}
-
-/** `/proc/net/xt_recent/NAME` without its jiffies. */
-export function recentAddresses(lists: RecentLists, name: string, family: Family): readonly Ip[] {
-  const entries = lists.get(name)?.entries.values() ?? []
-  return [...entries].map((entry) => entry.address).filter((address) => address.family === family)
 }

@@ -160,6 +160,16 @@ def frags(packet, at, ident=0x77):
     return [ip(src, dst, proto, data[:at], ident=ident, flags=0x2000), ip(src, dst, proto, data[at:], ident=ident, flags=at // 8)]
 
 
+def frags6(packet, at, ident=0x77):
+    """The same for IPv6."""
+    src, dst, data = packet[8:24], packet[24:40], packet[40:]
+
+    def part(offset, chunk, more):
+        head = struct.pack('!BBHI', packet[6], 0, offset | more, ident)
+        return struct.pack('!IHBB', 6 << 28, 8 + len(chunk), 44, packet[7]) + src + dst + head + chunk
+    return [part(0, data[:at], 1), part(at, data[at:], 0)]
+
+
 # --- cases ---------------------------------------------------------------------------------------------------------
 
 def case(name, rules='', steps=(), rules6='', sysctls=None):
@@ -474,6 +484,8 @@ filter: -A FORWARD -m mark --mark 0x80/0x80 -p udp --dport 5 -j DROP''', [a(udp(
          steps=[b(error(B6, A6, 1, 4, udp(A6, 1, B6, 2))), a(udp(A6, 1000, VIP6, 53)), b(error('fd00:2::9', R16, 3, 0, udp(R16, 1000, B6, 5353, ttl=1), cut=48)), b(error('fd00:2::9', A63, 3, 0, udp(R16, 1000, B6, 5353, ttl=1)))]),
     case('IPv6: TCP reset and errors of the router', rules6=f'nat: -A PREROUTING -d {VIP6} -p tcp --dport 80 -j DNAT --to-destination [{B6}]:8080\nfilter: -A FORWARD -p tcp --dport 8080 -j REJECT --reject-with tcp-reset\nfilter: -A FORWARD -p tcp --dport 81 -j REJECT',
          steps=[a(tcp(A6, 40000, VIP6, 80, 'S', 1000)), a(tcp(A6, 40000, B6, 81, 'S', 1000)), a(tcp(A6, 40000, B6, 82, 'S', 1000, ttl=1))]),
+    case('IPv6: fragments go through NAT whole', rules6=f'nat: -A PREROUTING -d {VIP6} -p udp --dport 53 -j DNAT --to-destination [{B6}]:5353\n{MASQ}',
+         steps=[*[a(f) for f in frags6(udp(A6, 1000, VIP6, 53, data=b'f' * 1000), 512)], *[b(f) for f in reversed(frags6(udp(B6, 5353, R16, 1000, data=b'g' * 900), 400))]]),
     case('IPv6: DNAT, masquerade and port clash', rules6=f'nat: -A PREROUTING -d {VIP6} -p udp --dport 53 -j DNAT --to-destination [{B6}]:5353\n{MASQ}',
          steps=[a(udp(A6, 7000, VIP6, 53)), b(udp(B6, 5353, R16, 7000)), a(udp(A63, 7000, VIP6, 53), draw=('nat-port', 1024))]),
     case('IPv6: TCP through DNAT', rules6=f'nat: -A PREROUTING -d {VIP6} -p tcp --dport 80 -j DNAT --to-destination [{B6}]:8080\n{STATE}',
