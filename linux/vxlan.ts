@@ -1,4 +1,4 @@
-import { formatIp, type Ip, ipKey } from '../packet/ip.ts'
+import { type Family, formatIp, type Ip, ipKey } from '../packet/ip.ts'
 import { formatMac, type Mac, ZERO_MAC } from '../packet/mac.ts'
 import { type Frame, type IpPacket, PROTOCOL, type Udp } from '../packet/packet.ts'
 import { isLocalAddress } from './fib.ts'
@@ -114,7 +114,7 @@ export function vxlanReceive(skb: IpSkb, udp: Udp): boolean {
   if (udp.payload.kind !== 'vxlan') return false
   const { ns } = skb
   const { vni, frame } = udp.payload
-  const listening = devicesOn(ns, udp.dstPort)
+  const listening = devicesOn(ns, udp.dstPort, skb.packet.src.family)
   if (listening.length === 0) return false
   const dev = listening.find((link) => link.type.kind === 'vxlan' && link.type.vni === vni)
   if (dev === undefined) {
@@ -137,10 +137,12 @@ export function vxlanReceive(skb: IpSkb, udp: Udp): boolean {
   return true
 }
 
-function devicesOn(ns: Netns, port: number): readonly Link[] {
+/** Devices by the socket they share: one per family and port (vxlan_find_sock). */
+function devicesOn(ns: Netns, port: number, family: Family): readonly Link[] {
   const found: Link[] = []
   for (const link of ns.links.values())
-    if (link.type.kind === 'vxlan' && link.type.port === port && link.up) found.push(link)
+    if (link.type.kind === 'vxlan' && link.type.port === port && link.type.local.family === family && link.up)
+      found.push(link)
   return found
 }
 
