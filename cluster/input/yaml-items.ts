@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../source.ts'
 import { emitItems, type ListKind } from './emit-items.ts'
 import type { ItemSink, SourceFile } from './item.ts'
-import { isObject, type JsonObject, member } from './json-value.ts'
+import { isObject, type Json, type JsonObject, member } from './json-value.ts'
 import { positionIn } from './line-counter.ts'
 import { parseYaml, plainValue, type YamlNode, type YamlProblem } from './yaml-tree.ts'
 
@@ -243,7 +243,7 @@ function emitNode({ file, sink }: Reading, found: NodeItem): void {
     sink.diagnose({
       severity: 'error',
       code: 'item-not-object',
-      message: `${file.name}: a document that is not an object: ${JSON.stringify(value).slice(0, 40)}`,
+      message: `${file.name}: a document that is not an object: ${excerpt(value)}`,
       at: { file: file.name, line },
       suggestion: 'give what `kubectl get ... -o yaml` prints, or manifests',
     })
@@ -258,6 +258,10 @@ function emitNode({ file, sink }: Reading, found: NodeItem): void {
   }
   emitItems(sink, { value, at: { file: file.name, line, ...spanOf(node, chunk, text) }, list: found.list })
 }
+
+/** The beginning of a value, for a message. */
+const excerpt = (value: Json): string =>
+  typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : JSON.stringify(value).slice(0, 40)
 
 /** Byte offset and length of a node: its brackets, or the whole lines of a block (with the dash of a list item). */
 function spanOf(node: YamlNode, chunk: Chunk, text: string): { offset: number; length: number } {
