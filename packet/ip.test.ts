@@ -141,6 +141,10 @@ test.each([
   ['::', 'unspecified'],
   ['0.0.0.1', ''],
   ['::f0:0:0:0', ''],
+  ['f000::', ''],
+  ['0:0:1::', ''],
+  ['::1:0:0', ''],
+  ['ff::', ''],
 ])('%s is %j', (text, kind) => {
   const address = ip(text)
   const kinds = Object.entries({
