@@ -181,7 +181,15 @@ export function startAgent(): KernelAgent {
       writeFiles(directory, materialised.files)
       const netns = [...materialised.places.keys(), ...materialised.switches]
       const traced = tracedPlaces(lab.hosts, materialised.places)
-      const answer = await ask({ do: 'up', directory, netns, traced, backend, ipv6: materialised.ipv6 })
+      const answer = await ask({
+        do: 'up',
+        directory,
+        steps: materialised.steps,
+        netns,
+        traced,
+        backend,
+        ipv6: materialised.ipv6,
+      })
       return { materialised, refused: answer['refused'] as string[] }
     },
     start: async (actor) => void (await ask({ do: 'start', actor })),

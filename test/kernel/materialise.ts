@@ -9,12 +9,23 @@ import { type KernelLab, type LabMachine, netnsOf, type Place } from './lab.ts'
 export interface Materialised {
   /** Path in the directory -> text. */
   readonly files: ReadonlyMap<string, string>
+  /** What `up.sh` does, in order. */
+  readonly steps: readonly BuildStep[]
   /** Namespaces of the lab's machines by their real names. */
   readonly places: ReadonlyMap<string, Place>
   /** The namespaces of switches: part of the cables, not of any machine. */
   readonly switches: readonly string[]
   /** IPv6 is switched off where no address or route of the lab speaks it. */
   readonly ipv6: boolean
+}
+
+type BuildTool = 'ip' | 'bridge' | 'sysctl' | 'ipset' | 'iptables' | 'ip6tables' | 'install'
+
+/** A file given to a tool, in a namespace of the lab or (null) in the one that `up.sh` runs in. */
+export interface BuildStep {
+  readonly tool: BuildTool
+  readonly netns: string | null
+  readonly file: string
 }
 
 type Card = Extract<LinkOp, { kind: 'link.add' }> & { readonly netns: string; readonly host: string }
@@ -69,7 +80,8 @@ export function materialise(lab: KernelLab): Materialised {
         ),
       )
   }
-  return { files: files(sets, links, places), places, switches, ipv6 }
+  const { written, steps } = files(sets, links, places)
+  return { files: written, steps, places, switches, ipv6 }
 }
 
 const isCard = (op: Op): op is Op & Extract<LinkOp, { kind: 'link.add' }> =>
@@ -164,48 +176,64 @@ function files(
   sets: ReadonlyMap<string, NetnsBatches>,
   links: readonly string[],
   places: ReadonlyMap<string, Place>,
-): Map<string, string> {
+): { readonly written: Map<string, string>; readonly steps: readonly BuildStep[] } {
   const written = new Map<string, string>()
   const names = [...sets.keys()].sort()
   written.set('netns.batch', lines(names.map((name) => `netns add ${name}`)))
   written.set('links.batch', lines(links))
   written.set('names.txt', lines([...places].map(([name, { host, netns }]) => `${name} ${host} ${netns}`)))
-  const steps: string[] = ['ip -batch netns.batch']
-  const inside = (name: string) => `nsenter --net=/run/netns/${quote(name)}`
-  const step = (name: string, kind: string, body: string, command: (file: string) => string) => {
+  const steps: BuildStep[] = [{ tool: 'ip', netns: null, file: 'netns.batch' }]
+  const step = (netns: string, tool: BuildTool, kind: string, body: string) => {
     if (body === '') return
-    const file = `${name}.${kind}`
-    written.set(file, body)
-    steps.push(command(quote(file)))
+    written.set(`${netns}.${kind}`, body)
+    steps.push({ tool, netns, file: `${netns}.${kind}` })
   }
-  for (const name of names)
-    step(name, 'sysctl', lines(sets.get(name)!.sysctl), (file) => `${inside(name)} sysctl -q -p ${file}`)
-  steps.push('ip -batch links.batch')
-  // A line that the kernel refuses (a next hop off the link) is told and left out, as on a real machine.
-  for (const name of names)
-    step(name, 'ip', lines(sets.get(name)!.ip), (file) => `ip -force -n ${quote(name)} -batch ${file} || true`)
+  for (const name of names) step(name, 'sysctl', 'sysctl', lines(sets.get(name)!.sysctl))
+  steps.push({ tool: 'ip', netns: null, file: 'links.batch' })
+  for (const name of names) step(name, 'ip', 'ip', lines(sets.get(name)!.ip))
   for (const name of names) {
     const set = sets.get(name)!
-    step(name, 'link.sysctl', lines(set.linkSysctl), (file) => `${inside(name)} sysctl -q -p ${file}`)
-    step(name, 'bridge', lines(set.bridge), (file) => `bridge -force -n ${quote(name)} -batch ${file} || true`)
-    step(name, 'ipset', lines(set.ipset), (file) => `${inside(name)} ipset restore < ${file}`)
-    step(name, 'iptables', set.iptables, (file) => `${inside(name)} iptables-$IPTABLES_BACKEND-restore < ${file}`)
-    step(name, 'ip6tables', set.ip6tables, (file) => `${inside(name)} ip6tables-$IPTABLES_BACKEND-restore < ${file}`)
+    step(name, 'sysctl', 'link.sysctl', lines(set.linkSysctl))
+    step(name, 'bridge', 'bridge', lines(set.bridge))
+    step(name, 'ipset', 'ipset', lines(set.ipset))
+    step(name, 'iptables', 'iptables', set.iptables)
+    step(name, 'ip6tables', 'ip6tables', set.ip6tables)
     for (const { path, text } of set.files) {
       const file = `files/${name}${path}`
       written.set(file, text)
-      if (path.startsWith('/etc/')) {
-        const target = `/etc/netns/${name}/${path.slice('/etc/'.length)}`
-        steps.push(`install -D -m 644 ${quote(file)} ${quote(target)}`)
-      }
+      if (path.startsWith('/etc/')) steps.push({ tool: 'install', netns: name, file })
     }
   }
   const head = '#!/bin/bash\nset -e\ncd "$(dirname "$0")"\n'
-  written.set('up.sh', `${head}IPTABLES_BACKEND=\${IPTABLES_BACKEND:-nft}\n${lines(steps)}`)
+  written.set('up.sh', `${head}IPTABLES_BACKEND=\${IPTABLES_BACKEND:-nft}\n${lines(steps.map(stepCommand))}`)
   written.set('down.sh', `${head}ip -batch - << 'EOF'\n${lines(names.map((name) => `netns del ${name}`))}EOF\n`)
   written.set('enter.sh', enterScript())
-  return written
+  return { written, steps }
 }
+
+/** A step as a shell command. A line that the kernel refuses (a next hop off the link) is told and left out. */
+function stepCommand({ tool, netns, file }: BuildStep): string {
+  if (netns === null) return `${tool} -batch ${quote(file)}`
+  const inside = `nsenter --net=/run/netns/${quote(netns)}`
+  switch (tool) {
+    case 'ip':
+    case 'bridge':
+      return `${tool} -force -n ${quote(netns)} -batch ${quote(file)} || true`
+    case 'sysctl':
+      return `${inside} sysctl -q -p ${quote(file)}`
+    case 'ipset':
+      return `${inside} ipset restore < ${quote(file)}`
+    case 'iptables':
+    case 'ip6tables':
+      return `${inside} ${tool}-$IPTABLES_BACKEND-restore < ${quote(file)}`
+    case 'install':
+      return `install -D -m 644 ${quote(file)} ${quote(etcFile(netns, file))}`
+  }
+}
+
+/** ip-netns(8) shows a namespace the files of /etc/netns/NAME as its /etc. */
+const etcFile = (netns: string, file: string): string =>
+  `/etc/netns/${netns}/${file.slice(`files/${netns}/etc/`.length)}`
 
 /** A shell in a machine or pod, by its name in the lab. */
 function enterScript(): string {

@@ -19,6 +19,7 @@ import time
 import traceback
 
 from actors import Actors
+from build import build
 from capabilities import capabilities, versions
 from capture import Ring
 from netns import Netns, enter_private_namespaces, tune_kernel
@@ -37,13 +38,7 @@ class Lab:
         self.traced = request.get('traced', [])
         self.bridges = {}
         self.environment = dict(environment, IPTABLES_BACKEND=request.get('backend', 'legacy'))
-        done = subprocess.run(
-            ['bash', os.path.join(self.directory, 'up.sh')],
-            capture_output=True, text=True, env=self.environment, check=False,
-        )
-        self.refused = [line for line in done.stderr.splitlines() if line.strip()]
-        if done.returncode:
-            raise RuntimeError('up.sh failed: ' + done.stderr.strip())
+        self.refused = build(self.directory, request['steps'], self.environment)
         self.netns = {name: Netns(name) for name in self.names}
         self.offloads_off()
         self.wait_for_carrier()
@@ -73,12 +68,14 @@ class Lab:
         waiting = ['?']
         while waiting:
             waiting = [
-                f'{name} {link["name"]}'
-                for name, one in self.netns.items() for link in links(one)
+                (one, link['name'])
+                for one in self.netns.values() for link in links(one)
                 if link['up'] and link['lower'] and (link['operstate'] not in (0, 6) or link['portState'] not in (None, 3))
             ]
             if waiting and time.monotonic() > deadline:
-                raise RuntimeError('no carrier on ' + ', '.join(waiting))
+                raise RuntimeError('no carrier on ' + ', '.join(f'{one.name} {link}' for one, link in waiting))
+            for one, link in waiting:
+                one.ask_for_carrier(link)
             if waiting:
                 time.sleep(0.001)
 

@@ -121,6 +121,15 @@ class Netns:
                     except OSError:
                         continue  # lo does its checksums in the driver and cannot be told otherwise
 
+    def ask_for_carrier(self, link):
+        """ETHTOOL_GLINK: since Linux 6.8 who asks for the carrier need not wait for the kernel thread."""
+        with self.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+            value = array.array('B', struct.pack('II', 0x0a, 0))
+            try:
+                fcntl.ioctl(control, 0x8946, struct.pack('16sP8x', link.encode(), value.buffer_info()[0]))
+            except OSError:
+                pass
+
     def rtnetlink(self):
         if self.route_socket is None:
             self.route_socket = self.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)

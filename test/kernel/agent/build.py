@@ -1,0 +1,57 @@
+"""Builds a lab from the files of a directory, step by step as its up.sh does, but without a process for what can be
+done in this one."""
+import os
+import subprocess
+
+from netns import Netns
+
+
+def build(directory, steps, environment):
+    """Answers the lines in which a tool refused something; raises where a step failed as a whole."""
+    refused = []
+    for step in steps:
+        path = os.path.join(directory, step['file'])
+        if step['netns'] is None:
+            refused += run([step['tool'], '-batch', path], environment, None)
+            continue
+        netns = Netns(step['netns'])
+        try:
+            with netns:
+                refused += inside(step, path, environment)
+        finally:
+            netns.close()
+    return refused
+
+
+def inside(step, path, environment):
+    tool = step['tool']
+    if tool in ('ip', 'bridge'):
+        return run([tool, '-force', '-batch', path], environment, None, may_refuse=True)
+    if tool == 'sysctl':
+        with open(path, encoding='utf-8') as file:
+            return [refusal for line in file for refusal in set_sysctl(line.rstrip('\n'))]
+    if tool == 'install':
+        return []
+    argv = ['ipset', 'restore'] if tool == 'ipset' else [f'{tool}-{environment["IPTABLES_BACKEND"]}-restore']
+    with open(path, encoding='utf-8') as file:
+        return run(argv, environment, file)
+
+
+def set_sysctl(line):
+    """KEY=VALUE, where a slash in the key is a dot in a device's name (sysctl(8))."""
+    key, value = line.split('=', 1)
+    try:
+        with open('/proc/sys/' + key.translate(str.maketrans('./', '/.')), 'w', encoding='ascii') as file:
+            file.write(value)
+    except OSError as failure:
+        return [f'sysctl {line}: {failure.strerror}']
+    return []
+
+
+def run(argv, environment, stdin, may_refuse=False):
+    done = subprocess.run(argv, stdin=stdin or subprocess.DEVNULL, capture_output=True, text=True, env=environment,
+                          check=False)
+    words = [line for line in done.stderr.splitlines() if line.strip()]
+    if done.returncode and not may_refuse:
+        raise RuntimeError(f'{" ".join(argv)}: {" / ".join(words)}')
+    return words
