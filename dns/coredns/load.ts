@@ -16,7 +16,7 @@ export interface LoadedCorefile {
 }
 
 export interface NotModelled {
-  /** `not modelled: plugin rewrite (Corefile:7)`. */
+  /** `not modelled: plugin rewrite (Corefile:7)`, or of an import that found nothing. */
   readonly text: string
   readonly line: ConfigLine
 }
@@ -33,7 +33,10 @@ export function loadCorefile(source: Omit<CorefileSource, 'isDirective'>, world:
   if (!file.ok) return refused(file.error.message)
   const keyed = keyedBlocks(file.blocks)
   if (!keyed.ok) return keyed
-  const notModelled: NotModelled[] = []
+  const notModelled: NotModelled[] = file.emptyImports.map(({ pattern, file: name, line }) => ({
+    text: `no file is known that matches import ${pattern} (${name}:${line})`,
+    line: { file: name, line },
+  }))
   const handlers = new Map<KeyedBlock, Handler[]>(keyed.value.map((block) => [block, []]))
   for (const directive of DIRECTIVES)
     for (const block of keyed.value) {

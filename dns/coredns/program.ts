@@ -7,11 +7,13 @@ import type {
   Syscall,
 } from '../../linux/process.ts'
 import type { Ip } from '../../packet/ip.ts'
+import { refused } from '../../packet/parsed.ts'
 import type { DnsStep, DnsStepBody } from '../step.ts'
 import { appended, framed, unframed } from '../stream.ts'
 import type { DnsApiView } from './api-view.ts'
+import type { CorefileSource } from './corefile/parser.ts'
 import { loadCorefile } from './load.ts'
-import type { Effect, EffectResult, Serving } from './plugin.ts'
+import type { Effect, EffectResult, Serving, World } from './plugin.ts'
 import { Server, type Surroundings } from './server.ts'
 
 export const COREFILE_PATH = '/etc/coredns/Corefile'
@@ -35,22 +37,11 @@ function start(
   const folder = path.slice(0, path.lastIndexOf('/')) || '/'
   const note = (body: DnsStepBody): DnsStep => ({ at: context.now, host: context.host, netns: context.netns, ...body })
   const name = path.slice(path.lastIndexOf('/') + 1)
-  const loaded = loadCorefile(
-    {
-      name,
-      folder,
-      text: context.file(path) ?? '',
-      read: context.file,
-      glob: (pattern) => globbed((context.args.files ?? '').split(' '), pattern),
-      env: new Map(),
-    },
-    {
-      api: view,
-      file: (file) => context.file(file.startsWith('/') ? file : `${folder}/${file}`),
-      addresses: context.addresses,
-      hostname: context.host,
-    },
-  )
+  const text = context.file(path)
+  const loaded =
+    text === undefined
+      ? refused(`Loading Caddyfile via flag: open ${path}: no such file or directory`)
+      : loadCorefile(sourceOf(context, { name, folder, text }), worldOf(context, { view, folder }))
   if (!loaded.ok) {
     const failed = note({ kind: 'dns.server', server: 'coredns', event: 'failed', text: loaded.reason })
     return { state: undefined, syscalls: [{ kind: 'exit', code: 1 }], notes: [failed] }
@@ -69,6 +60,25 @@ function start(
   })
   return { state, syscalls, notes: [started, ...missing, ...state.takenNotes()] }
 }
+
+function sourceOf(
+  context: ProcessContext,
+  file: { readonly name: string; readonly folder: string; readonly text: string },
+): Omit<CorefileSource, 'isDirective'> {
+  const { files = '' } = context.args
+  const glob = (pattern: string) => globbed(files.split(' '), pattern)
+  return { ...file, read: context.file, glob, env: new Map() }
+}
+
+const worldOf = (
+  context: ProcessContext,
+  { view, folder }: { readonly view: DnsApiView | undefined; readonly folder: string },
+): World => ({
+  api: view,
+  file: (file) => context.file(file.startsWith('/') ? file : `${folder}/${file}`),
+  addresses: context.addresses,
+  hostname: context.host,
+})
 
 function globbed(paths: readonly string[], pattern: string): readonly string[] {
   const expression = pattern

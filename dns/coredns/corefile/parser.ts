@@ -23,7 +23,12 @@ export interface CorefileSource {
 }
 
 export type ParsedCorefile =
-  | { readonly ok: true; readonly blocks: readonly ServerBlock[] }
+  | {
+      readonly ok: true
+      readonly blocks: readonly ServerBlock[]
+      /** Imports with a wildcard that matched no file: CoreDNS only warns. */
+      readonly emptyImports: readonly { readonly pattern: string; readonly file: string; readonly line: number }[]
+    }
   | { readonly ok: false; readonly error: CorefileError }
 
 /** caddyfile/parse.go maxSnippetImports of coredns/caddy. */
@@ -33,11 +38,12 @@ const MAX_IMPORTS = 10_000
 export function parseCorefile(source: CorefileSource): ParsedCorefile {
   const parser = new Parser(source)
   const error = parser.parseAll()
-  return error ? { ok: false, error } : { ok: true, blocks: parser.blocks }
+  return error ? { ok: false, error } : { ok: true, blocks: parser.blocks, emptyImports: parser.emptyImports }
 }
 
 class Parser extends Dispenser {
   readonly blocks: ServerBlock[] = []
+  readonly emptyImports: { readonly pattern: string; readonly file: string; readonly line: number }[] = []
   private readonly source: CorefileSource
   private readonly snippets = new Map<string, readonly Token[]>()
   private keys: string[] = []
@@ -183,6 +189,8 @@ class Parser extends Dispenser {
       return this.error(`Glob pattern may only contain one wildcard (*), but has others: ${path}`)
     if (/[*?[\]]/.test(path)) {
       const paths = this.source.glob?.(path) ?? []
+      const { file = this.source.name, line = 0 } = this.current ?? {}
+      if (paths.length === 0) this.emptyImports.push({ pattern, file, line })
       return paths.flatMap((one) => lex(this.source.read(one) ?? '', one))
     }
     const text = this.source.read(path)

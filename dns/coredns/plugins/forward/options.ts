@@ -91,7 +91,11 @@ function parseUpstreams(controller: Controller, to: readonly string[]): Parsed<r
       continue
     }
     const file = controller.world.file(rest)
-    if (file === undefined) return { ok: false, reason: `not an IP address or file: ${JSON.stringify(text)}` }
+    if (file === undefined) {
+      // CoreDNS looks such a name up once, at the start.
+      controller.notModelled(`forward: to ${text}, which is neither an address nor a file here`)
+      continue
+    }
     const servers = [...file.matchAll(/^nameserver[ \t]+(\S+)/gm)].flatMap(([, word]) => {
       const ip = parseIp((word ?? '').split('%', 1)[0] ?? '')
       return ip.ok ? [{ ip: ip.value, port: 53 }] : []
