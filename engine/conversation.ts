@@ -9,6 +9,7 @@ import type { PolicyView } from './policy-view.ts'
 import type { Probe } from './probe.ts'
 import type { Step, UnknownStep } from './step.ts'
 import type { Disposition, Trace } from './trace.ts'
+import type { Why } from './why.ts'
 
 /** The answer to a probe: what the client saw, and the packets that made it so. Plain data. */
 export interface Conversation {
@@ -24,6 +25,7 @@ export interface Conversation {
   readonly packets: readonly Trace[]
   readonly policies: readonly PolicyView[]
   readonly refusals: readonly Refusal[]
+  readonly why: readonly Why[]
   /** What the server saw. */
   readonly server?: ServerView
   readonly assumptions: readonly Assumption[]

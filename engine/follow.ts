@@ -161,17 +161,33 @@ function endOf(step: Step, around: readonly Step[]): Disposition {
     case 'notModelled':
       return { kind: 'insufficientInfo', detail: `not modelled: ${step.text}` }
     case 'drop': {
-      const rule = around.findLast((other) => other.kind === 'rule.match')
-      const rejected = rule?.kind === 'rule.match' && rule.verdict.kind === 'reject'
-      const kind = step.reason === 'NETFILTER_DROP' && rejected ? 'rejected' : (BY_REASON[step.reason] ?? 'dropped')
-      return {
-        kind,
-        detail: step.detail,
-        reason: step.reason,
-        ...(step.origin === undefined ? {} : { origin: step.origin }),
-      }
+      const rule = ruleBefore(step, around)
+      const rejected = rule?.verdict.kind === 'reject'
+      const kind = rejected ? 'rejected' : (BY_REASON[step.reason] ?? 'dropped')
+      const detail =
+        rule === undefined ? step.detail : `${rule.table} ${rule.chain} rule ${rule.index}${commentOf(rule)}`
+      const origin = step.origin ?? rule?.origin
+      return { kind, detail, reason: step.reason, ...(origin === undefined ? {} : { origin }) }
     }
     default:
       return { kind: 'dropped', detail: step.kind }
   }
+}
+
+type RuleStep = Extract<Step, { kind: 'rule.match' }>
+
+/** The rule that dropped or rejected a packet: the last one that matched before. */
+function ruleBefore(drop: Step, around: readonly Step[]): RuleStep | undefined {
+  if (drop.kind !== 'drop' || drop.reason !== 'NETFILTER_DROP') return undefined
+  const last = around
+    .slice(0, around.indexOf(drop))
+    .findLast((step) => step.kind === 'rule.match' || step.kind === 'chain.end')
+  if (last?.kind !== 'rule.match') return undefined
+  return last.verdict.kind === 'drop' || last.verdict.kind === 'reject' ? last : undefined
+}
+
+function commentOf({ rule, verdict }: RuleStep): string {
+  const comment = rule.matches.find((match) => match.kind === 'comment')
+  const said = comment?.kind === 'comment' ? ` "${comment.text}"` : ''
+  return `${said}${verdict.kind === 'reject' ? `, REJECT with ${verdict.with}` : ''}`
 }

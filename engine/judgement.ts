@@ -1,6 +1,7 @@
-import type { Cluster } from '../cluster/cluster.ts'
+import { type Cluster, keyOf } from '../cluster/cluster.ts'
 import type { Assumption, Diagnostic } from '../cluster/source.ts'
 import type { Refusal } from '../cni/plugin.ts'
+import { ROOT_NETNS } from '../linux/op.ts'
 import { formatIp, type Ip, ipKey, sameIp } from '../packet/ip.ts'
 import { contains } from '../packet/prefix.ts'
 import type { Built, Unmodelled } from './build.ts'
@@ -9,6 +10,7 @@ import { policiesOf } from './policies-of.ts'
 import type { PolicyView } from './policy-view.ts'
 import type { Probe } from './probe.ts'
 import type { Disposition, Trace } from './trace.ts'
+import { serviceAddresses, type Why, whyOf } from './why.ts'
 
 /** What is to be said about an exchange beside its packets: policies, what is not modelled, what was assumed. */
 export interface Judgement {
@@ -16,6 +18,7 @@ export interface Judgement {
   readonly policies: readonly PolicyView[]
   /** Entries that the pod network wanted on a machine of the way, and that are not there. */
   readonly refusals: readonly Refusal[]
+  readonly why: readonly Why[]
   readonly assumptions: readonly Assumption[]
   readonly diagnostics: readonly Diagnostic[]
 }
@@ -31,6 +34,7 @@ export function judge(built: Built, probe: Probe, exchange: Exchange): Judgement
     disposition: unknown ?? exchange.disposition,
     policies,
     refusals: refusalsOnTheWay(built, exchange),
+    why: whyOf(built.cluster, exchange),
     assumptions: relevantAssumptions(built, exchange),
     diagnostics: built.diagnostics,
   }
@@ -79,19 +83,12 @@ function concerns(part: Unmodelled, cluster: Cluster, probe: Probe, { packets }:
     if (packets.some((trace) => isServiceAddress(cluster, trace.sent.dst))) return true
     return probe.target.ip !== undefined && isServiceAddress(cluster, probe.target.ip)
   }
-  if (probe.from.netns !== 'root') return true
+  if (probe.from.netns !== ROOT_NETNS) return true
   return packets.some((trace) => cluster.index.podByIp.has(ipKey(trace.sent.dst)))
 }
 
-function isServiceAddress(cluster: Cluster, address: Ip): boolean {
-  return cluster.services.some((service) =>
-    [
-      ...service.clusterIPs,
-      ...service.externalIPs,
-      ...service.loadBalancerIngress.flatMap((ingress) => (ingress.ip === undefined ? [] : [ingress.ip])),
-    ].some((own) => sameIp(own, address)),
-  )
-}
+const isServiceAddress = (cluster: Cluster, address: Ip): boolean =>
+  cluster.services.some((service) => serviceAddresses(service).some((own) => sameIp(own, address)))
 
 /** A missing route matters to the packets that it would have carried, on the machine that lacks it. */
 function refusalsOnTheWay(built: Built, { request, reply }: Exchange): readonly Refusal[] {
@@ -107,19 +104,28 @@ function refusalsOnTheWay(built: Built, { request, reply }: Exchange): readonly 
   return found
 }
 
-/** The assumptions about machines and objects that the packets met, and those about the whole cluster; once each. */
-function relevantAssumptions(built: Built, exchange: Exchange): readonly Assumption[] {
-  const met = new Set<string>()
-  const traces: Trace[] = [...exchange.packets]
-  for (const trace of traces) for (const hop of trace.hops) met.add(`Node ${hop.host}`)
-  for (const trace of traces) for (const hop of trace.hops) if (hop.netns !== 'root') met.add(`Pod ${hop.netns}`)
+/** The assumptions about machines, pods and Services that the packets met, and those about the whole cluster; once each. */
+function relevantAssumptions(built: Built, { packets }: Exchange): readonly Assumption[] {
+  const met = objectsMet(built.cluster, packets)
   const seen = new Set<string>()
   return built.assumptions.filter((assumption) => {
     const key = `${assumption.code} ${assumption.text}`
     if (seen.has(key)) return false
     seen.add(key)
     const { object } = assumption
-    if (object === undefined) return true
-    return met.has(object) || !/^(Node|Pod) /.test(object)
+    return object === undefined || met.has(object) || !/^(Node|Pod|Service) /.test(object)
   })
+}
+
+function objectsMet(cluster: Cluster, packets: readonly Trace[]): ReadonlySet<string> {
+  const met = new Set<string>()
+  const addresses = new Set<string | number>()
+  for (const { sent, hops } of packets) {
+    addresses.add(ipKey(sent.dst))
+    for (const { host, netns } of hops) met.add(netns === ROOT_NETNS ? `Node ${host}` : `Pod ${netns}`)
+  }
+  for (const service of cluster.services)
+    if (serviceAddresses(service).some((address) => addresses.has(ipKey(address))))
+      met.add(`Service ${keyOf(service.meta)}`)
+  return met
 }

@@ -29,6 +29,7 @@ export function renderConversation(conversation: Conversation, options: Partial<
     ...wayLines('REQUEST', conversation.request, how),
     ...wayLines('REPLY', conversation.reply, how),
     ...restLines(conversation, how),
+    ...whyLines(conversation, how),
     ...refusalLines(conversation, how),
     ...policyLines(conversation, how),
     ...assumptionLines(conversation, how),
@@ -41,7 +42,7 @@ export function renderConversation(conversation: Conversation, options: Partial<
 
 function headline(conversation: Conversation, how: TextOptions): readonly string[] {
   const { disposition, outcome, probe } = conversation
-  const word = disposition.kind.replace(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase()
+  const word = headWord(conversation)
   const unsure = disposition.kind === 'insufficientInfo' || disposition.kind === 'leftCluster'
   const good = isSuccess(disposition.kind)
   const mark = unsure ? '?' : good ? '✓' : '✗'
@@ -54,13 +55,20 @@ function headline(conversation: Conversation, how: TextOptions): readonly string
   return lines
 }
 
+/** The disposition in capitals; a name that nobody has is no packet that was dropped. */
+function headWord({ disposition, outcome, lookup }: Conversation): string {
+  if (outcome.kind === 'notResolved' && disposition.kind === 'dropped' && lookup?.failure === undefined)
+    return 'NOT RESOLVED'
+  return disposition.kind.replace(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase()
+}
+
 /** What the client saw, what the server saw, and where it was decided. */
 function sentences(conversation: Conversation, outcome: Outcome): readonly string[] {
   const { disposition, server } = conversation
   const said = [clientSaw(outcome)]
   if (server !== undefined && server.netns !== conversation.probe.from.netns)
     said.push(`${server.process} on ${server.host} saw ${server.peer}, TTL ${server.ttl}.`)
-  if (!isSuccess(disposition.kind)) {
+  if (!isSuccess(disposition.kind) && headWord(conversation) !== 'NOT RESOLVED') {
     const where = disposition.host === undefined ? '' : ` at ${placeName(disposition.host, disposition.netns ?? '')}`
     const reason = disposition.reason === undefined ? '' : ` (${disposition.reason})`
     said.push(`Decided${where}: ${disposition.detail}${reason}.`)
@@ -231,7 +239,7 @@ function restLines({ packets, request, reply }: Conversation, how: TextOptions):
   const shown = later.slice(0, how.detail === 'normal' ? 8 : later.length)
   const rows = shown.map((trace) => [
     ` ${milliseconds(trace.hops[0]?.steps[0]?.at ?? 0)}`,
-    cutMiddle(summaryOf(trace.sent), Math.max(how.width - 26, 30)),
+    cutMiddle(summaryOf(trace.sent), Math.max(how.width - 20, 30)),
     trace.disposition.kind,
   ])
   const more = later.length - shown.length
@@ -240,6 +248,11 @@ function restLines({ packets, request, reply }: Conversation, how: TextOptions):
 
 const portsOf = ({ payload }: Trace['sent']): readonly number[] | undefined =>
   'srcPort' in payload ? [payload.srcPort, payload.dstPort] : undefined
+
+function whyLines({ why }: Conversation, how: TextOptions): readonly string[] {
+  const lines = why.flatMap(({ text }) => labelled('Why', text, { indent: 9, width: how.width }))
+  return lines.length === 0 ? [] : ['', ...lines]
+}
 
 /** What is missing on the way, and why. */
 function refusalLines({ refusals }: Conversation, how: TextOptions): readonly string[] {

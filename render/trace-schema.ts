@@ -79,6 +79,7 @@ export const traceSchema = Type.Object(
     packets: Type.Array(Type.Object(summary)),
     policies: Type.Array(Type.Unknown()),
     refusals: Type.Array(Type.Unknown()),
+    why: Type.Array(Type.Object({ code: Type.String(), text: Type.String() })),
     server: Type.Optional(
       Type.Object({
         host: Type.String(),
