@@ -54,7 +54,7 @@ export function mistyped(
     if (value === undefined) continue
     const right =
       type === 'object' ? isObject(value) : type === 'number' ? Number.isInteger(value) : typeof value === type
-    if (!right) return `${name} is not a ${type === 'number' ? 'whole number' : type}`
+    if (!right) return `${name} is not ${type === 'number' ? 'a whole number' : `of type ${type}`}`
   }
   return undefined
 }

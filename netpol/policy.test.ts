@@ -18,7 +18,7 @@ const PODS = [
   `apiVersion: v1
 kind: Node
 metadata: { name: node1 }
-status: { addresses: [{ type: InternalIP, address: 192.168.40.181 }] }
+status: { addresses: [{ type: InternalIP, address: 192.168.40.181 }, { type: InternalIP, address: 192.168.41.181 }] }
 `,
   POD('db', '10.244.1.2', 'role: db'),
   POD('front', '10.244.1.3', 'role: front'),
@@ -71,6 +71,7 @@ describe('evaluate', () => {
     ['a pod of that label in another namespace', X_FRONT, DB, {}, false],
     ['somebody outside', OUTSIDE, DB, {}, false],
     ['the node of the pod, and with it pods on its host network', NODE, DB, {}, true],
+    ['another address of its node', '192.168.41.181', DB, {}, true],
     ['the pod itself', DB, DB, {}, true],
     ['its other address', 'fd00::3', 'fd00::2', {}, true],
     ['a port that the rule does not name', FRONT, DB, { port: 8081 }, false],
@@ -79,6 +80,12 @@ describe('evaluate', () => {
     ['an answer is not asked about: the pod may open connections itself', DB, OTHER, {}, true],
   ])('ingress from %s', (_, from, to, what, allowed) => {
     expect(evaluate(cluster, flow(cluster, from, to, what)).allowed).toBe(allowed)
+  })
+
+  it('isolates pods only', () => {
+    expect(evaluate(cluster, flow(cluster, FRONT, OUTSIDE)).ingress).toMatchObject({ pod: undefined, isolated: false })
+    expect(evaluate(cluster, flow(cluster, FRONT, DB)).ingress.isolated).toBe(true)
+    expect(evaluate(cluster, flow(cluster, FRONT, DB)).egress.isolated).toBe(false)
   })
 
   it('names the first rule that allows, by policy and place', () => {

@@ -5,7 +5,7 @@ import { type HostFacts, USUAL_CAPABILITIES } from '../../linux/host-facts.ts'
 import { mac } from '../../packet/mac.ts'
 import { clusterOf, configMapOf, daemonSetOf, factsOf, nodeOf, podOf, type Sketch } from '../testing/cluster.ts'
 import { opText } from '../testing/op-text.ts'
-import { flannelCfg, master, node1, node1Facts, node2, twoRacks } from '../testing/two-racks.ts'
+import { flannelCfg, master, netConf, node1, node1Facts, node2, twoRacks } from '../testing/two-racks.ts'
 import { flannel } from './flannel.ts'
 
 interface Asked {
@@ -209,6 +209,11 @@ describe('flannel host-gw', () => {
     const facts = factsOf('xianchaonode1', ['192.168.40.181/16'])
     expect(starting(compiled({ change, facts }), 'route')).toContain('route 10.244.2.0/24 via 192.168.50.182 dev ens33')
     expect(refusals({ change, facts })).toEqual([])
+  })
+
+  it('needs one fitting address of the interface, not all', () => {
+    const facts = factsOf('xianchaonode1', ['192.168.40.181/24', '192.168.50.9/24'])
+    expect(starting(compiled({ change, facts }), 'route')).toContain('route 10.244.2.0/24 via 192.168.50.182 dev ens33')
   })
 
   it('does not start behind NAT: pods have a sandbox and no network', () => {
@@ -442,6 +447,100 @@ describe('flannel configuration', () => {
     expect(refusals({ change: conf(text) })).toEqual([])
   })
 
+  const cni = (delegate: string) => ({
+    configMaps: [
+      configMapOf('kube-flannel', 'kube-flannel-cfg', {
+        'net-conf.json': netConf('{"Type":"vxlan"}'),
+        'cni-conf.json': `{"name":"cbr0","plugins":[{"type":"flannel","delegate":${delegate}}]}`,
+      }),
+    ],
+  })
+
+  it.each([
+    ['{"hairpinMode":true,"isDefaultGateway":true}', 'cni0', 1450, true, true],
+    ['{}', 'cni0', 1450, false, false],
+    ['{"bridge":"br0","mtu":1400,"hairpinmode":true}', 'br0', 1400, true, false],
+  ])('delegates to the bridge plugin as %s says', (delegate, bridge, mtu, hairpin, gateway) => {
+    const lines = compiled({ change: cni(delegate) })
+    expect(starting(lines, 'link add')[1]).toMatch(new RegExp(`^link add ${bridge} .* mtu ${mtu} bridge$`))
+    expect(starting(lines, 'bridge port')[0]).toMatch(new RegExp(`hairpin ${hairpin}$`))
+    expect(starting(lines, 'default/web-0: route 0.0.0.0/0')).toHaveLength(gateway ? 1 : 0)
+  })
+
+  it('reads the single plugin of old manifests', () => {
+    const text = '{"name":"cbr9","type":"flannel","delegate":{"hairpinMode":true}}'
+    const old = configMapOf('kube-system', 'kube-flannel-cfg', {
+      'net-conf.json': netConf('{"Type":"vxlan"}'),
+      'cni-conf.json': text,
+    })
+    expect(starting(compiled({ change: { configMaps: [old] } }), 'file /var/lib/cni/networks/cbr9/')).toHaveLength(2)
+  })
+
+  const withoutFlannel = {
+    configMaps: [
+      configMapOf('kube-flannel', 'kube-flannel-cfg', {
+        'net-conf.json': netConf('{"Type":"vxlan"}'),
+        'cni-conf.json': '{"plugins":[{"type":"bridge"}]}',
+      }),
+    ],
+  }
+
+  it.each([
+    ['another delegate', cni('{"type":"ipvlan"}'), 'flannel that delegates to the ipvlan plugin', undefined],
+    ['a promiscuous bridge', cni('{"promiscMode":true}'), 'a bridge in promiscuous mode', undefined],
+    ['a list without flannel', withoutFlannel, 'flannel without a readable cni-conf.json', 'flannel-cni-conf'],
+    ['a cut-off file', cni('{'), 'flannel without a readable cni-conf.json', 'flannel-cni-conf'],
+  ])('says of %s that it is not modelled', (_, change, what, code) => {
+    expect(problems(change).notModelled?.what).toBe(what)
+    if (code !== undefined) expect(problems(change).codes).toContain(code)
+  })
+
+  it.each([
+    ['{"Network": 10}', 'net-conf.json: Network is not of type string: flanneld does not start'],
+    [
+      '{"Network":"10.244.0.0/16","Backend":{"Type":"vxlan","VNI":1.5}}',
+      'error decoding VXLAN backend config: VNI is not a whole number: flanneld does not start',
+    ],
+    [
+      '{"Network":"10.244.0.0/16","Backend":{"Type":"vxlan","Learning":1}}',
+      'error decoding VXLAN backend config: Learning is not of type boolean: flanneld does not start',
+    ],
+    [
+      '{"Network":"10.244.0.0/16","Backend":"vxlan"}',
+      'net-conf.json: Backend is not of type object: flanneld does not start',
+    ],
+  ])('says in words what is wrong with %s', (text, message) => {
+    expect(flannel.configure(twoRacks(conf(text))).diagnostics.map((one) => one.message)).toContain(message)
+  })
+
+  it.each([
+    ['the ConfigMap', { configMaps: [] }, 'flannel-net-conf'],
+    ['the DaemonSet', {}, 'flannel-args'],
+    ['the version', {}, 'flannel-version'],
+  ])('assumes what %s would tell, and says so', (_, change, code) => {
+    const codes = (changes: Partial<Sketch>) => flannel.configure(twoRacks(changes)).assumptions.map((one) => one.code)
+    expect(codes(change)).toContain(code)
+    const args = ['--ip-masq']
+    expect(codes({ workloads: [daemonSetOf('kube-flannel-ds', { image: 'flannel/flannel:v0.27.4', args })] })).toEqual(
+      [],
+    )
+  })
+
+  it.each([
+    ['its annotation', { 'public-ip': '192.0.2.1' }, '192.0.2.1'],
+    ['the user', { 'public-ip': '192.0.2.1', 'public-ip-overwrite': '192.0.2.2' }, '192.0.2.2'],
+    ['the user, by the newer name', { 'public-ip': '192.0.2.1', 'node-public-ip': '192.0.2.3' }, '192.0.2.3'],
+    ['its InternalIP where the annotation is no address', { 'public-ip': 'x' }, '192.168.50.182'],
+    ['its InternalIP where the annotation is of the other family', { 'public-ip': 'fd00::1' }, '192.168.50.182'],
+  ])('sends to a node by the address of %s', (_, annotations, address) => {
+    const prefix = 'flannel.alpha.coreos.com'
+    const own = Object.fromEntries(Object.entries(annotations).map(([key, value]) => [`${prefix}/${key}`, value]))
+    const changed = { ...node2, meta: { ...node2.meta, annotations: { ...node2.meta.annotations, ...own } } }
+    expect(compiled({ change: { nodes: [master, node1, changed] } })).toContain(
+      `fdb 1e:57:a2:00:00:82 dev flannel.1 dst ${address}`,
+    )
+  })
+
   it.each([
     [
       'a node without podCIDR',
@@ -499,6 +598,25 @@ describe('flannel configuration', () => {
     const facts = { ...node1Facts, interfaces: [...node1Facts.interfaces, ...second] }
     const workloads = [daemonSetOf('kube-flannel-ds', { image: 'flannel/flannel:v0.27.4', args })]
     expect(compiled({ change: { workloads }, facts })[0]).toContain(`local ${local} `)
+  })
+
+  it.each([
+    [['--ip-blackhole-route'], true],
+    [['--ip-blackhole-route=true'], true],
+    [['--ip-blackhole-route=false'], false],
+    [['--ip-masq'], false],
+  ])('tells of the flag it leaves out: %j %s', (args, told) => {
+    const workloads = [daemonSetOf('kube-flannel-ds', { image: 'flannel/flannel:v0.27.4', args })]
+    expect(problems({ workloads }).codes.includes('flannel-flag')).toBe(told)
+  })
+
+  it('says where the objects are that it complains about', () => {
+    const at = { file: 'pods.yaml', line: 7, offset: 0, length: 1 }
+    const pods = [podOf('old', 'xianchaonode1', ['10.88.0.5'], { at })]
+    const nodes = [master, { ...nodeOf('xianchaonode1', ['192.168.40.181'], [], node1.meta.annotations), at }]
+    const { diagnostics } = flannel.configure(twoRacks({ pods }))
+    expect(diagnostics.map((one) => one.at)).toEqual([at])
+    expect(flannel.configure(twoRacks({ nodes })).diagnostics.map((one) => one.at)).toEqual([at])
   })
 
   it('tells of host ports, whose rules are missing', () => {

@@ -133,6 +133,12 @@ describe('flanneld UDP forwarder', () => {
     expect(result).toEqual({ state: started.state, syscalls: [] })
   })
 
+  it('passes over routes it cannot read', () => {
+    const routes = '10.244.0.0/24=x y=192.168.40.180 10.244.2.0/24=192.168.50.182'
+    const { state } = udpForwarder.start({ ...context, args: { ...context.args, routes } })
+    expect(state.routes).toHaveLength(1)
+  })
+
   it('exits where its arguments are wrong', () => {
     const result = udpForwarder.start({ ...context, args: {} })
     expect(result.syscalls).toEqual([{ kind: 'exit', code: 1 }])
