@@ -30,7 +30,10 @@ export interface KernelRuleHit {
   readonly in: string | null
   readonly out: string | null
   readonly mark: number
+  /** Empty in all but the first event of an nf_tables walk. */
   readonly packet: string
+  /** Which walk through a base chain it belongs to; nf_tables only. */
+  readonly walk?: string
 }
 
 export interface KernelTuple {

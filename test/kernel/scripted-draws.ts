@@ -56,9 +56,8 @@ const REACH: Record<Field, number> = {
   'fragment-id': 0x40,
 }
 
-/** Tokens of purposes that share a field lie apart. */
-const FIRST_TOKEN = 100
-const NAT_TOKENS = 10_000
+/** Tokens of purposes that can stand in the same field lie apart; 100 unless said. */
+const FIRST_TOKEN: Partial<Record<DrawPurpose, number>> = { 'nat-port': 10_000, 'vxlan-source-port': 20_000 }
 
 const FIRST_EPHEMERAL = 32768
 /** Ports and identifiers are drawn as an index above one of these. */
@@ -90,7 +89,7 @@ export function scriptedDraws(kernel: Observed): DrawScript {
     if (field === undefined) return pick(0.5, choices)
     const nth = (count.get(field) ?? 0) + 1
     count.set(field, nth)
-    const index = (nth * REACH[field] + (site.purpose === 'nat-port' ? NAT_TOKENS : FIRST_TOKEN)) % range
+    const index = (nth * REACH[field] + (FIRST_TOKEN[site.purpose] ?? 100)) % range
     tokens.push({ key, purpose: site.purpose, index })
     return index
   }
@@ -240,6 +239,7 @@ function entryPairs(ours: Observed, kernel: Observed): Pair[] {
       if (mine === undefined || alike.length > 1) return []
       return theirs.keys.flatMap((key, i): Pair[] => [
         ['port', mine.keys[i] ?? 0, key],
+        ['tunnel-port', mine.keys[i] ?? 0, key],
         ['echo-id', mine.keys[i] ?? 0, key],
       ])
     }),

@@ -21,7 +21,7 @@ export function truthOf(run: KernelRun): KernelTruth {
         .filter(([netns, entries]) => materialised.places.has(netns) && entries.length > 0)
         .map(([netns, entries]) => [placeOf(netns), entries]),
     )
-  const lengths = new ChainLengths(run.lab)
+  const chains = new ChainRules(run.lab)
   return {
     refused: run.refused,
     sockets: answer.sockets,
@@ -37,7 +37,7 @@ export function truthOf(run: KernelRun): KernelTruth {
           rulePasses(
             hits.filter((hit) => !isNoiseHit(hit)),
             place,
-            lengths,
+            chains,
           ),
         ]
       }),
@@ -85,21 +85,17 @@ export function bytesText(hex: string, kind: 'ethernet' | 'ip'): string {
   return read.ok ? frameText(read.value) : `unreadable: ${read.reason}`
 }
 
-function rulePasses(hits: readonly KernelRuleHit[], place: Place, lengths: ChainLengths): RulePass[] {
-  const passes: (RulePass & { rules: string[] })[] = []
-  let packet = ''
+type OpenPass = RulePass & { readonly rules: string[]; readonly hit: KernelRuleHit }
+
+function rulePasses(hits: readonly KernelRuleHit[], place: Place, chains: ChainRules): RulePass[] {
+  const passes: OpenPass[] = []
   for (const hit of hits) {
-    const length = lengths.of(place, hit.family, `${hit.table}/${hit.chain}`)
-    const rule = `${hit.table}/${hit.chain}:${hit.index > length ? 'end' : hit.index}`
-    const last = passes.at(-1)
-    if (
-      last !== undefined &&
-      packet === hit.packet &&
-      last.in === hit.in &&
-      last.out === hit.out &&
-      last.mark === hit.mark
-    )
-      last.rules.push(rule)
+    const rules = chains.of(place, hit.family, `${hit.table}/${hit.chain}`)
+    const rule = `${hit.table}/${hit.chain}:${hit.index > rules.length ? 'end' : hit.index}`
+    // nf_tables tells of a REJECT after the packets that it sends; iptables-legacy, and we, before.
+    const isLate = hit.walk !== undefined && rules[hit.index - 1]?.includes('-j REJECT') === true
+    const found = isLate ? passes.findLast((pass) => isSameWalk(pass.hit, hit)) : passes.at(-1)
+    if (found !== undefined && isSameWalk(found.hit, hit)) found.rules.push(rule)
     else
       passes.push({
         family: hit.family,
@@ -108,34 +104,38 @@ function rulePasses(hits: readonly KernelRuleHit[], place: Place, lengths: Chain
         mark: hit.mark,
         rules: [rule],
         text: bytesText(hit.packet, 'ip'),
+        hit,
       })
-    packet = hit.packet
   }
-  return passes
+  return passes.map(({ hit: _hit, ...pass }) => pass)
 }
 
-/** How many rules each chain of a lab has: what a trace calls rule N+1 is the chain's end. */
-class ChainLengths {
-  private readonly known = new Map<string, ReadonlyMap<string, number>>()
+function isSameWalk(one: KernelRuleHit, other: KernelRuleHit): boolean {
+  if (one.walk !== undefined) return one.walk === other.walk && (other.packet === '' || other.packet === one.packet)
+  return one.packet === other.packet && one.in === other.in && one.out === other.out && one.mark === other.mark
+}
+
+/** The rules of each chain of a lab: what a trace calls rule N+1 is the chain's end. */
+class ChainRules {
+  private readonly known = new Map<string, ReadonlyMap<string, readonly string[]>>()
   private readonly lab: KernelLab
 
   constructor(lab: KernelLab) {
     this.lab = lab
   }
 
-  of({ host, netns }: Place, family: 4 | 6, chain: string): number {
+  of({ host, netns }: Place, family: 4 | 6, chain: string): readonly string[] {
     const key = `${host} ${netns} ${family}`
-    const lengths = this.known.get(key) ?? this.count(host, netns, family)
-    this.known.set(key, lengths)
-    return lengths.get(chain) ?? 0
+    const chains = this.known.get(key) ?? this.read(host, netns, family)
+    this.known.set(key, chains)
+    return chains.get(chain) ?? []
   }
 
-  private count(host: string, netns: string, family: 4 | 6): ReadonlyMap<string, number> {
+  private read(host: string, netns: string, family: 4 | 6): ReadonlyMap<string, readonly string[]> {
     const ops = this.lab.hosts.find(({ name }) => name === host)?.ops.filter((op) => op.netns === netns) ?? []
-    const tables = iptablesTables(ops, family)
     return new Map(
-      [...tables].flatMap(([table, chains]) =>
-        [...chains].map(([chain, { rules }]): [string, number] => [`${table}/${chain}`, rules.length]),
+      [...iptablesTables(ops, family)].flatMap(([table, chains]) =>
+        [...chains].map(([chain, { rules }]): [string, readonly string[]] => [`${table}/${chain}`, rules]),
       ),
     )
   }

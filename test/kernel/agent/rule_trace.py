@@ -101,19 +101,22 @@ class NftTrace:
         self.rules = None
 
     def rule_indexes(self):
-        """(family, table, handle) -> index, and (family, table, chain) -> number of rules."""
+        """(family, table, handle) -> index, (family, table, chain) -> number of rules, and the base chains."""
         if self.rules is None:
             with self.netns:
                 listed = subprocess.run(['nft', '-j', '-a', 'list', 'ruleset'], capture_output=True, text=True,
                                         check=True).stdout
-            indexes, counts = {}, {}
+            indexes, counts, base = {}, {}, set()
             for item in json.loads(listed)['nftables']:
                 if 'rule' in item:
                     rule = item['rule']
                     key = (rule['family'], rule['table'], rule['chain'])
                     counts[key] = counts.get(key, 0) + 1
                     indexes[(rule['family'], rule['table'], rule['handle'])] = counts[key]
-            self.rules = (indexes, counts)
+                elif 'hook' in item.get('chain', {}):
+                    chain = item['chain']
+                    base.add((chain['family'], chain['table'], chain['name']))
+            self.rules = (indexes, counts, base)
         return self.rules
 
     def read(self):
@@ -138,8 +141,10 @@ class NftTrace:
             return None
         family = {socket.AF_INET: 'ip', socket.AF_INET6: 'ip6'}.get(body[0], 'inet')
         what = struct.unpack('!I', given[4])[0]
-        indexes, counts = self.rule_indexes()
+        indexes, counts, base = self.rule_indexes()
         handle = struct.unpack('!Q', given[3])[0] if 3 in given else None
+        if what == RULE and handle is None and (family, table, chain) in base:
+            return None  # told again as the policy
         if what == RULE and handle is not None:
             index = indexes[(family, table, handle)]
         else:
@@ -154,6 +159,8 @@ class NftTrace:
             'physIn': None, 'physOut': None,
             'verdict': VERDICT.get(struct.unpack('!I', verdict[1])[0]) if 1 in verdict else None,
             'mark': struct.unpack('!I', given[14])[0] if 14 in given else 0, 'packet': packet.hex(),
+            # Tells the packets of one chain walk; devices and headers come with its first event only.
+            'walk': given[6].hex(),
         }
 
     def close(self):
