@@ -95,6 +95,11 @@ describe('what a snapshot tells about its cluster', () => {
       kubelet.replace('name: kubelet-config', 'name: kubelet-config-1.23'),
       { dns: ['10.2.0.53', 'fd00::53'] },
     ],
+    [
+      'kubectl version',
+      `${kubeadm}{clientVersion: {gitVersion: v1.99.0}, serverVersion: {gitVersion: v1.31.4}}`,
+      { version: 'v1.31.4' },
+    ],
     ['the newest kubelet', node('v1.9.11') + node('v1.35.2') + node('v1.34.9'), { version: 'v1.35.2' }],
     [
       'a ConfigMap that is no YAML tells nothing',

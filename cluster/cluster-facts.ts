@@ -22,6 +22,8 @@ export interface FactSources {
   readonly serviceCIDRs: readonly ServiceCIDR[]
   readonly workloads: readonly Workload[]
   readonly others: readonly OtherObject[]
+  /** What `kubectl version` said. */
+  readonly serverVersion: string | undefined
   /** ClusterIPs of Service kube-system/kube-dns. */
   readonly dnsServiceIPs: readonly Ip[]
 }
@@ -36,6 +38,7 @@ export function clusterFacts(sources: FactSources, assume: (assumption: Assumpti
     kubernetesVersion:
       lab.versions?.kubernetes ??
       newestKubelet(sources.nodes) ??
+      sources.serverVersion ??
       (textMember(kubeadm, 'kubernetesVersion') || assumedVersion(assume)),
     dnsDomain:
       lab.dnsDomain ??

@@ -6,7 +6,7 @@ import { loadText, told } from './testing/load-text.ts'
 const lab = (spec: string) => `apiVersion: podwalk/v1alpha1\nkind: Lab\nmetadata: {name: l}\nspec:\n${spec}`
 const read = (...texts: string[]) => {
   const loaded = loadText(Object.fromEntries(texts.map((text, i) => [`${i}.yaml`, text])))
-  return { lab: loaded.cluster.lab, told: told(loaded).filter((line) => line.includes(' lab-')) }
+  return { lab: loaded.cluster.lab, told: told(loaded).filter((line) => / lab-(invalid|network)/.test(line)) }
 }
 
 describe('a Lab document', () => {
@@ -159,6 +159,23 @@ describe('a Lab document', () => {
       lab: { cni: { name: 'calico' } },
     })
     expect([cluster.facts.cni.name, cluster.facts.dnsDomain]).toEqual(['calico', 'a.b'])
+  })
+})
+
+describe('names of a Lab that the cluster does not have', () => {
+  it('are told with their line and what was meant', () => {
+    const text = `{apiVersion: v1, kind: Node, metadata: {name: node1}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: db}}\n---\n${lab('  networks:\n  - name: a\n    cidr: 10.0.0.0/24\n    nodes: [node1, nod1]\n  nodes:\n    node1: {}\n    node2: {}\n  faults:\n  - {kind: nodeDown, node: node3}\n  - {kind: serverDown, pod: default/bd}\n  listeners:\n  - {pod: default/db, port: 80}\n')}`
+    const { diagnostics } = loadText(text)
+    expect(
+      diagnostics
+        .filter(({ code }) => code.startsWith('lab-'))
+        .map(({ at, code, suggestion }) => `${at?.line} ${code} ${suggestion}`),
+    ).toEqual([
+      '15 lab-node-unknown did you mean node1?',
+      '12 lab-node-unknown did you mean node1?',
+      '17 lab-node-unknown did you mean node1?',
+      '18 lab-pod-unknown did you mean default/db?',
+    ])
   })
 })
 

@@ -12,7 +12,7 @@ import type { Filling } from './filling.ts'
 import { type Grouped, groupByKind } from './grouped.ts'
 import { hintsOf } from './hints.ts'
 import { kubernetesService, kubernetesSlice } from './kubernetes-service.ts'
-import { mirrorEndpoints } from './mirrored-slices.ts'
+import { mirrorEndpoints, slicesOfEndpoints } from './mirrored-slices.ts'
 import { completeNamespaces } from './namespaces.ts'
 import { completeNodes } from './nodes.ts'
 import { completeAddresses } from './pod-addresses.ts'
@@ -40,7 +40,10 @@ export function completeCluster({ snapshot, lab, refused }: CompleteInput): {
     diagnose: (diagnostic) => void diagnostics.push(diagnostic),
   }
   const read = groupByKind(refused === 'drop' ? without(snapshot.found, snapshot.diagnostics) : snapshot.found)
-  const facts = clusterFacts({ ...read, lab, dnsServiceIPs: dnsServiceIPs(read) }, filling.assume)
+  const facts = clusterFacts(
+    { ...read, lab, serverVersion: snapshot.serverVersion, dnsServiceIPs: dnsServiceIPs(read) },
+    filling.assume,
+  )
   const refusals = refusedServices(read.services, facts.serviceCIDRs, snapshot.sources)
   diagnostics.push(...refusals)
   const groups = refused === 'drop' ? { ...read, services: without(read.services, refusals) } : read
@@ -140,6 +143,7 @@ function completeSlices({ groups, nodes, pods, services }: SlicesInput, filling:
   const recorded = given.some(({ meta }) => meta.uid !== undefined)
   const owned = new Set(given.map((slice) => `${slice.meta.namespace}/${slice.serviceName}`))
   const endpoints = new Map(groups.endpoints.map((one) => [keyOf(one.meta), one]))
+  const podsRecorded = pods.some(({ assumed }) => !assumed)
   const byNamespace = groupPods(pods)
   const node = new Map(nodes.map((one) => [one.meta.name, one]))
   const hints = hintsOf(nodes)
@@ -148,6 +152,8 @@ function completeSlices({ groups, nodes, pods, services }: SlicesInput, filling:
     if (owned.has(key) || (recorded && service.meta.uid !== undefined)) return []
     const written = endpoints.get(key)
     if (key === 'default/kubernetes' && written === undefined) return [kubernetesSlice(service, { nodes, pods })]
+    // What the endpoints controller recorded is better than pods that are made up.
+    if (written?.meta.uid !== undefined && !podsRecorded) return slicesOfEndpoints(written)
     if (service.selector === undefined) return written === undefined ? [] : mirrorEndpoints(written, service)
     return computeSlices(service, { pods: byNamespace.get(service.meta.namespace) ?? [], node, hints })
   })

@@ -214,6 +214,22 @@ describe('live objects first', () => {
     expect(slices.map(({ assumed, endpoints }) => [assumed, endpoints.length])).toEqual([[true, 1]])
   })
 
+  it('recorded Endpoints count where the input holds neither slices nor pods', () => {
+    const endpoints =
+      'apiVersion: v1\nkind: Endpoints\nmetadata: {name: x, uid: e}\nsubsets: [{addresses: [{ip: 10.9.9.9}], ports: [{port: 8080}]}]\n---\n'
+    const live = service('x', 'clusterIP: 10.96.0.7, selector: {app: x}, ports: [{port: 80}]').replace(
+      '{name: x}',
+      '{name: x, uid: s}',
+    )
+    const ips = (text: string) =>
+      load(text)
+        .index.slicesOfService.get('default/x')!
+        .flatMap((slice) => slice.endpoints.flatMap(({ addresses }) => addresses.map(formatIp)))
+    expect(ips(live + endpoints)).toEqual(['10.9.9.9'])
+    expect(ips(live + endpoints + pod('a', { meta: 'uid: a', status: running('10.244.1.2') }))).toEqual(['10.244.1.2'])
+    expect(ips(live + endpoints.replace(', uid: e', ''))).toEqual([])
+  })
+
   it('nothing is made up in an empty input', () => {
     const { cluster } = loadText('')
     expect([cluster.nodes, cluster.pods, cluster.services, cluster.endpointSlices]).toEqual([[], [], [], []])

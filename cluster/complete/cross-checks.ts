@@ -17,7 +17,7 @@ export interface CheckInput {
 
 /** What is wrong between objects that are each right by themselves. Nothing is changed for it. */
 export function crossChecks(input: CheckInput): Diagnostic[] {
-  return [...podCIDRs(input), ...nodeAddresses(input), ...podAddresses(input), ...cni(input)]
+  return [...podCIDRs(input), ...nodeAddresses(input), ...podAddresses(input), ...cni(input), ...labNames(input)]
 }
 
 interface Claim {
@@ -163,4 +163,50 @@ function cni(input: CheckInput): Diagnostic[] {
       suggestion: `say it: spec.cni.name in a Lab document, or --cni; one of ${known}`,
     },
   ]
+}
+
+/** Nodes and pods that a Lab names and the cluster does not have. */
+function labNames(input: CheckInput): Diagnostic[] {
+  const { lab, index } = input.cluster
+  const nodes = [
+    ...Object.keys(lab.nodes ?? {}).map((name) => ({ name, path: ['spec', 'nodes', name] })),
+    ...(lab.networks ?? []).flatMap((network, i) =>
+      (network.nodes ?? []).map((name, k) => ({ name, path: ['spec', 'networks', i, 'nodes', k] })),
+    ),
+    ...(lab.faults ?? []).flatMap((fault, i) =>
+      ['node', 'peer'].flatMap((key) => {
+        const name = (fault as Readonly<Record<string, unknown>>)[key]
+        return typeof name === 'string' ? [{ name, path: ['spec', 'faults', i, key] }] : []
+      }),
+    ),
+  ]
+  const pods = [
+    ...(lab.listeners ?? []).map(({ pod }, i) => ({ name: pod ?? '', path: ['spec', 'listeners', i, 'pod'] })),
+    ...(lab.faults ?? []).map((fault, i) => ({
+      name: fault.kind === 'serverDown' ? fault.pod : '',
+      path: ['spec', 'faults', i, 'pod'],
+    })),
+  ]
+  return [
+    ...nodes.filter(({ name }) => !index.node.has(name)).map((one) => unknownName(input, { what: 'node', ...one })),
+    ...pods
+      .filter(({ name }) => name !== '' && !index.pod.has(name))
+      .map((one) => unknownName(input, { what: 'pod', ...one })),
+  ]
+}
+
+function unknownName(input: CheckInput, of: { what: 'node' | 'pod'; name: string; path: FieldPath }): Diagnostic {
+  const { what, name, path } = of
+  const near = nearest(name, input.cluster.index[what].keys())
+  const [lab] = input.labs
+  return {
+    severity: 'warning',
+    code: `lab-${what}-unknown`,
+    message: `Lab: ${what} "${name}" is not in the cluster`,
+    // Where several documents were merged, their lists are longer than those of the first.
+    ...(lab === undefined
+      ? {}
+      : { at: input.sources.locate(lab.at, input.labs.length === 1 ? path : path.slice(0, 2)) }),
+    ...(near === undefined ? {} : { suggestion: `did you mean ${near}?` }),
+  }
 }

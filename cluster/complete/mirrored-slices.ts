@@ -29,6 +29,11 @@ export function mirrorEndpoints(endpoints: Endpoints, service: Service | undefin
   const { meta } = endpoints
   if (service === undefined || service.selector !== undefined) return []
   if (meta.labels[SKIP_MIRROR] === 'true' || Object.hasOwn(meta.annotations, LEADER)) return []
+  return slicesOfEndpoints(endpoints)
+}
+
+/** The slices that say what an Endpoints object says. */
+export function slicesOfEndpoints(endpoints: Endpoints): EndpointSlice[] {
   return repacked(endpoints.subsets).flatMap((subset) =>
     (['IPv4', 'IPv6'] as const).flatMap((family) => {
       const found = subset.addresses.filter(({ address }) => familyOfIp(address.ip) === family)

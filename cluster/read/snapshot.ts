@@ -1,5 +1,6 @@
 import { readItems, type Unpacking, unpack } from '../input/content.ts'
 import type { Item, SourceFile } from '../input/item.ts'
+import { isObject, member } from '../input/json-value.ts'
 import { byText } from '../order.ts'
 import type { Diagnostic } from '../source.ts'
 import { type SourceTexts, sourceTexts } from '../source-texts.ts'
@@ -12,6 +13,8 @@ export interface Snapshot {
   readonly labs: readonly Item[]
   readonly read: Readonly<Record<string, number>>
   readonly skipped: Readonly<Record<string, number>>
+  /** What `kubectl version -o json` says of the API server, where that is in the input. */
+  readonly serverVersion: string | undefined
   readonly diagnostics: readonly Diagnostic[]
   readonly sources: SourceTexts
 }
@@ -27,10 +30,16 @@ export function readSnapshot(inputs: readonly SourceFile[], unpacking: Unpacking
   const objects = new Map<string, Found>()
   const labs: Item[] = []
   const skipped = new Map<string, number>()
+  let serverVersion: string | undefined
 
   const item = (item: Item) => {
     if (item.kind === 'Lab' && item.apiVersion.startsWith('podwalk/')) return void labs.push(item)
-    if (item.kind === '') return diagnose(noKind(item))
+    if (item.kind === '') {
+      const version = serverVersionOf(item)
+      if (version === undefined) diagnose(noKind(item))
+      else serverVersion = version
+      return
+    }
     const problems: FieldProblem[] = []
     // A Secret is counted and never read.
     const found = item.kind === 'Secret' ? undefined : readDraft(item, problems)
@@ -42,7 +51,14 @@ export function readSnapshot(inputs: readonly SourceFile[], unpacking: Unpacking
   for (const file of files) readItems(file, { item, diagnose })
 
   const found = [...objects.entries()].sort(([x], [y]) => byText(x, y)).map(([, value]) => value)
-  return { found, labs, read: countOf(found), skipped: sorted(skipped), diagnostics, sources }
+  return { found, labs, read: countOf(found), skipped: sorted(skipped), serverVersion, diagnostics, sources }
+}
+
+/** `kubectl version -o json` has no kind. */
+function serverVersionOf(item: Item): string | undefined {
+  const server = member(item.value, 'serverVersion')
+  const version = isObject(server) ? member(server, 'gitVersion') : undefined
+  return typeof version === 'string' ? version : undefined
 }
 
 function noKind(item: Item): Diagnostic {
