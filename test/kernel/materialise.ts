@@ -89,7 +89,8 @@ const isCard = (op: Op): op is Op & Extract<LinkOp, { kind: 'link.add' }> =>
 
 const segmentOf = (card: Card): string => (card.type.kind === 'physical' ? card.type.segment : '')
 
-const switchHost = (segment: string): string => `switch-${segment}`
+/** No machine has a slash in its name. */
+const switchHost = (segment: string): string => `switch/${segment}`
 
 function speaksIpv6(op: Op): boolean {
   if (op.kind === 'addr.add') return op.address.ip.family === 6
