@@ -154,7 +154,7 @@ function completeSlices({ groups, nodes, pods, services }: SlicesInput, filling:
     if (key === 'default/kubernetes' && written === undefined) return [kubernetesSlice(service, { nodes, pods })]
     // What the endpoints controller recorded is better than pods that are made up.
     if (written?.meta.uid !== undefined && !podsRecorded) return slicesOfEndpoints(written)
-    if (service.selector === undefined) return written === undefined ? [] : mirrorEndpoints(written, service)
+    if (service.selector === undefined) return written === undefined ? [] : mirrorEndpoints(written)
     return computeSlices(service, { pods: byNamespace.get(service.meta.namespace) ?? [], node, hints })
   })
   for (const slice of made) assumeSlice(slice, filling)

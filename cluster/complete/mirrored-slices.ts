@@ -9,7 +9,6 @@ import type {
   EndpointsPort,
   IpFamily,
   Meta,
-  Service,
 } from '../objects.ts'
 import { byText } from '../order.ts'
 import { inSliceOrder } from './port-order.ts'
@@ -25,9 +24,8 @@ export const MIRRORING_CONTROLLER = 'endpointslicemirroring-controller.k8s.io'
  * The slices that the mirroring controller makes of Endpoints written by hand for a Service without a selector
  * (pkg/controller/endpointslicemirroring): one for each set of ports and family.
  */
-export function mirrorEndpoints(endpoints: Endpoints, service: Service | undefined): EndpointSlice[] {
+export function mirrorEndpoints(endpoints: Endpoints): EndpointSlice[] {
   const { meta } = endpoints
-  if (service === undefined || service.selector !== undefined) return []
   if (meta.labels[SKIP_MIRROR] === 'true' || Object.hasOwn(meta.annotations, LEADER)) return []
   return slicesOfEndpoints(endpoints)
 }
