@@ -41,10 +41,20 @@ function conditionOf(
     return { flags: ['LOOPBACK', ...up, ...(link.up ? ['LOWER_UP'] : [])], state: link.up ? 'UNKNOWN' : 'DOWN' }
   const carrier = link.up && hasCarrier(shown, link)
   const nature = kind === 'tun' ? ['POINTOPOINT', 'MULTICAST', 'NOARP'] : ['BROADCAST', 'MULTICAST']
-  const flags = [...(link.up && !carrier ? ['NO-CARRIER'] : []), ...nature, ...up, ...(carrier ? ['LOWER_UP'] : [])]
-  const unknown = kind === 'vxlan' || kind === 'tun'
-  return { flags, state: !carrier ? 'DOWN' : unknown ? 'UNKNOWN' : 'UP' }
+  const flags = [
+    ...(link.up && !carrier ? ['NO-CARRIER'] : []),
+    ...nature,
+    ...up,
+    ...(carrier ? ['LOWER_UP'] : []),
+    ...(isPeerHereAndDown(shown, link) ? ['M-DOWN'] : []),
+  ]
+  if (carrier) return { flags, state: kind === 'vxlan' || kind === 'tun' ? 'UNKNOWN' : 'UP' }
+  return { flags, state: link.up && kind === 'veth' ? 'LOWERLAYERDOWN' : 'DOWN' }
 }
+
+/** ip(8) says so of a link below in the same namespace. */
+const isPeerHereAndDown = (shown: ShownNetns, link: LinkConfig): boolean =>
+  link.type.kind === 'veth' && link.type.peer.netns === shown.netns.name && peerOf(shown, link)?.up === false
 
 function hasCarrier(shown: ShownNetns, link: LinkConfig): boolean {
   if (link.type.kind === 'bridge')

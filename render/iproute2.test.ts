@@ -219,6 +219,39 @@ describe('the printers say what iproute2 says of the same namespace', () => {
   })
 })
 
+describe('ip link', () => {
+  const line = (...made: readonly Op[]) => {
+    const bare = applyOps('n', made, USUAL_CAPABILITIES)
+    return renderIpLink({ host: bare, netns: bare.netns.get(ROOT_NETNS)! })[2]
+  }
+  const bridge = at({
+    kind: 'link.add',
+    name: 'cni0',
+    mac: mac('12:00:00:00:00:01'),
+    mtu: 1450,
+    type: { kind: 'bridge', ageing: 300 },
+  })
+  const veth = at({
+    kind: 'link.add',
+    name: 'a',
+    mac: mac('0e:00:00:00:00:01'),
+    mtu: 1500,
+    type: { kind: 'veth', peer: { netns: ROOT_NETNS, name: 'b', mac: mac('0e:00:00:00:00:02'), mtu: 1500 } },
+  })
+
+  // Recorded: a bridge that is up and has no port; a veth whose other end is down.
+  it.each([
+    [
+      [bridge, up('cni0')],
+      '2: cni0: <NO-CARRIER,BROADCAST,MULTICAST,UP> mtu 1450 qdisc noqueue state DOWN mode DEFAULT group default qlen 1000',
+    ],
+    [
+      [veth, up('a')],
+      '2: a@b: <NO-CARRIER,BROADCAST,MULTICAST,UP,M-DOWN> mtu 1500 qdisc noqueue state LOWERLAYERDOWN mode DEFAULT group default qlen 1000',
+    ],
+  ])('shows what has no carrier', (made, text) => expect(line(...made)).toBe(text))
+})
+
 describe('ip neigh', () => {
   const entry = (state: 'reachable' | 'incomplete' | 'failed' | 'stale' | 'noarp', text: string) =>
     ({ dev: 'eth0', ip: ip(text), mac: mac('0a:00:00:00:00:01'), state }) as const

@@ -204,6 +204,26 @@ describe('calico routes between nodes', () => {
     ])
   })
 
+  it.each([
+    ['the node with most of its pods', ['n1', 'n2', 'n2'], 'n2'],
+    ['the first of nodes with as many', ['n2', 'n1'], 'n1'],
+    ['no node by its finished pods', ['n1', 'n2 Succeeded', 'n2 Failed'], 'n1'],
+  ])('give a concluded block to %s', (_, places, owner) => {
+    const made = places.map((place, i) => {
+      const [on = '', phase] = place.split(' ')
+      const changes = phase === undefined ? {} : { phase: phase as 'Succeeded' | 'Failed' }
+      return podOf(`p${i}`, on, [`10.244.121.${i + 1}`], changes)
+    })
+    const { config } = calico.configure(clusterOf(sketch({ others: [pool()], pods: made })))
+    expect(config.blocks.map(({ node: name }) => name)).toEqual([owner])
+  })
+
+  it('conclude no block from pods on the host network', () => {
+    const { spec } = podOf('x', 'n1', [])
+    const host = podOf('host', 'n1', ['10.244.9.1'], { spec: { ...spec, hostNetwork: true } })
+    expect(calico.configure(clusterOf(sketch({ others: [pool()], pods: [host] }))).config.blocks).toEqual([])
+  })
+
   it('take the blocks of IPAMBlock objects where there is no BlockAffinity, and of the Lab before both', () => {
     const block = otherOf('IPAMBlock', '10-244-7-0-26', { cidr: '10.244.7.0/26', affinity: 'host:n2' })
     expect(compiled({ others: [pool(), block] })).toContain(
@@ -274,6 +294,10 @@ describe('calico natOutgoing', () => {
       'ipset add cali40network-ip-pools 10.99.0.0/16',
       'ipset add cali40network-ip-pools 10.244.0.0/16',
     ])
+  })
+
+  it('touches no IPv6 without an IPv6 pool', () => {
+    expect(nat().filter((line) => line.includes('cali60') || line.startsWith('iptables6'))).toEqual([])
   })
 
   it('is there for IPv6 too where a pool is, with sets of its own', () => {
@@ -381,6 +405,27 @@ describe('calico configuration', () => {
     expect(starting(compiled(changes), 'iptables', 'ipset', 'route blackhole', 'route 10.244.102')).toEqual([])
     expect(starting(compiled(changes), 'link add')).toHaveLength(1)
     expect(refusals({ ...changes, lab: { faults: [{ kind: 'nodeDown', node: 'n2' }] } })).toEqual([])
+  })
+
+  it.each<readonly [Readonly<Record<string, string>>, boolean, boolean]>([
+    [{}, true, false],
+    [{ CALICO_IPV4POOL_NAT_OUTGOING: 'true' }, true, false],
+    [{ CALICO_IPV4POOL_NAT_OUTGOING: 'false' }, false, false],
+    [{ CALICO_IPV4POOL_DISABLE_BGP_EXPORT: 'true' }, true, true],
+    [{ CALICO_IPV4POOL_DISABLE_BGP_EXPORT: 'false' }, true, false],
+  ])(
+    'makes the pool of the environment %j: natOutgoing %s, not exported %s',
+    (entries, natOutgoing, disableBgpExport) => {
+      const { pools } = calico.configure(clusterOf(sketch(env(entries)))).config
+      expect(pools).toMatchObject([{ blockSize: 26, natOutgoing, disableBgpExport }])
+    },
+  )
+
+  it.each([
+    [{ ipipMode: 'Always' }, 'the tunl0 device and the routes over it'],
+    [{ vxlanMode: 'Always' }, 'the vxlan.calico device and the routes over it'],
+  ])('names what %j misses', (mode, words) => {
+    expect(calico.configure(clusterOf(sketch({ others: [pool(mode)] }))).notModelled?.missing).toBe(words)
   })
 
   it('tells a pool it cannot read, and a peer it leaves out', () => {

@@ -390,7 +390,11 @@ describe('flannel in both families', () => {
   })
 
   it('assumes the VTEP MACs that no annotation tells', () => {
-    expect(assumptions.filter(({ code }) => code === 'flannel-vtep-mac')).toHaveLength(4)
+    expect(assumptions.filter(({ code }) => code === 'flannel-vtep-mac').map(({ text }) => text)).toEqual(
+      ['flannel.1 of a', 'flannel-v6.1 of a', 'flannel.1 of b', 'flannel-v6.1 of b'].map(
+        (device) => `${device} has a MAC address made from its name`,
+      ),
+    )
   })
 })
 
@@ -465,6 +469,17 @@ describe('flannel configuration', () => {
     expect(starting(lines, 'link add')[1]).toMatch(new RegExp(`^link add ${bridge} .* mtu ${mtu} bridge$`))
     expect(starting(lines, 'bridge port')[0]).toMatch(new RegExp(`hairpin ${hairpin}$`))
     expect(starting(lines, 'default/web-0: route 0.0.0.0/0')).toHaveLength(gateway ? 1 : 0)
+  })
+
+  it('delegates as its own manifest does where no ConfigMap tells', () => {
+    const lines = compiled({ change: { configMaps: [] } })
+    expect(starting(lines, 'bridge port')[0]).toMatch(/hairpin true$/)
+    expect(starting(lines, 'file /var/lib/cni/networks/cbr0/')).toHaveLength(2)
+    const nameless = cni('{}').configMaps.map((one) => ({
+      ...one,
+      data: { ...one.data, 'cni-conf.json': '{"plugins":[{"type":"flannel"}]}' },
+    }))
+    expect(starting(compiled({ change: { configMaps: nameless } }), 'file /var/lib/cni/networks/cbr0/')).toHaveLength(2)
   })
 
   it('reads the single plugin of old manifests', () => {
