@@ -182,6 +182,22 @@ describe('live objects first', () => {
     ],
   ])('%s', (_, text, lines) => expect(podLines(load(text)).map(shape).sort()).toEqual(lines))
 
+  it('an ExternalName keeps the slices that it was recorded with', () => {
+    const cluster = load(
+      'apiVersion: v1\nkind: Service\nmetadata: {name: x, uid: s}\nspec: {type: ExternalName, externalName: a.b, selector: {app: x}, ports: [{port: 80}]}\n---\n' +
+        'apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: x-1, uid: e, labels: {kubernetes.io/service-name: x}}\naddressType: IPv4\nendpoints: [{addresses: [10.244.1.2]}]\n',
+    )
+    expect(cluster.index.service.get('default/x')).toMatchObject({
+      type: 'ExternalName',
+      clusterIPs: [],
+      ipFamilies: [],
+      assumed: false,
+    })
+    expect(cluster.index.slicesOfService.get('default/x')!.map(({ meta, assumed }) => [meta.name, assumed])).toEqual([
+      ['x-1', false],
+    ])
+  })
+
   it('addresses in use are not given again', () =>
     expect(podLines(load(pod('a', { meta: 'uid: a', status: running('10.244.1.2') }) + pod('b')))).toEqual([
       'a n1 10.244.1.2 Running',

@@ -1,3 +1,4 @@
+import type { Ip } from '../../packet/ip.ts'
 import { generatedName, templateHash } from '../allocate/names.ts'
 import { compareVersions } from '../cluster-facts.ts'
 import type { KubeNode, Labels, Meta, Pod, PodSpec, PodTemplate, Toleration, Workload } from '../objects.ts'
@@ -166,7 +167,7 @@ function place(sources: WorkloadSources, plans: readonly Plan[], filling: Fillin
   const put = (request: Request) => placed.push(runningPod(request, { topology, filling }))
   for (const { draft, at } of waiting) {
     const node = schedule.place(draft.spec, ownerKey(draft.meta) ?? `Pod ${draft.meta.namespace}/${draft.meta.name}`)
-    put({ meta: draft.meta, spec: draft.spec, node, at })
+    put({ meta: draft.meta, spec: draft.spec, node, at, ips: draft.ips })
   }
   for (const plan of plans) {
     const key = keyOfWorkload(plan.owner)
@@ -175,7 +176,7 @@ function place(sources: WorkloadSources, plans: readonly Plan[], filling: Fillin
       : [schedule.place(plan.template.spec, key)]
     for (const node of nodes) {
       if (plan.perNode && node !== undefined) schedule.occupy(node.meta.name, key)
-      put({ ...podOf(plan, node), node, at: plan.owner.at })
+      put({ ...podOf(plan, node), node, at: plan.owner.at, ips: [] })
     }
   }
   return placed
@@ -204,6 +205,8 @@ interface Request {
   readonly spec: PodSpec
   readonly node: KubeNode | undefined
   readonly at: SourceSpan | undefined
+  /** Addresses that its manifest asks for. */
+  readonly ips: readonly Ip[]
 }
 
 /** The pod as it is when everything went well: running and ready; pending where no node takes it. */
@@ -225,10 +228,10 @@ function runningPod(request: Request, of: { topology: boolean; filling: Filling 
     spec: { ...spec, nodeName: node.meta.name },
     phase: 'Running',
     ready: true,
-    ips: spec.hostNetwork ? node.internalIPs : [],
+    ips: spec.hostNetwork ? node.internalIPs : request.ips,
     hostIPs: node.internalIPs,
   }
-  return { pod, open: !spec.hostNetwork }
+  return { pod, open: pod.ips.length === 0 && !spec.hostNetwork }
 }
 
 function unplaced({ meta, spec, at }: Request) {

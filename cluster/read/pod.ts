@@ -25,7 +25,7 @@ const DNS_POLICIES = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'Non
 const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'] as const
 
 export interface PodDraft extends Omit<Pod, 'kind' | 'at' | 'assumed'> {
-  /** The object carries what a kubelet reports; a manifest does not. */
+  /** The object carries what a kubelet reports. A manifest does not; one of a lab may ask for an address. */
   readonly hasStatus: boolean
 }
 
@@ -40,7 +40,7 @@ export function readPod(root: Place): PodDraft {
     ready: ready !== undefined && text(ready, 'status') === 'True',
     ips: addressesOf(status, { list: 'podIPs', single: 'podIP', code: 'pod-ip-invalid' }),
     hostIPs: addressesOf(status, { list: 'hostIPs', single: 'hostIP', code: 'host-ip-invalid' }),
-    hasStatus: has(status, 'phase') || has(status, 'podIP') || has(status, 'podIPs'),
+    hasStatus: has(status, 'phase') || has(status, 'conditions'),
   }
 }
 
