@@ -1,6 +1,6 @@
 import type { Directive } from './order.ts'
 import type { Plugin } from './plugin.ts'
-import { cache } from './plugins/cache.ts'
+import { cache } from './plugins/cache/cache.ts'
 import { errors } from './plugins/errors.ts'
 import { forward } from './plugins/forward/forward.ts'
 import { kubernetes } from './plugins/kubernetes/kubernetes.ts'

@@ -58,6 +58,17 @@ describe('variables of services', () => {
     expect(variables(others)).toEqual(KUBERNETES)
   })
 
+  it('a headless service called kubernetes does not hide the one of default', () => {
+    expect(variables(service('kubernetes', 'clusterIP: None, clusterIPs: [None], ports: [{ port: 80 }]'))).toEqual(
+      KUBERNETES,
+    )
+  })
+
+  it('one with an address does', () => {
+    const own = service('kubernetes', 'clusterIP: 10.96.0.60, clusterIPs: [10.96.0.60], ports: [{ port: 80 }]')
+    expect(variables(own)[0]).toBe('KUBERNETES_SERVICE_HOST=10.96.0.60')
+  })
+
   it('an IPv6 address stands in brackets where a port follows', () => {
     const six = service(
       'six',

@@ -72,6 +72,14 @@ describe('the hostname of a pod', () => {
     expect(podHostname(cluster, podOf(cluster, `shop/${name}`))).toMatchObject(expected)
   })
 
+  it('may be 64 characters long as FQDN', () => {
+    const name = 'a'.repeat(39)
+    const cluster = smallCluster(podYaml(name, 'subdomain: s, setHostnameAsFQDN: true'))
+    const found = podHostname(cluster, podOf(cluster, `shop/${name}`))
+    expect(found.kernel).toHaveLength(64)
+    expect(found.refused).toBeUndefined()
+  })
+
   it('is refused as FQDN over 64 characters', () => {
     const name = 'a'.repeat(40)
     const cluster = smallCluster(podYaml(name, 'subdomain: s, setHostnameAsFQDN: true'))

@@ -83,6 +83,23 @@ const rows: readonly Row[] = [
   },
 ]
 
+const LONG = ['a', 'b'].map((letter) => `${letter.repeat(120)}.x`)
+/** Search domains whose line is so many characters long. */
+const searchesOf = (length: number) => [...LONG, 'c'.repeat(length - LONG.join(' ').length - 1)]
+
+describe('the search line before 1.26', () => {
+  it.each([
+    [256, 3],
+    [257, 2],
+  ])('of %i characters keeps %i domains', (length, kept) => {
+    const searches = searchesOf(length)
+    expect(searches.join(' ')).toHaveLength(length)
+    const spec = `dnsPolicy: None, dnsConfig: { nameservers: [1.1.1.1], searches: [${searches.join(', ')}] }`
+    const cluster = smallCluster(podYaml('web', spec), 'v1.25.4')
+    expect(podDns(cluster, podOf(cluster, 'shop/web'), NODE).searches).toHaveLength(kept)
+  })
+})
+
 describe('the resolv.conf of a pod', () => {
   it.each(rows)('$rule', ({ spec, node = NODE, version, text, events = [] }) => {
     const cluster = smallCluster(podYaml('web', spec), version)

@@ -3,9 +3,9 @@ import { formatIp, parseIp } from '../../../../packet/ip.ts'
 import { type Parsed, parsed } from '../../../../packet/parsed.ts'
 import { RCODE } from '../../../record.ts'
 import type { CorefileError } from '../../corefile/dispenser.ts'
+import { durationSeconds } from '../../duration.ts'
 import { type Controller, pluginError } from '../../plugin.ts'
 import { zonesOf } from '../../zones.ts'
-import { durationSeconds } from '../no-op.ts'
 
 /** A `forward` stanza. */
 export interface ForwardOptions {

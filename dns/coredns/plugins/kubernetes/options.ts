@@ -1,6 +1,7 @@
 import type { LabelSelector } from '../../../../cluster/objects.ts'
 import { type Parsed, parsed, refused } from '../../../../packet/parsed.ts'
 import type { CorefileError } from '../../corefile/dispenser.ts'
+import { durationSeconds } from '../../duration.ts'
 import { type Controller, pluginError } from '../../plugin.ts'
 import { type FallThrough, fallThroughOf, isReverse, zonesOf } from '../../zones.ts'
 import { parseLabelSelector } from './label-selector.ts'
@@ -157,8 +158,7 @@ function parseClientProperty(property: string, { words }: Controller): CorefileE
   if (args.length === 0) return words.argumentError()
   if (property !== 'startup_timeout') return undefined
   const text = args[0] ?? ''
-  const isDuration = /^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))*$/.test(text)
-  return isDuration || text === '0'
+  return durationSeconds(text) !== undefined
     ? undefined
     : `failed to parse startup_timeout: ${text}, time: invalid duration "${text}"`
 }
