@@ -29,7 +29,8 @@ export interface Judgement {
  */
 export function judge(built: Built, probe: Probe, exchange: Exchange): Judgement {
   const policies = policiesOf(built.cluster, exchange)
-  const unknown = firstUnknown(built, probe, exchange, policies) ?? unknownAnswer(exchange)
+  const unknown =
+    firstUnknown(built, probe, exchange, policies) ?? hostPort(built.cluster, exchange) ?? unknownAnswer(exchange)
   return {
     disposition: unknown ?? exchange.disposition,
     policies,
@@ -52,6 +53,25 @@ function firstUnknown(
   return {
     kind: 'insufficientInfo',
     detail: `${policy.policy} (${policy.direction} of ${policy.pod}) is enforced by ${policy.enforcer}, which is not modelled`,
+  }
+}
+
+/** hostPorts are not modelled: a refusal at a node's address and a port that a pod claims there proves nothing. */
+function hostPort(cluster: Cluster, { request }: Exchange): Disposition | undefined {
+  if (request?.disposition.kind !== 'noListener') return undefined
+  const { dst, payload } = request.sent
+  if (!('dstPort' in payload)) return undefined
+  const node = cluster.nodes.find((candidate) => candidate.internalIPs.some((ip) => sameIp(ip, dst)))
+  const pods = node === undefined ? [] : (cluster.index.podsOnNode.get(node.meta.name) ?? [])
+  const claiming = pods.find(
+    (pod) =>
+      !pod.spec.hostNetwork &&
+      pod.spec.containers.some((container) => container.ports.some((port) => port.hostPort === payload.dstPort)),
+  )
+  if (claiming === undefined) return undefined
+  return {
+    kind: 'insufficientInfo',
+    detail: `not modelled: hostPort ${payload.dstPort} of pod ${keyOf(claiming.meta)}`,
   }
 }
 
