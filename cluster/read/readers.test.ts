@@ -423,6 +423,35 @@ describe('NetworkPolicies', () => {
     ).toEqual([{ key: 'a', operator: 'In', values: [] }]))
 })
 
+describe('right objects are taken without a word', () => {
+  it.each([
+    [
+      'a policy with every form of selector, peer and port',
+      'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: x}\nspec: {podSelector: {matchExpressions: [{key: a, operator: In, values: [b]}, {key: c, operator: NotIn, values: [d]}, {key: e, operator: Exists}, {key: f, operator: DoesNotExist}]}, ingress: [{from: [{podSelector: {}}, {namespaceSelector: {}}, {podSelector: {}, namespaceSelector: {}}, {ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}], ports: [{port: 80}, {port: http}, {port: 80, endPort: 80}, {}]}]}',
+    ],
+    [
+      'a Service of every field',
+      'apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {type: LoadBalancer, externalTrafficPolicy: Local, internalTrafficPolicy: Local, sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 86400}}, loadBalancerSourceRanges: [10.0.0.0/8], loadBalancerClass: a/b, externalIPs: [198.51.100.7], trafficDistribution: PreferClose, ports: [{name: a, port: 80, targetPort: 65535, nodePort: 30080}, {name: b, port: 81, targetPort: web}]}',
+    ],
+    [
+      'a pod of every field',
+      'apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {hostNetwork: true, hostname: a, subdomain: b, dnsPolicy: None, dnsConfig: {nameservers: [1.1.1.1, "fd00::1"], searches: [a.b], options: [{name: ndots, value: "2"}, {name: edns0}]}, hostAliases: [{ip: 10.0.0.1, hostnames: [a]}], containers: [{name: c, ports: [{name: a, containerPort: 80, hostPort: 80}, {name: b, containerPort: 81, hostPort: 81, protocol: UDP}]}]}',
+    ],
+    [
+      'Endpoints',
+      'apiVersion: v1\nkind: Endpoints\nmetadata: {name: x}\nsubsets: [{notReadyAddresses: [{ip: 10.9.0.1, hostname: a, nodeName: n1}], ports: [{port: 1}, {name: b, port: 65535, protocol: SCTP}]}]',
+    ],
+  ])('%s', (_, text) => expect(told(loadText(text))).toEqual([]))
+
+  it('a slice of no Service', () => {
+    const { cluster } = loadText(
+      'apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: s}\naddressType: IPv4\n',
+    )
+    expect(only(cluster.endpointSlices).serviceName).toBe('')
+    expect(cluster.index.slicesOfService.size).toBe(0)
+  })
+})
+
 describe('Nodes', () => {
   it.each([
     ['podCIDRs', '{podCIDR: 10.1.0.0/24, podCIDRs: [10.1.0.0/24, "fd00::/64"]}', ['10.1.0.0/24', 'fd00::/64']],
