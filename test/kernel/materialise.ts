@@ -32,7 +32,8 @@ type Card = Extract<LinkOp, { kind: 'link.add' }> & { readonly netns: string; re
 
 /**
  * Writes a lab for `ip`, `bridge`, `sysctl`, `ipset` and `iptables-restore`. Each machine's namespace becomes a real
- * one; a segment of two cards is one veth pair, any other a bridge in a namespace of its own.
+ * one, each segment a switch in a namespace of its own. (A cable alone would carry frames for other MACs to a card that
+ * a real one filters out.)
  */
 export function materialise(lab: KernelLab): Materialised {
   const cards = lab.hosts.flatMap(({ name, ops }) => ops.filter(isCard).map((op): Card => ({ ...op, host: name })))
@@ -41,28 +42,22 @@ export function materialise(lab: KernelLab): Materialised {
     const segment = segmentOf(card)
     segments.set(segment, [...(segments.get(segment) ?? []), card])
   }
-  const switched = [...segments].filter(([, plugged]) => plugged.length !== 2)
   const nameOf = namesOfHosts([
     ...lab.hosts.map(({ name, ops }) => ({ name, netns: netnsOf(ops) })),
-    ...switched.map(([segment]) => ({ name: switchHost(segment), netns: [ROOT_NETNS] })),
+    ...[...segments.keys()].map((segment) => ({ name: switchHost(segment), netns: [ROOT_NETNS] })),
   ])
   const real = (host: string, netns: string): string => nameOf(host, netns) ?? ''
 
   const places = new Map<string, Place>()
   for (const { name, ops } of lab.hosts)
     for (const netns of netnsOf(ops)) places.set(real(name, netns), { host: name, netns })
-  const switches = switched.map(([segment]) => real(switchHost(segment), ROOT_NETNS))
+  const switches = [...segments.keys()].map((segment) => real(switchHost(segment), ROOT_NETNS))
 
   const links: string[] = []
   const sets = new Map<string, NetnsBatches>()
   const ipv6 = lab.hosts.some(({ ops }) => ops.some(speaksIpv6))
-  for (const [segment, plugged] of segments) {
-    const [one, other] = plugged
-    if (one !== undefined && other !== undefined && plugged.length === 2)
-      links.push(cableLine(one, real(one.host, one.netns), { card: other, netns: real(other.host, other.netns) }))
-    else sets.set(real(switchHost(segment), ROOT_NETNS), switchBatches(plugged))
-  }
-  for (const [segment, plugged] of switched)
+  for (const [segment, plugged] of segments) sets.set(real(switchHost(segment), ROOT_NETNS), switchBatches(plugged))
+  for (const [segment, plugged] of segments)
     for (const [port, card] of plugged.entries())
       links.push(
         switchPortLine(card, real(card.host, card.netns), { port, netns: real(switchHost(segment), ROOT_NETNS) }),
@@ -98,12 +93,6 @@ function speaksIpv6(op: Op): boolean {
   return false
 }
 
-/** A pair of cards, each as its machine has it. */
-function cableLine(card: Card, netns: string, other: { readonly card: Card; readonly netns: string }): string {
-  const peer = { netns: '', name: other.card.name, mac: other.card.mac, mtu: other.card.mtu }
-  return vethLine({ ...card, type: { kind: 'veth', peer } }, netns, other.netns)
-}
-
 /** The far end of a switch port takes whatever a card can send. */
 const SWITCH_MTU = 65535
 
@@ -132,7 +121,10 @@ const QUIET_IPV6 = ['all', 'default'].flatMap((which) => [
   `net.ipv6.conf.${which}.mldv2_unsolicited_report_interval=1`,
 ])
 
-/** A switch that knows every card from the start, as the model's fabric does; it looks into nothing and says nothing. */
+/**
+ * A switch that knows every card from the start, as the model's fabric does, and sends nothing to a card that is for
+ * another; it looks into nothing and says nothing.
+ */
 function switchBatches(plugged: readonly Card[]): NetnsBatches {
   const numbers = plugged.map((_, i) => i + 1)
   return {
@@ -148,7 +140,10 @@ function switchBatches(plugged: readonly Card[]): NetnsBatches {
       ...numbers.flatMap((port) => [`link set dev port${port} master switch`, `link set dev port${port} up`]),
     ],
     linkSysctl: [],
-    bridge: plugged.map(({ mac }, i) => `fdb append ${formatMac(mac)} dev port${i + 1} master static`),
+    bridge: plugged.flatMap(({ mac }, i) => [
+      `link set dev port${i + 1} flood off`,
+      `fdb append ${formatMac(mac)} dev port${i + 1} master static`,
+    ]),
     ipset: [],
     iptables: '',
     ip6tables: '',

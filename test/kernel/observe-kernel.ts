@@ -10,7 +10,7 @@ import type { Observed } from './observed.ts'
 export function observeKernel(truth: KernelTruth, lab: KernelLab): Observed {
   const idle = idleChains(lab)
   return {
-    refused: truth.refused.length,
+    refused: truth.refused.filter((line) => REFUSAL.test(line)).length,
     frames: truth.frames.flatMap(({ ms, seen, kind, bytes }) => {
       const octets = Buffer.from(bytes, 'hex')
       const read = kind === 'ip' ? parseIpPacket(octets) : parseFrame(octets)
@@ -25,6 +25,9 @@ export function observeKernel(truth: KernelTruth, lab: KernelLab): Observed {
     fdb: mapPlaces(truth.fdb, (entries) => entries.filter(isLearned).sort(byMac)),
   }
 }
+
+/** One line of several that a tool prints for what it could not do. */
+const REFUSAL = /^(Command failed|sysctl )/
 
 /** Places with nothing are left out, so that both sides leave out the same. */
 export function mapPlaces<T, U>(

@@ -2,28 +2,40 @@ import type { Comparison, Difference } from './compare.ts'
 import { observedText } from './compare.ts'
 import { EXCEPTIONS, type ExceptionName } from './exceptions.ts'
 import type { Judgement } from './judge.ts'
+import type { Scenario } from './scenario.ts'
 
 /** What was compared over many scenarios. */
 export interface Tally {
   scenarios: number
+  /** Sockets that asked something. */
+  probes: number
+  readonly modes: Map<string, number>
   same: number
   differences: number
   fed: number
+  /** Scenarios that differed and did not when asked again. */
+  notRepeated: number
   readonly compared: { frames: number; rules: number; socketEvents: number; entries: number }
   readonly exceptions: Map<ExceptionName, number>
 }
 
 export const newTally = (): Tally => ({
   scenarios: 0,
+  probes: 0,
+  modes: new Map(),
   same: 0,
   differences: 0,
   fed: 0,
+  notRepeated: 0,
   compared: { frames: 0, rules: 0, socketEvents: 0, entries: 0 },
   exceptions: new Map(),
 })
 
-export function addToTally(tally: Tally, judged: Judgement): void {
+export function addToTally(tally: Tally, judged: Judgement, scenario: Scenario): void {
   tally.scenarios++
+  tally.probes += scenario.flows.length
+  const mode = scenario.mode ?? 'by hand'
+  tally.modes.set(mode, (tally.modes.get(mode) ?? 0) + 1)
   if (judged.differences.length === 0) tally.same++
   tally.differences += judged.differences.length
   tally.fed += judged.fed
@@ -34,13 +46,14 @@ export function addToTally(tally: Tally, judged: Judgement): void {
 export function tallyText(tally: Tally): string {
   const { compared, exceptions } = tally
   const lines = [
-    `scenarios        ${tally.same} of ${tally.scenarios} the same`,
+    `scenarios        ${tally.same} of ${tally.scenarios} the same: ${[...tally.modes].map(([mode, count]) => `${mode} ${count}`).join(', ')}`,
+    `probes           ${tally.probes}`,
     `frames           ${compared.frames}`,
     `rule hits        ${compared.rules}`,
     `socket events    ${compared.socketEvents}`,
     `table entries    ${compared.entries} of conntrack, neighbours, forwarding databases`,
     `draws            ${tally.fed} fed from the kernel`,
-    `differences      ${tally.differences}`,
+    `differences      ${tally.differences}, and ${tally.notRepeated} scenarios that differed once and not again`,
   ]
   for (const name of Object.keys(EXCEPTIONS) as ExceptionName[]) {
     const used = exceptions.get(name) ?? 0

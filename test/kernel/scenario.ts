@@ -6,6 +6,8 @@ export interface Scenario {
   readonly name: string
   /** One sentence: what it shows. */
   readonly about: string
+  /** What kind of lab it is, for the count by mode. */
+  readonly mode?: string
   readonly lab: KernelLab
   readonly standing: readonly Standing[]
   /** One after the other, each when the one before has come to rest. */

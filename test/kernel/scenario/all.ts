@@ -1,6 +1,7 @@
 import type { Scenario } from '../scenario.ts'
 import { oneBridge } from './one-bridge.ts'
+import { topologyScenarios } from './topologies.ts'
 import { twoNodes } from './two-nodes.ts'
 
 /** Every scenario written by hand. */
-export const SCENARIOS: readonly Scenario[] = [...oneBridge, ...twoNodes]
+export const SCENARIOS: readonly Scenario[] = [...oneBridge, ...twoNodes, ...topologyScenarios()]

@@ -53,7 +53,7 @@ export const pod = (node: number, name: 'a' | 'b'): Place => ({ host: `node${nod
 export const machine = (node: number): Place => ({ host: `node${node}`, netns: 'root' })
 
 const hex = (number: number): string => number.toString(16).padStart(2, '0')
-const vtepMac = (node: number): string => `1e:57:a2:00:00:${hex(node)}`
+export const vtepMac = (node: number): string => `1e:57:a2:00:00:${hex(node)}`
 
 export function flannelNode(node: FlannelNode): LabMachine {
   const { number, backend } = node

@@ -1,0 +1,61 @@
+import { MODES, type Mode } from './scenario/recipe.ts'
+
+export const USAGE = `npm run kernel -- [NAME...] [--backend legacy|nft] [--record DIR] [--list]
+npm run kernel -- --scenarios N --seed S [--mode M] [--minutes T] [--keep DIR]
+
+Builds scenarios out of real network namespaces, sends their packets, and compares
+every frame, rule hit, table entry and socket event with our model. Exit code 0: no
+difference.
+
+  NAME         scenarios whose name holds it; all that are written by hand unless said
+  --record     writes what the kernel did as cases for test/kernel/replay.test.ts
+  --scenarios  so many made up from the seed, instead of those written by hand
+  --mode       only of this kind: ${MODES.join(', ')}
+  --minutes    stop after so long
+  --keep       directory for the smallest scenarios that differ`
+
+export interface Options {
+  readonly names: readonly string[]
+  readonly backend: 'legacy' | 'nft'
+  readonly record: string | undefined
+  readonly keep: string | undefined
+  readonly list: boolean
+  readonly scenarios: number
+  readonly seed: number
+  readonly mode: Mode | undefined
+  readonly minutes: number
+}
+
+/** Reads the arguments, or says what is wrong with them. */
+export function readOptions(argv: readonly string[]): Options | string {
+  const values = new Map<string, string>()
+  const names: string[] = []
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? ''
+    if (!word.startsWith('--')) names.push(word)
+    else if (word === '--list') values.set(word, '')
+    else if (WITH_VALUE.has(word)) values.set(word, argv[++i] ?? '')
+    else return `unknown option ${word}`
+  }
+  const backend = values.get('--backend') ?? 'legacy'
+  if (backend !== 'legacy' && backend !== 'nft') return `--backend ${backend}: legacy or nft`
+  const mode = MODES.find((one) => one === values.get('--mode'))
+  if (values.has('--mode') && mode === undefined) return `--mode ${values.get('--mode')}: one of ${MODES.join(', ')}`
+  const number = (option: string, fallback: number): number => Number(values.get(option) ?? fallback)
+  const seed = number('--seed', Math.floor(Date.now() / 1000) % 1_000_000)
+  const [scenarios, minutes] = [number('--scenarios', 0), number('--minutes', 60)]
+  if ([seed, scenarios, minutes].some(Number.isNaN)) return '--seed, --scenarios and --minutes take a number'
+  return {
+    names,
+    backend,
+    record: values.get('--record'),
+    keep: values.get('--keep'),
+    list: values.has('--list'),
+    scenarios,
+    seed,
+    mode,
+    minutes,
+  }
+}
+
+const WITH_VALUE = new Set(['--backend', '--record', '--keep', '--scenarios', '--seed', '--mode', '--minutes'])

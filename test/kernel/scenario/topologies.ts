@@ -1,0 +1,112 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { load as parseYaml } from 'js-yaml'
+import type { Lab } from '../../../cluster/lab.ts'
+import { load } from '../../../cluster/load.ts'
+import { type Built, build } from '../../../engine/build.ts'
+import type { Probe } from '../../../engine/probe.ts'
+import { type Question, readQuestion } from '../../../engine/question.ts'
+import type { Op } from '../../../linux/op.ts'
+import { formatIp } from '../../../packet/ip.ts'
+import type { LabMachine } from '../lab.ts'
+import type { Scenario, ScenarioFlow, Standing } from '../scenario.ts'
+
+/**
+ * Every lab of topologies/ with its own probes: the ops that the compilers make of it, given to the kernel. Probes that
+ * go by a name are left out: CoreDNS runs in our walk alone.
+ */
+
+export const TOPOLOGIES = join(fileURLToPath(new URL('../../..', import.meta.url)), 'topologies')
+
+export function topologyScenarios(): readonly Scenario[] {
+  const labs = readdirSync(TOPOLOGIES).filter((name) => existsSync(join(TOPOLOGIES, name, 'lab.yaml')))
+  return labs.sort().flatMap(labScenarios)
+}
+
+interface LabProbe extends Question {
+  readonly name: string
+  readonly lab?: Lab
+}
+
+function labScenarios(name: string): Scenario[] {
+  const file = join(TOPOLOGIES, name, 'lab.yaml')
+  const bytes = new Uint8Array(readFileSync(file))
+  const { probes } = parseYaml(readFileSync(join(TOPOLOGIES, name, 'probes.yaml'), 'utf8')) as {
+    probes: readonly LabProbe[]
+  }
+  const plain = build(load([{ name: file, bytes }]).cluster)
+  return probes.flatMap((probe) => {
+    const built = probe.lab === undefined ? plain : build(load([{ name: file, bytes }], { lab: probe.lab }).cluster)
+    const read = readQuestion(built, probe)
+    const flow = read.ok ? flowOf(read.value) : undefined
+    if (flow === undefined) return []
+    return [
+      {
+        name: `${name}-${slug(probe.name)}`,
+        about: `${name}: ${probe.name}.`,
+        ...clusterScenario(built),
+        flows: [flow],
+      },
+    ]
+  })
+}
+
+/** The machines of a built cluster, and what stands on them that the agent can run. */
+export function clusterScenario(built: Built): Pick<Scenario, 'lab' | 'standing'> {
+  const hosts: LabMachine[] = []
+  const standing: Standing[] = []
+  for (const name of built.underlay.machines.keys()) {
+    const ops = built.opsOf(name) ?? []
+    hosts.push({ name, ops: ops.filter((op) => op.kind !== 'process.start' && op.kind !== 'file.write') })
+    standing.push(...ops.flatMap((op) => standingOf(name, op)))
+  }
+  return { lab: { hosts }, standing }
+}
+
+function standingOf(host: string, op: Op): Standing[] {
+  if (op.kind !== 'process.start') return []
+  const { netns, args } = op
+  if (op.program === 'listener')
+    return (['tcp', 'udp'] as const).flatMap((protocol) =>
+      (args[protocol] ?? '')
+        .split(',')
+        .filter((port) => port !== '')
+        .map((port): Standing => ({ host, netns, program: 'listen', protocol, family: 4, port: Number(port) })),
+    )
+  if (op.program !== 'flanneld-udp') return []
+  const [ip = '', port = ''] = (args.listen ?? '').split(':')
+  const routes = (args.routes ?? '').split(' ').filter((route) => route !== '')
+  return [
+    {
+      host,
+      netns,
+      program: 'flannel-udp',
+      device: args.device ?? '',
+      tunIp: args.address ?? '',
+      ip,
+      port: Number(port),
+      routes: routes.map((route) => ({ prefix: route.split('=')[0] ?? '', via: route.split('=')[1] ?? '' })),
+    },
+  ]
+}
+
+/** What is sent is echoed here, whatever it would be answered by a real server. */
+function flowOf({ kind, from, target, payload, ttl }: Probe): ScenarioFlow | undefined {
+  if (target.ip === undefined || kind === 'resolve') return undefined
+  const protocol = kind === 'ping' ? 'icmp' : kind === 'datagram' ? 'udp' : 'tcp'
+  return {
+    host: from.host,
+    netns: from.netns,
+    protocol,
+    to: { ip: formatIp(target.ip), port: target.port },
+    sends: kind === 'connect' ? [] : [payload],
+    ...(ttl === undefined ? {} : { ttl }),
+  }
+}
+
+const slug = (text: string): string =>
+  text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '')

@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Lab } from '../../../cluster/lab.ts'
+import { load } from '../../../cluster/load.ts'
+import { type Built, build } from '../../../engine/build.ts'
+import type { Scenario } from '../scenario.ts'
+import { alive, withExtras } from './extras.ts'
+import type { RecipeBase } from './recipe.ts'
+import { clusterScenario, TOPOLOGIES } from './topologies.ts'
+
+/** A lab of topologies/ with other settings: the ops are those of our compilers. */
+export interface TopologyRecipe extends RecipeBase {
+  readonly kind: 'topology'
+  readonly mode: 'calico' | 'two-racks'
+  readonly topology: string
+  readonly lab: Lab
+}
+
+const known = new Map<string, Built>()
+
+/** The built cluster of a recipe, made once for each topology and Lab. */
+export function builtTopology({ topology, lab }: Pick<TopologyRecipe, 'topology' | 'lab'>): Built {
+  const key = `${topology} ${JSON.stringify(lab)}`
+  const built = known.get(key) ?? buildOne(topology, lab)
+  known.set(key, built)
+  return built
+}
+
+function buildOne(topology: string, lab: Lab): Built {
+  const file = join(TOPOLOGIES, topology, 'lab.yaml')
+  return build(load([{ name: file, bytes: new Uint8Array(readFileSync(file)) }], { lab }).cluster)
+}
+
+export function buildTopology(recipe: TopologyRecipe): Pick<Scenario, 'lab' | 'standing'> {
+  const { lab, standing } = clusterScenario(builtTopology(recipe))
+  return { lab: withExtras(lab, recipe), standing: alive(standing, recipe) }
+}
