@@ -109,6 +109,16 @@ describe('a Lab document', () => {
     expect(found[0]).toContain(message)
   })
 
+  it.each([
+    ['  cnii: {name: flannel}\n', 'did you mean cni?'],
+    ['  nodes: {n1: {mtuu: 1500}}\n', 'did you mean mtu?'],
+    ['  faults: [{kind: fdbMising}]\n', 'did you mean fdbMissing?'],
+    ['  faults: [{kind: nodeDown, node: n1, nodee: n2}]\n', 'did you mean node?'],
+    ['  zzzzzzzz: 1\n', undefined],
+  ])('%j: %s', (spec, suggestion) =>
+    expect(loadText(lab(spec)).diagnostics.find(({ code }) => code === 'lab-invalid')?.suggestion).toBe(suggestion),
+  )
+
   it('tells each mistake by the place it was written at, and keeps the rest', () => {
     const { lab: found, told } = read(
       lab(

@@ -382,6 +382,11 @@ describe('pod addresses', () => {
     ])
   })
 
+  it('blocks that calico recorded are not made up', () => {
+    const cluster = load(block('10.64.7.0/26', 'n1') + pool('vxlanMode: Never') + pods, 'cni: {name: calico}')
+    expect(cluster.addressBlocks).toMatchObject([{ node: 'n1', assumed: false }])
+  })
+
   it('a podCIDR without room is told', () => {
     const text = NODES.replace('10.244.1.0/24', '10.244.1.0/30') + pods
     expect(codes(loadText(text)).filter((code) => code.startsWith('pod-address'))).toEqual([

@@ -25,6 +25,8 @@ describe('plain scalars mean what kubectl takes them for', () => {
     ['0', 0],
     ['-0', 0],
     ['80', 80],
+    ['9', 9],
+    ['90', 90],
     ['+5', 5],
     ['-12', -12],
     ['0777', 511],
