@@ -1,11 +1,12 @@
 import { formatIp } from '../packet/ip.ts'
+import { lengthOfIp } from '../packet/length.ts'
 import { ICMP4, ICMP6, type Icmp, type IcmpBody, type IpPacket, PROTOCOL } from '../packet/packet.ts'
 import { flowLabelOf } from './flow-label.ts'
 import { icmpErrno } from './icmp-errno.ts'
 import { defaultTtl, discoversMtu, ipSend, selectIdent } from './ip-output.ts'
 import type { Netns } from './netns.ts'
 import type { SocketAddress } from './process.ts'
-import { routeOutput } from './route.ts'
+import { routeMtu, routeOutput } from './route.ts'
 import type { IpSkb } from './skb.ts'
 import { fail, type Socket, wake } from './socket.ts'
 
@@ -29,7 +30,7 @@ export function echoSend(
     socket.local.port = 1 + ns.host.kernel.draw(site, 0xffff)
   }
   socket.echoes++
-  const packet: IpPacket = {
+  const draft: IpPacket = {
     kind: 'ip',
     src: route.source,
     dst: to.ip,
@@ -51,6 +52,9 @@ export function echoSend(
       body: { kind: 'echo', id: socket.local.port, seq: socket.echoes, data: bytes },
     },
   }
+  // ip_append_data: DF while the request fits, otherwise it is cut here.
+  const fits = lengthOfIp(draft) <= routeMtu(ns, route.route, to.ip)
+  const packet = { ...draft, dontFragment: draft.dontFragment && fits }
   const failed = ipSend(
     ns,
     { packet, by: socket.process, socket: socket.id, ...(cause === undefined ? {} : { cause }) },

@@ -7,6 +7,7 @@ import { flowLabelOf } from './flow-label.ts'
 import { defaultTtl, ipSend, selectIdent } from './ip-output.ts'
 import { advertisementReceive, solicitationReceive } from './ndp.ts'
 import { type IcmpError, type Netns, sysctl } from './netns.ts'
+import { quotedTransport } from './quoted-transport.ts'
 import { redirectReceive } from './redirect.ts'
 import { routeOutput } from './route.ts'
 import type { IpSkb } from './skb.ts'
@@ -185,8 +186,9 @@ function errorReceive(skb: IpSkb, icmp: Icmp, body: Extract<IcmpBody, { kind: 'e
   const quoted = body.quote.packet
   const { ns } = skb
   if (body.mtu > 0) ns.state.pathMtus.set(ipKey(quoted.dst), body.mtu)
-  recordDelivered(skb, `icmp error about ${quoted.payload.kind}`)
-  if (quoted.payload.kind === 'tcp') tcpError(skb, quoted, quoted.payload, icmp)
-  else if (quoted.payload.kind === 'udp') udpError(skb, quoted, quoted.payload, icmp)
-  else if (quoted.payload.kind === 'icmp') echoError(skb, quoted, { request: quoted.payload, error: icmp })
+  const transport = quotedTransport(quoted)
+  recordDelivered(skb, `icmp error about ${transport.kind}`)
+  if (transport.kind === 'tcp') tcpError(skb, quoted, transport, icmp)
+  else if (transport.kind === 'udp') udpError(skb, quoted, transport, icmp)
+  else if (transport.kind === 'icmp') echoError(skb, quoted, { request: transport, error: icmp })
 }

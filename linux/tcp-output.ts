@@ -66,7 +66,8 @@ function sendIp(
     ttl: socket.ttl ?? defaultTtl(ns, family),
     tos: 0,
     id: 0,
-    dontFragment: family === 4 && discoversMtu(ns, 4),
+    // ip_build_and_send_pkt sets it on a SYN,ACK in any case.
+    dontFragment: family === 4 && (synAck || discoversMtu(ns, 4)),
     flowLabel: flowLabel(ns, socket, remote),
     payload,
   }

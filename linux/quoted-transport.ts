@@ -1,0 +1,28 @@
+import { readEcho } from '../packet/icmp.ts'
+import { get16, get32 } from '../packet/octets.ts'
+import { type IpPacket, PROTOCOL, protocolOf, type Transport } from '../packet/packet.ts'
+import { hasPorts } from '../packet/ports.ts'
+
+const NO_DATA = new Uint8Array(0)
+/** The octets of the transport header that every ICMP error quotes (RFC 792). */
+const QUOTED = 8
+
+/**
+ * The transport header of a packet quoted in an ICMP error: as much as its first octets tell, where the quote was cut
+ * too short to be read as a whole. Only ports, sequence number and echo identifier mean anything then.
+ */
+export function quotedTransport(packet: IpPacket): Transport {
+  const { payload } = packet
+  if (payload.kind !== 'raw' || payload.bytes.length < QUOTED || (packet.fragment?.offset ?? 0) > 0) return payload
+  const { bytes } = payload
+  const protocol = protocolOf(packet)
+  if (protocol === PROTOCOL.icmp || protocol === PROTOCOL.icmpv6)
+    return { kind: 'icmp', type: bytes[0] ?? 0, code: bytes[1] ?? 0, body: readEcho(bytes, 0, bytes.length) }
+  if (!hasPorts(protocol)) return payload
+  const ports = { srcPort: get16(bytes, 0), dstPort: get16(bytes, 2) }
+  if (protocol === PROTOCOL.udp)
+    return { kind: 'udp', ...ports, noChecksum: false, payload: { kind: 'data', bytes: NO_DATA } }
+  if (protocol !== PROTOCOL.tcp) return payload
+  const rest = { ack: 0, flags: 0, window: 0, urgent: 0, options: [], data: NO_DATA }
+  return { kind: 'tcp', ...ports, seq: get32(bytes, 4), ...rest }
+}
