@@ -20,7 +20,8 @@ export const EXCEPTIONS = {
     'A built-in chain without rules that accepts is walked by the kernel and left out by us: nothing can happen in it.',
   'conntrack clock':
     'The seconds that an entry has left are read some milliseconds later in the kernel, and rounded down.',
-  'loopback checksum': 'The loopback device leaves checksums to the reader; they are not compared there.',
+  'loopback checksum':
+    'The loopback device leaves transport checksums to the reader, so an ICMP error there quotes one that was never computed.',
 } as const
 
 export type ExceptionName = keyof typeof EXCEPTIONS
@@ -91,6 +92,24 @@ function idsInPacket(ours: IpPacket, kernel: IpPacket, ticks: number): IpPacket 
     return { ...ours, id, payload: { ...mine, body: { ...mine.body, quote: { ...mine.body.quote, packet } } } }
   }
   return { ...ours, id }
+}
+
+const ETHERNET = 14
+const ICMP = 8
+/** Where the checksum stands in the transport header, by protocol. */
+const CHECKSUM_AT: Readonly<Record<number, number>> = { 6: 16, 17: 6 }
+
+/** Octets of ours (an Ethernet frame on lo) with the checksum that the kernel's ICMP error quotes. */
+export function withQuotedChecksum(ours: Uint8Array, kernel: Uint8Array): Uint8Array {
+  const v4 = ours[12] === 0x08
+  const icmp = ETHERNET + (v4 ? 20 : 40)
+  const quoted = icmp + ICMP
+  const protocol = ours[quoted + (v4 ? 9 : 6)] ?? 0
+  const at = quoted + (v4 ? ((ours[quoted] ?? 0) & 15) * 4 : 40) + (CHECKSUM_AT[protocol] ?? 0)
+  const changed = ours.slice()
+  if (CHECKSUM_AT[protocol] === undefined || at + 2 > changed.length) return ours
+  for (const place of [at, at + 1, icmp + 2, icmp + 3]) changed[place] = kernel[place] ?? 0
+  return changed
 }
 
 /** flanneld's datagrams carry whole IP packets. */

@@ -230,13 +230,14 @@ function socketPairs(ours: Observed, kernel: Observed): Pair[] {
   })
 }
 
-/** ... and in the conntrack table, where it holds one entry of that shape. */
+/** ... and in the conntrack table, where one entry has that shape, or of several one that answer by the same ports. */
 function entryPairs(ours: Observed, kernel: Observed): Pair[] {
   return Object.entries(kernel.conntrack).flatMap(([place, entries]) =>
     entries.flatMap((theirs): Pair[] => {
       const alike = (ours.conntrack[place] ?? []).filter(({ shape }) => shape === theirs.shape)
-      const [mine] = alike
-      if (mine === undefined || alike.length > 1) return []
+      const answering = alike.filter(({ keys }) => keys[2] === theirs.keys[2] && keys[3] === theirs.keys[3])
+      const [mine, another] = alike.length > 1 ? answering : alike
+      if (mine === undefined || another !== undefined) return []
       return theirs.keys.flatMap((key, i): Pair[] => [
         ['port', mine.keys[i] ?? 0, key],
         ['tunnel-port', mine.keys[i] ?? 0, key],

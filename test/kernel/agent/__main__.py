@@ -22,7 +22,7 @@ from actors import Actors
 from build import build
 from capabilities import capabilities, versions
 from capture import Ring
-from netns import Netns, enter_private_namespaces, tune_kernel
+from netns import Netns, enter_private_namespaces, remove_all, tune_kernel
 from rule_trace import LegacyTrace, NftTrace, mark_for_trace
 from tables import conntrack, conntrack_flush, fdb, fdb_flush, links, neighbours, neighbours_flush
 
@@ -70,7 +70,7 @@ class Lab:
             waiting = [
                 (one, link['name'])
                 for one in self.netns.values() for link in links(one)
-                if link['up'] and link['lower'] and (link['operstate'] not in (0, 6) or link['portState'] not in (None, 3))
+                if link['up'] and link['lower'] and (link['operstate'] not in (0, 6) or link['blocked'])
             ]
             if waiting and time.monotonic() > deadline:
                 raise RuntimeError('no carrier on ' + ', '.join(f'{one.name} {link}' for one, link in waiting))
@@ -163,8 +163,7 @@ class Lab:
             trace.close()
         for one in self.netns.values():
             one.close()
-        subprocess.run(['bash', os.path.join(self.directory, 'down.sh')], capture_output=True, check=True,
-                       env=self.environment)
+        remove_all()
 
 
 def frame_json(frame):
@@ -186,8 +185,11 @@ class Agent:
         if do == 'hello':
             return {'versions': versions(), 'capabilities': capabilities(self.environment), 'pid': os.getpid()}
         if do == 'up':
-            if self.lab:
-                self.lab.down()
+            lab, self.lab = self.lab, None
+            if lab:
+                lab.down()
+            # A lab that could not be built as a whole leaves its namespaces behind.
+            remove_all()
             self.lab = Lab(request, self.environment)
             return {'refused': self.lab.refused}
         if self.lab is None:

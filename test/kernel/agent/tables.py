@@ -122,7 +122,12 @@ def links(netns):
             'up': bool(flags & IFF_UP), 'operstate': given[16][0] if 16 in given else 0,
             # A veth whose peer is down has no carrier and never will: IFF_LOWER_UP tells the two apart.
             'lower': bool(flags & 0x10000), 'portState': port[1][0] if 1 in port else None,
+            'master': struct.unpack('=I', given[10])[0] if 10 in given else 0,
         })
+    up = {link['index'] for link in found if link['up']}
+    for link in found:
+        # A port does not forward yet although its bridge is up.
+        link['blocked'] = link['portState'] not in (None, 3) and link['master'] in up
     return found
 
 
