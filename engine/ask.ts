@@ -68,6 +68,7 @@ function observe(
   const network = newNetwork(built.blueprint, draw)
   const ns = network.host(probe.from.host)?.netns.get(probe.from.netns)
   if (ns === undefined) return { steps: network.steps, durationNs: 0, endless: false }
+  network.wake(ns)
   startProcess(ns, CLIENT, clientProgram(probe), {})
   const done = (): boolean => ns.state.processes.get(CLIENT)?.exitCode !== undefined
   const ended = run(network, { until: done, maxEvents: options.maxEvents ?? MAX_EVENTS, maxTime: MAX_TIME })

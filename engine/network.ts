@@ -1,9 +1,12 @@
 import type { Draw } from '../linux/draw.ts'
 import type { MachineEvent } from '../linux/event.ts'
-import type { HostConfig } from '../linux/host-config.ts'
+import type { HostConfig, NetnsConfig } from '../linux/host-config.ts'
 import { arrive, boot, handle, startPrograms } from '../linux/machine.ts'
 import type { Host, Kernel, Link, Netns } from '../linux/netns.ts'
+import { ROOT_NETNS } from '../linux/op.ts'
+import { isIp } from '../linux/skb.ts'
 import type { StepBody } from '../linux/step.ts'
+import { isMulticast } from '../packet/ip.ts'
 import type { Blueprint, SegmentPort } from './blueprint.ts'
 import { EventQueue, type WalkEvent } from './event-queue.ts'
 import { carry } from './fabric.ts'
@@ -18,6 +21,8 @@ export interface Network {
   /** The machine of that name, switched on at its first use; undefined where there is none. */
   readonly host: (name: string) => Host | undefined
   readonly configOf: (name: string) => HostConfig | undefined
+  /** Starts the programs of a namespace, if they have not been. */
+  readonly wake: (ns: Netns) => void
   readonly cpu: Cpu
 }
 
@@ -33,13 +38,15 @@ export function newNetwork(blueprint: Blueprint, draw: Draw): Network {
   const steps: Step[] = []
   const hosts = new Map<string, Host>()
   const ports = portsByLink(blueprint)
+  // A node has many pods, and a packet meets few: the programs of a pod run from its first packet on.
+  const asleep = new Map<Netns, NetnsConfig>()
   const cpu: Cpu = { bottomHalvesOff: 0, events: 0, maxEvents: Number.POSITIVE_INFINITY }
   let packets = 0
 
   const bottomHalves = {
     disable: () => void cpu.bottomHalvesOff++,
     enable: () => {
-      if (--cpu.bottomHalvesOff === 0) softirq(queue, cpu)
+      if (--cpu.bottomHalvesOff === 0) softirq({ queue, cpu, wake })
     },
   }
 
@@ -84,7 +91,7 @@ export function newNetwork(blueprint: Blueprint, draw: Draw): Network {
     }
   }
 
-  const cardOf = (port: SegmentPort): Link | undefined => host(port.host)?.netns.get('root')?.links.get(port.link)
+  const cardOf = (port: SegmentPort): Link | undefined => host(port.host)?.netns.get(ROOT_NETNS)?.links.get(port.link)
 
   function host(name: string): Host | undefined {
     const known = hosts.get(name)
@@ -93,19 +100,27 @@ export function newNetwork(blueprint: Blueprint, draw: Draw): Network {
     if (config === undefined) return undefined
     const booted = boot(config, kernelOf(name))
     hosts.set(name, booted)
-    for (const program of startPrograms(booted, config, blueprint.program)) {
-      const root = booted.netns.get('root')
-      if (root !== undefined)
-        record(root, 0, {
-          kind: 'lab.unknown',
-          what: `program ${program}`,
-          detail: 'it is not modelled and was not started',
-        })
+    for (const [name, space] of config.netns) {
+      const ns = booted.netns.get(name)
+      if (ns !== undefined) asleep.set(ns, space)
+      if (ns !== undefined && name === ROOT_NETNS) wake(ns)
     }
     return booted
   }
 
-  return { blueprint, queue, steps, hosts, host, configOf: (name) => blueprint.hosts.get(name)?.(), cpu }
+  function wake(ns: Netns): void {
+    const config = asleep.get(ns)
+    if (config === undefined) return
+    asleep.delete(ns)
+    for (const program of startPrograms(ns, config, blueprint.program))
+      record(ns, 0, {
+        kind: 'lab.unknown',
+        what: `program ${program}`,
+        detail: 'it is not modelled and was not started',
+      })
+  }
+
+  return { blueprint, queue, steps, hosts, host, configOf: (name) => blueprint.hosts.get(name)?.(), wake, cpu }
 }
 
 function portsByLink(blueprint: Blueprint): ReadonlyMap<string, SegmentPort> {
@@ -134,7 +149,8 @@ export interface RunLimits {
 }
 
 /** Lets everything happen, in order, until the question is answered or nothing is left. */
-export function run({ queue, cpu }: Network, limits: RunLimits): Ended {
+export function run(network: Network, limits: RunLimits): Ended {
+  const { queue, cpu } = network
   cpu.events = 0
   cpu.maxEvents = limits.maxEvents
   for (;;) {
@@ -146,25 +162,30 @@ export function run({ queue, cpu }: Network, limits: RunLimits): Ended {
     }
     if (++cpu.events > cpu.maxEvents) return 'tooManyEvents'
     if (event.kind === 'wake') handle(event)
-    else inSoftirq(event, cpu)
+    else inSoftirq(event, network)
     if (event.kind !== 'timer') continue
-    for (let next = queue.nextOfTick(); next !== undefined; next = queue.nextOfTick()) inSoftirq(next, cpu)
+    for (let next = queue.nextOfTick(); next !== undefined; next = queue.nextOfTick()) inSoftirq(next, network)
   }
 }
 
+type Softirq = Pick<Network, 'queue' | 'cpu' | 'wake'>
+
 /** do_softirq at the end of a transmission: whatever waits on the backlog, and what follows from it. */
-function softirq(queue: EventQueue, cpu: Cpu): void {
+function softirq(at: Softirq): void {
+  const { queue, cpu } = at
   while (cpu.events < cpu.maxEvents) {
     const event = queue.nextPacket()
     if (event === undefined) return
     cpu.events++
-    inSoftirq(event, cpu)
+    inSoftirq(event, at)
   }
 }
 
 /** Packets and timers are handled with bottom halves off: what they send only joins the backlog. */
-function inSoftirq(event: WalkEvent, cpu: Cpu): void {
+function inSoftirq(event: WalkEvent, { cpu, wake }: Softirq): void {
   cpu.bottomHalvesOff++
+  // ARP and what is flooded is the kernel's business: no program is asked.
+  if (event.kind === 'backlog' && isIp(event.skb) && !isMulticast(event.skb.packet.dst)) wake(event.skb.ns)
   happen(event)
   cpu.bottomHalvesOff--
 }

@@ -225,7 +225,7 @@ function addRoute(space: NetnsBuilder, route: Route, origin: Origin): string | u
   const table = route.table ?? 'main'
   const entries = space.routes.get(table) ?? []
   space.routes.set(table, entries)
-  entries.push({ route: dev === undefined ? route : { ...route, dev }, origin })
+  entries.push({ route: dev === undefined ? route : { dev, ...route }, origin })
   return undefined
 }
 

@@ -43,7 +43,7 @@ export function automaticRoutes(
 ): readonly { readonly table: 'local' | 'main'; readonly entry: FibEntry }[] {
   const found: { table: 'local' | 'main'; entry: FibEntry }[] = []
   const add = (table: 'local' | 'main', route: Omit<Route, 'dev' | 'protocol' | 'table'>, origin: Origin): void => {
-    found.push({ table, entry: { route: { ...route, dev: link.name, protocol: 'kernel', table }, origin } })
+    found.push({ table, entry: { route: { dev: link.name, protocol: 'kernel', table, ...route }, origin } })
   }
   for (const address of link.addresses) {
     const { ip: own, length, origin } = address

@@ -2,7 +2,7 @@ import { ipKey } from '../packet/ip.ts'
 import type { Frame } from '../packet/packet.ts'
 import { devQueueXmit, netifReceive } from './device.ts'
 import type { MachineEvent } from './event.ts'
-import type { HostConfig, NetnsConfig } from './host-config.ts'
+import type { HostConfig, LinkConfig, NetnsConfig } from './host-config.ts'
 import { icmpError } from './icmp.ts'
 import { neighborTimer } from './neighbor.ts'
 import { newNetfilterState } from './netfilter/netfilter.ts'
@@ -55,8 +55,7 @@ function bootNetns(host: Host, config: NetnsConfig): Netns {
       icmpTokens: new Map(),
     },
   }
-  for (const link of config.links)
-    links.set(link.name, { ...link, ns, fdb: { permanent: link.fdb, learned: new Map() } })
+  for (const link of config.links) links.set(link.name, bootLink(ns, link))
   for (const { link: name, ip, mac, origin } of config.neighbors) {
     const link = links.get(name)
     if (link === undefined) continue
@@ -76,20 +75,28 @@ function bootNetns(host: Host, config: NetnsConfig): Netns {
   return ns
 }
 
-/** Starts the programs that the configuration names. `find` knows them; an unknown one is answered with its name. */
+/** Every field by name: a spread with a new field would give each link a shape of its own, and machines boot in every run. */
+function bootLink(ns: Netns, link: LinkConfig): Link {
+  const { name, index, mac, mtu, up, type, master, port, ports, addresses, conf, fdb, origin } = link
+  const learning = { permanent: fdb, learned: new Map() }
+  return { ns, name, index, mac, mtu, up, type, master, port, ports, addresses, conf, fdb: learning, origin }
+}
+
+/**
+ * Starts the programs that the configuration names for a namespace. `find` knows them; an unknown one is answered with
+ * its name.
+ */
 export function startPrograms(
-  host: Host,
-  config: HostConfig,
+  ns: Netns,
+  { processes }: NetnsConfig,
   find: (program: string, args: Readonly<Record<string, string>>) => Program | undefined,
 ): readonly string[] {
   const unknown: string[] = []
-  for (const space of config.netns.values())
-    for (const { name, program, args } of space.processes) {
-      const found = find(program, args)
-      const ns = host.netns.get(space.name)
-      if (found === undefined || ns === undefined) unknown.push(program)
-      else startProcess(ns, name, found, args)
-    }
+  for (const { name, program, args } of processes) {
+    const found = find(program, args)
+    if (found === undefined) unknown.push(program)
+    else startProcess(ns, name, found, args)
+  }
   return unknown
 }
 

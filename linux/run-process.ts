@@ -1,10 +1,9 @@
 import { emitIp } from '../packet/emit.ts'
-import type { Ip } from '../packet/ip.ts'
-import { isLoopback } from '../packet/ip.ts'
 import { parseIpPacket } from '../packet/parse.ts'
 import { echoSend } from './echo-socket.ts'
 import type { Netns } from './netns.ts'
 import type { ProcessContext, ProcessEvent, ProcessResult, Program, SocketAddress, Syscall } from './process.ts'
+import { NetnsContext } from './process-context.ts'
 import { routeOutput } from './route.ts'
 import { type IpSkb, newSkb, type Skb } from './skb.ts'
 import {
@@ -35,22 +34,7 @@ export interface RunningProcess {
 
 /** Starts a program; it may open sockets and send at once. */
 export function startProcess(ns: Netns, name: string, program: Program, args: Readonly<Record<string, string>>): void {
-  const { kernel } = ns.host
-  const context: ProcessContext = {
-    get now() {
-      return kernel.now()
-    },
-    host: ns.host.name,
-    netns: ns.name,
-    args,
-    file: (path) => ns.files.get(path),
-    draw: (purpose, entry, choices) => kernel.draw({ host: ns.host.name, netns: ns.name, purpose, entry }, choices),
-    addresses: () => addressesOf(ns),
-    sourceFor: (destination) => {
-      const route = routeOutput(ns, { dst: destination })
-      return route.kind === 'ok' ? route.source : undefined
-    },
-  }
+  const context = new NetnsContext(ns, args)
   const running: RunningProcess = {
     name,
     program,
@@ -62,12 +46,6 @@ export function startProcess(ns: Netns, name: string, program: Program, args: Re
   }
   ns.state.processes.set(name, running)
   finish(ns, running, program.start(context), undefined)
-}
-
-function addressesOf(ns: Netns): readonly Ip[] {
-  const found: Ip[] = []
-  for (const link of ns.links.values()) for (const { ip } of link.addresses) if (!isLoopback(ip)) found.push(ip)
-  return found
 }
 
 /** Hands an event to a process. `cause` is the packet that brought it. */

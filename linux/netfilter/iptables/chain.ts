@@ -33,7 +33,7 @@ export function makeChain(
   const rules = once(() => lines.map((line) => ruleOf(family, line)))
   const index = once(() => (lines.length < INDEXED_FROM ? undefined : indexByDestination(rules())))
   const candidates = (destination: Ip) => index()?.(destination)
-  return { ...head, lines, rules, candidates, block }
+  return { lines, rules, candidates, block, ...head }
 }
 
 const parsedRules: Readonly<Record<Family, WeakMap<RuleLine, Rule>>> = { 4: new WeakMap(), 6: new WeakMap() }
@@ -43,7 +43,8 @@ export function ruleOf(family: Family, line: RuleLine): Rule {
   const known = parsedRules[family].get(line)
   if (known !== undefined) return known
   const spec = readRule(family, line.args)
-  const rule: Rule = { ...(spec.ok ? spec.value : unreadable(family, line, spec.reason)), origin: line.origin }
+  // The spread stands last: V8 gives every object whose spread is followed by a new field a shape of its own.
+  const rule: Rule = { origin: line.origin, ...(spec.ok ? spec.value : unreadable(family, line, spec.reason)) }
   parsedRules[family].set(line, rule)
   return rule
 }
