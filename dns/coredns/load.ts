@@ -23,6 +23,8 @@ export interface NotModelled {
 
 /** Directives that let a listener answer classes other than IN (core/dnsserver EnableChaos). */
 const ANY_CLASS: readonly Directive[] = ['chaos', 'forward']
+/** Directives that configure the server and are no link of the chain, of those that are not modelled. */
+const OFF_CHAIN: readonly Directive[] = ['root', 'tls', 'bind']
 const DEFAULT_PORT = 53
 const DEFAULT_TEXT = '.:53 {\nwhoami\nlog\n}\n'
 
@@ -49,6 +51,7 @@ export function loadCorefile(source: Omit<CorefileSource, 'isDirective'>, world:
       const plugin = (plugins as Partial<Record<Directive, Plugin>>)[directive]
       if (!plugin) {
         tell(`plugin ${directive}`)
+        if (!OFF_CHAIN.includes(directive)) handlers.get(block)?.push(missingLink(directive, line))
         continue
       }
       const words = new Dispenser(source.name, tokens)
@@ -67,6 +70,17 @@ export function loadCorefile(source: Omit<CorefileSource, 'isDirective'>, world:
         })
   return parsed({ listeners: listeners.value, notModelled })
 }
+
+/** Stands where a plugin stands that is not modelled: every query it might have changed says so. */
+const missingLink = (plugin: Directive, line: ConfigLine): Handler => ({
+  plugin,
+  line,
+  serve(request, next) {
+    const detail = 'not modelled: goes on as if the plugin were not there'
+    request.server.note({ kind: 'dns.plugin', plugin, line, question: request.question, action: 'passed', detail })
+    return next(request)
+  },
+})
 
 interface KeyedBlock extends ServerBlock2 {
   readonly keys: readonly { readonly transport: string; readonly zone: string; readonly port: number }[]

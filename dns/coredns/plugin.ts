@@ -63,8 +63,8 @@ export type Effect =
 
 export type EffectResult =
   | { readonly kind: 'reply'; readonly bytes: Uint8Array }
-  | { readonly kind: 'timeout'; readonly from?: SocketAddress }
-  | { readonly kind: 'error'; readonly errno: Errno; readonly from?: SocketAddress }
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'error'; readonly errno: Errno }
   | { readonly kind: 'done' }
 
 /** Work that may have to wait: it yields what it waits for. */
@@ -113,4 +113,11 @@ export interface World {
 export const pluginError = (plugin: string, error: CorefileError | string): Parsed<never> => ({
   ok: false,
   reason: `plugin/${plugin}: ${typeof error === 'string' ? error : error.message}`,
+})
+
+/** A link of the chain that hands every query on. */
+export const passThrough = (plugin: string, line: ConfigLine): Handler => ({
+  plugin,
+  line,
+  serve: (request, next) => next(request),
 })

@@ -126,7 +126,7 @@ export class Server implements ServerAccess {
       return this.sent(request, replyTo(message, RCODE.REFUSED), undefined)
     if (message.edns && message.edns.version !== 0) return badVersion(message)
     const zone = this.zoneFor(request)
-    if (!zone) return this.sent(request, replyTo(message, RCODE.REFUSED), undefined)
+    if (!zone || zone.handlers.length === 0) return this.sent(request, replyTo(message, RCODE.REFUSED), undefined)
     const outcome = yield* chain(zone.handlers)(request)
     switch (outcome.kind) {
       case 'silence':
@@ -184,7 +184,7 @@ function compressOver({ transport, client }: Request): number {
 
 /** The handlers as one: each gets the rest of the chain as `next`; behind the last is SERVFAIL. */
 function chain(handlers: readonly Handler[]): Next {
-  let next: Next = endOfChain
+  let next = endOfChain(handlers.at(-1)?.plugin ?? '')
   for (let i = handlers.length - 1; i >= 0; i--) {
     const handler = handlers[i]
     const after = next
@@ -193,9 +193,11 @@ function chain(handlers: readonly Handler[]): Next {
   return next
 }
 
-// biome-ignore lint/correctness/useYield: the end of a chain that may wait elsewhere.
-function* endOfChain(): Serving<Outcome> {
-  return { kind: 'code', rcode: RCODE.SERVFAIL, error: 'no next plugin found' }
+function endOfChain(last: string): Next {
+  // biome-ignore lint/correctness/useYield: a link of a chain that may wait elsewhere.
+  return function* (): Serving<Outcome> {
+    return { kind: 'code', rcode: RCODE.SERVFAIL, error: `plugin/${last}: no next plugin found` }
+  }
 }
 
 type Accepted =

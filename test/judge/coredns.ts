@@ -30,6 +30,7 @@ export interface CorednsSession {
     readonly q: Query
     readonly reply: Reply | null
     readonly upstream?: readonly string[]
+    readonly log?: readonly string[]
   }[]
 }
 
@@ -164,7 +165,7 @@ const lastWords = (text: string): string => text.replace(/:\d+ ->/, ':* ->').rep
 /** A log line with what changes between runs left out. */
 function logLine(note: DnsStep): readonly string[] {
   if (note.kind !== 'dns.plugin' || (note.plugin !== 'errors' && note.plugin !== 'log')) return []
-  return [note.detail]
+  return [note.detail.replace(/:\d+ - \d+ "/, ':* - * "').replace(/ [\d.]+s$/, ' *')]
 }
 
 function apply(

@@ -1,6 +1,6 @@
 import { parsed } from '../../../packet/parsed.ts'
 import { durationSeconds } from '../duration.ts'
-import { type Controller, type Plugin, pluginError, type Setup } from '../plugin.ts'
+import { type Controller, type Plugin, passThrough, pluginError, type Setup } from '../plugin.ts'
 
 /**
  * Plugins that answer nothing and change nothing in a reply: they are read for their errors, and what they would do
@@ -50,7 +50,7 @@ function httpEndpoint(name: string, usual: string): Plugin {
         while (words.nextInBlock()) if (words.remaining().length === 0) return pluginError(name, words.argumentError())
       }
       controller.notModelled(`${name}: the HTTP endpoint ${address}`)
-      return parsed([])
+      return parsed(name === 'prometheus' ? [passThrough(name, controller.line)] : [])
     },
   }
 }

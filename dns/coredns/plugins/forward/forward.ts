@@ -225,13 +225,12 @@ function answersTo({ name, question }: Request, reply: Message): boolean {
   return lowerName(told.name) === name && told.type === question.type
 }
 
-/** Go's words for a failed exchange. */
+/** Go's words for a failed exchange, without the socket's own address: a program does not learn its port. */
 function failure(
   result: EffectResult & { kind: 'timeout' | 'error' | 'done' },
   transport: string,
   to: SocketAddress,
 ): string {
-  const from = result.kind !== 'done' && result.from ? `${addressText(result.from)}->` : ''
   if (result.kind === 'error') {
     const words = {
       ECONNREFUSED: 'connection refused',
@@ -240,7 +239,7 @@ function failure(
     }
     const text = (words as Readonly<Record<string, string>>)[result.errno] ?? result.errno
     const verb = transport === 'tcp' ? 'dial' : 'read'
-    return `${verb} ${transport} ${from}${addressText(to)}: ${verb === 'dial' ? 'connect' : 'read'}: ${text}`
+    return `${verb} ${transport} ${addressText(to)}: ${verb === 'dial' ? 'connect' : 'read'}: ${text}`
   }
-  return `read ${transport} ${from}${addressText(to)}: i/o timeout`
+  return `read ${transport} ${addressText(to)}: i/o timeout`
 }
