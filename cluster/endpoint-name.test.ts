@@ -96,8 +96,19 @@ describe('finding what was named', () => {
     ['elsewhere', 'cart', 'default', 'there is no pod cart in namespace default. Did you mean pod/shop/cart?'],
   ])('%s', (_, name, namespace, expected) => expect(find(name, namespace)).toBe(expected))
 
-  it('a workload is its first running pod', () => {
-    const result = findPod(cluster, 'deploy', { name: 'api', namespace: 'shop', fallback: 'default' })
-    expect(result.ok && result.value.meta.name.startsWith('api-')).toBe(true)
+  it('a workload is its first running pod, through its ReplicaSet, not that of another workload', () => {
+    const deployment = (name: string) =>
+      `{apiVersion: apps/v1, kind: Deployment, metadata: {name: ${name}}, spec: {replicas: 2, template: {metadata: {labels: {app: ${name}}}}}}\n---\n`
+    const { cluster } = loadText(
+      `${node('n1', 1)}${deployment('web-api')}${deployment('web')}{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db}, spec: {template: {}}}\n---\n{apiVersion: apps/v1, kind: Deployment, metadata: {name: none}, spec: {replicas: 0, template: {}}}\n`,
+    )
+    const podOf = (object: 'deploy' | 'sts', name: string) => {
+      const result = findPod(cluster, object, { name, namespace: undefined, fallback: 'default' })
+      return result.ok ? (result.value.meta.labels.app ?? result.value.meta.name) : result.reason
+    }
+    expect(podOf('deploy', 'web')).toBe('web')
+    expect(podOf('deploy', 'web-api')).toBe('web-api')
+    expect(podOf('sts', 'db')).toBe('db-0')
+    expect(podOf('deploy', 'none')).toBe('Deployment default/none has no pod')
   })
 })

@@ -77,7 +77,7 @@ function documentsOf(bytes: Uint8Array): Chunk[] {
 function isMarker(bytes: Uint8Array, line: Line): boolean {
   const at = line.start
   if (bytes[at] !== DASH || bytes[at + 1] !== DASH || bytes[at + 2] !== DASH) return false
-  return at + 3 >= line.end || !isInk(bytes[at + 3] ?? 0)
+  return !isInk(bytes[at + 3] ?? 0)
 }
 
 function readDocument(reading: Reading, chunk: Chunk): void {
