@@ -54,6 +54,9 @@ interface ClientState {
 type Result = ProcessResult<ClientState, ClientStep | DnsStep>
 
 const SECOND = 1_000_000_000
+/** Made once: a decoder is costly to make. */
+const LATIN1 = new TextDecoder('latin1')
+const UTF8 = new TextEncoder()
 /** How long a client waits for an answer to a datagram or an echo request. */
 const PATIENCE = 5 * SECOND
 const FIRST_FD = 3
@@ -142,7 +145,7 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
       ...(probe.ttl === undefined ? {} : { ttl: probe.ttl }),
     }
     if (type === 'tcp') return { state: dialling, syscalls: [socket, { kind: 'connect', fd, to }], notes }
-    const bytes = new TextEncoder().encode(probe.payload)
+    const bytes = UTF8.encode(probe.payload)
     const first: Syscall[] =
       type === 'udp'
         ? [
@@ -157,14 +160,14 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
   function connected(state: ClientState, { fd, local, peer }: Extract<ProcessEvent, { kind: 'connected' }>): Result {
     const note: ClientStep = { kind: 'client.connected', local, peer }
     if (probe.kind === 'request') {
-      const bytes = new TextEncoder().encode(probe.payload)
+      const bytes = UTF8.encode(probe.payload)
       return { state: { ...state, phase: 'wait' }, syscalls: [{ kind: 'send', fd, bytes }], notes: [note] }
     }
     return finish(state, { kind: 'connected', peer }, [note])
   }
 
   function answered(state: ClientState, { bytes, from, ttl }: Extract<ProcessEvent, { kind: 'data' }>): Result {
-    const text = new TextDecoder('latin1').decode(bytes)
+    const text = LATIN1.decode(bytes)
     const seen = { octets: bytes.length, text, ...(ttl === undefined ? {} : { ttl }) }
     return finish(state, { kind: 'answered', peer: from ?? peerOf(state), ...seen }, [
       { kind: 'client.received', ...seen },

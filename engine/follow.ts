@@ -62,17 +62,24 @@ function passedOn(index: StepIndex, packet: number): readonly Step[] {
 function hopsOf(steps: readonly Step[]): readonly Hop[] {
   const visits: Step[][] = []
   const open = new Map<string, Step[]>()
-  let last: string | undefined
+  let current: Step[] = []
   for (const step of steps) {
+    const [before] = current
+    if (before?.host === step.host && before.netns === step.netns) {
+      current.push(step)
+      continue
+    }
     const place = `${step.host}|${step.netns}`
     const visit = open.get(place)
-    const cameBack = step.kind === 'link.rx' && visit?.at(-1)?.kind === 'link.tx' && last !== place
+    const cameBack = step.kind === 'link.rx' && visit?.at(-1)?.kind === 'link.tx'
     if (visit === undefined || cameBack) {
-      const begun = [step]
-      visits.push(begun)
-      open.set(place, begun)
-    } else visit.push(step)
-    last = place
+      current = [step]
+      visits.push(current)
+      open.set(place, current)
+    } else {
+      current = visit
+      current.push(step)
+    }
   }
   const ways = visits.filter((visit) => !isUnwantedCopy(visit))
   return (ways.length === 0 ? visits : ways).map(hopOf)
@@ -117,7 +124,7 @@ function dispositionOf(hops: readonly Hop[]): Disposition {
     }
   if (end !== undefined) {
     const { hop, step } = end
-    return { ...endOf(step, hops[hop]?.steps ?? []), hop, host: step.host, netns: step.netns }
+    return { hop, host: step.host, netns: step.netns, ...endOf(step, hops[hop]?.steps ?? []) }
   }
   const last = hops.at(-1)
   return {

@@ -18,6 +18,10 @@ interface ListenerState {
 
 type Result = ProcessResult<ListenerState, ListenerStep>
 
+/** Made once: a decoder is costly to make. */
+const LATIN1 = new TextDecoder('latin1')
+const UTF8 = new TextEncoder()
+
 /**
  * A server that stands in for what runs in a container: it accepts on its ports, answers HTTP with 200 and its name,
  * and sends anything else back as it came.
@@ -62,16 +66,16 @@ type Data = Extract<ProcessEvent, { kind: 'data' }>
 
 function received({ from, bytes, ttl }: Data): ListenerStep {
   const peer = from ?? { ip: { family: 4, a: 0, b: 0, c: 0, d: 0 }, port: 0 }
-  const text = new TextDecoder('latin1').decode(bytes.subarray(0, 80))
+  const text = LATIN1.decode(bytes.subarray(0, 80))
   return { kind: 'listener.received', peer, octets: bytes.length, text, ...(ttl === undefined ? {} : { ttl }) }
 }
 
 function answer(state: ListenerState, { fd, bytes, from }: Data, args: Readonly<Record<string, string>>): Syscall[] {
   if (args.answers === 'silent') return []
   if (state.datagram.has(fd)) return from === undefined ? [] : [{ kind: 'send', fd, bytes, to: from }]
-  const text = new TextDecoder('latin1').decode(bytes)
+  const text = LATIN1.decode(bytes)
   if (!/^[A-Z]+ \S+ HTTP\/1\.[01]\r\n/.test(text)) return [{ kind: 'send', fd, bytes }]
   const body = `${args.name ?? 'listener'}\n`
   const head = `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n`
-  return [{ kind: 'send', fd, bytes: new TextEncoder().encode(head + body) }]
+  return [{ kind: 'send', fd, bytes: UTF8.encode(head + body) }]
 }

@@ -8,7 +8,7 @@ import {
   isUnspecified,
   sameIp,
 } from '../packet/ip.ts'
-import { contains, maskIp, samePrefix } from '../packet/prefix.ts'
+import { contains, maskedKey, maskIp, samePrefix } from '../packet/prefix.ts'
 import type { Link, LinkAddress, Netns } from './netns.ts'
 import type { Route, RuleOp } from './op.ts'
 import type { Origin } from './origin.ts'
@@ -111,7 +111,7 @@ function indexByLength(entries: readonly FibEntry[], family: Family): readonly L
 /** Longest prefix whose device fits `flow.oif` (fib_table_lookup). */
 function lookupTable(table: FibTable, flow: Flow): FibEntry | undefined {
   for (const { length, networks } of table.byLength[flow.dst.family]) {
-    const candidates = networks.get(ipKey(maskIp(flow.dst, length)))
+    const candidates = networks.get(maskedKey(flow.dst, length))
     if (candidates === undefined) continue
     for (const entry of candidates) if (flow.oif === undefined || entry.route.dev === flow.oif) return entry
   }

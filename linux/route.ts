@@ -135,15 +135,10 @@ type SourceCheck = { readonly kind: 'ok'; readonly direct: boolean } | Extract<I
 function validateSource(skb: Skb, src: Ip, dst: Ip, out: Link | undefined): SourceCheck {
   const { ns, dev } = skb
   const rpFilter = dev.type.kind === 'loopback' ? 0 : dev.conf.rpFilter
-  const own: SourceCheck = {
-    kind: 'drop',
-    reason: 'IP_LOCAL_SOURCE',
-    detail: `source ${formatIp(src)} is an address of this machine, but the packet came in by ${dev.name}`,
-  }
   if (rpFilter === 0 && (out !== dev || !dev.conf.sendRedirects) && ns.fib.rules.length === 0) {
     if (dev.conf.acceptLocal || dev.type.kind === 'loopback' || !isInterfaceAddress(ns, src))
       return { kind: 'ok', direct: false }
-    return own
+    return ownSource(src, dev)
   }
   const back = fibLookup(ns.fib, { dst: src, src: dst, mark: 0 })
   if (back.kind !== 'found')
@@ -151,7 +146,7 @@ function validateSource(skb: Skb, src: Ip, dst: Ip, out: Link | undefined): Sour
   if (back.entry.route.type !== 'unicast') {
     if (back.entry.route.type === 'local' && (dev.conf.acceptLocal || dev.type.kind === 'loopback'))
       return { kind: 'ok', direct: false }
-    return own
+    return ownSource(src, dev)
   }
   const direct = back.entry.route.via === undefined
   if (back.entry.route.dev === dev.name) return { kind: 'ok', direct }
@@ -163,6 +158,12 @@ function validateSource(skb: Skb, src: Ip, dst: Ip, out: Link | undefined): Sour
     direct: here.kind === 'found' && here.entry.route.type === 'unicast' && here.entry.route.via === undefined,
   }
 }
+
+const ownSource = (src: Ip, dev: Link): SourceCheck => ({
+  kind: 'drop',
+  reason: 'IP_LOCAL_SOURCE',
+  detail: `source ${formatIp(src)} is an address of this machine, but the packet came in by ${dev.name}`,
+})
 
 const isInterfaceAddress = (ns: Netns, ip: Ip): boolean => {
   for (const link of ns.links.values()) if (link.addresses.some((address) => sameIp(address.ip, ip))) return true

@@ -1,4 +1,4 @@
-import { compareIp, formatIp, type Ip, parseIp, sameIp } from './ip.ts'
+import { compareIp, formatIp, type Ip, ipKey, parseIp, sameIp } from './ip.ts'
 import { type Parsed, parsed, refused } from './parsed.ts'
 
 /** A network: an address whose host bits are zero, and the number of network bits (0..32 or 0..128). */
@@ -33,6 +33,11 @@ export function maskIp(ip: Ip, length: number): Ip {
     c: (ip.c & maskWord(length - 64)) >>> 0,
     d: (ip.d & maskWord(length - 96)) >>> 0,
   }
+}
+
+/** `ipKey(maskIp(ip, length))`, without making the address: routing asks this for every length of a table. */
+export function maskedKey(ip: Ip, length: number): number | string {
+  return ip.family === 4 ? (ip.d & maskWord(length)) >>> 0 : ipKey(maskIp(ip, length))
 }
 
 /** Whether `ip` lies in `prefix`; an address of the other family never does. */

@@ -19,7 +19,7 @@ export function lex(text: string, file: string): readonly Token[] {
   let escaped = false
   let comment = false
   const end = () => {
-    if (word && (word.text !== '' || quoted)) tokens.push({ ...word, file })
+    if (word && (word.text !== '' || quoted)) tokens.push({ file, ...word })
     word = undefined
     quoted = false
   }
@@ -59,7 +59,7 @@ export function lex(text: string, file: string): readonly Token[] {
     }
     word.text += character
   }
-  if (word && word.text !== '') tokens.push({ ...word, file })
+  if (word && word.text !== '') tokens.push({ file, ...word })
   return tokens
 }
 
