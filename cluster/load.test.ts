@@ -23,7 +23,7 @@ describe('broken inputs: each is told with its place, and the rest is used', () 
       },
       ['good'],
       [
-        'a.yaml:8 input-cut-off a.yaml: the list is cut off: its end is missing. 1 complete items were read, the last one is left out',
+        'a.yaml:8 input-cut-off the list is cut off: its end is missing. 1 complete items were read, the last one is left out',
       ],
     ],
     [
@@ -55,12 +55,12 @@ describe('broken inputs: each is told with its place, and the rest is used', () 
       ['good'],
       ['c.yaml:1 object-twice Node n1 is in the input twice and differs; the later one is used'],
     ],
-    ['an empty file', { 'a.yaml': POD, 'b.yaml': '' }, ['good'], ['b.yaml:1 file-empty b.yaml: the file is empty']],
+    ['an empty file', { 'a.yaml': POD, 'b.yaml': '' }, ['good'], ['b.yaml:1 file-empty the file is empty']],
     [
       'a binary file',
       { 'a.yaml': POD, 'b.bin': '\u0000\u0001\u0002' },
       ['good'],
-      ['b.bin:1 file-binary b.bin: a binary file, neither YAML nor JSON'],
+      ['b.bin:1 file-binary a binary file, neither YAML nor JSON'],
     ],
     ['nothing at all', {}, [], ['no-objects there is no input']],
     ['no object', { 'a.yaml': '# nothing\n' }, [], ['a.yaml:1 no-objects the input holds no Kubernetes object']],

@@ -67,7 +67,7 @@ function gunzipped(
 ): Uint8Array | undefined {
   const at = { file: file.name, line: 1 }
   if (gunzip === undefined) {
-    const message = `${file.name}: a gzip file cannot be unpacked here`
+    const message = `a gzip file cannot be unpacked here`
     diagnose({ severity: 'error', code: 'gzip-unsupported', message, at, suggestion: 'unpack it first' })
     return undefined
   }
@@ -75,7 +75,7 @@ function gunzipped(
     return gunzip(file.bytes)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    const message = `${file.name}: the gzip file is damaged: ${reason}`
+    const message = `the gzip file is damaged: ${reason}`
     diagnose({ severity: 'error', code: 'gzip-damaged', message, at, suggestion: 'collect the file again' })
     return undefined
   }
@@ -101,10 +101,10 @@ function unreadable({ name }: SourceFile, content: Exclude<Content, 'json' | 'ya
   const at = { file: name, line: 1 }
   switch (content) {
     case 'empty':
-      return { severity: 'warning', code: 'file-empty', message: `${name}: the file is empty`, at }
+      return { severity: 'warning', code: 'file-empty', message: `the file is empty`, at }
     case 'tar':
     case 'zip': {
-      const message = `${name}: archives are not read yet`
+      const message = `archives are not read yet`
       return {
         severity: 'error',
         code: 'archive-unsupported',
@@ -114,7 +114,7 @@ function unreadable({ name }: SourceFile, content: Exclude<Content, 'json' | 'ya
       }
     }
     default: {
-      const message = `${name}: a binary file, neither YAML nor JSON`
+      const message = `a binary file, neither YAML nor JSON`
       const suggestion = 'give what `kubectl get ... -o yaml` or `-o json` prints'
       return { severity: 'error', code: 'file-binary', message, at, suggestion }
     }

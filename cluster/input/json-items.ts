@@ -107,7 +107,7 @@ function topLevelValue(scan: Scan, at: number): number {
   scan.sink.diagnose({
     severity: 'error',
     code: 'json-syntax',
-    message: `${scan.file.name}: expected an object or a list of objects`,
+    message: `expected an object or a list of objects`,
     at: { file: scan.file.name, line },
     suggestion: 'give what `kubectl get ... -o json` prints',
   })
@@ -171,14 +171,14 @@ function unfinished(scan: Scan, start: number, line: number, isListing: boolean)
     scan.sink.diagnose({
       severity: 'error',
       code: 'json-syntax',
-      message: `${file}: the list is not JSON after item ${scan.read}`,
+      message: `the list is not JSON after item ${scan.read}`,
       at: { file, line },
     })
   else
     scan.sink.diagnose({
       severity: 'error',
       code: 'input-cut-off',
-      message: `${file}: the file is cut off: ${isListing || scan.read > 0 ? `${scan.read} complete items were read` : 'it ends inside the object'}`,
+      message: `the file is cut off: ${isListing || scan.read > 0 ? `${scan.read} complete items were read` : 'it ends inside the object'}`,
       at: { file, line: last },
       ...(line === last ? {} : { notes: [{ message: 'what is not closed begins here', at: { file, line } }] }),
       suggestion: 'collect the file again; what was read is used',
@@ -214,7 +214,7 @@ function single(scan: Scan, span: Span, list: ListKind | undefined): void {
   scan.sink.diagnose({
     severity: 'error',
     code: parsed.ok ? 'item-not-object' : 'json-syntax',
-    message: `${file}: item ${scan.read} is not ${parsed.ok ? 'an object' : `JSON: ${parsed.reason}`}`,
+    message: `item ${scan.read} is not ${parsed.ok ? 'an object' : `JSON: ${parsed.reason}`}`,
     at: parsed.ok ? { file, line: span.line } : { file, ...positionIn(text, parsed.position, span.line) },
   })
 }

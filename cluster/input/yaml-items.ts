@@ -207,7 +207,7 @@ function cutOff(file: string, { items, tail }: BlockList, cut: 'inside' | 'behin
   return {
     severity: 'error',
     code: 'input-cut-off',
-    message: `${file}: the list is cut off: its end is missing. ${read}`,
+    message: `the list is cut off: its end is missing. ${read}`,
     at: { file, line: cut === 'inside' ? last : tail.line },
     suggestion: 'collect the file again; what was read is used',
   }
@@ -243,7 +243,7 @@ function emitNode({ file, sink }: Reading, found: NodeItem): void {
     sink.diagnose({
       severity: 'error',
       code: 'item-not-object',
-      message: `${file.name}: a document that is not an object: ${excerpt(value)}`,
+      message: `a document that is not an object: ${excerpt(value)}`,
       at: { file: file.name, line },
       suggestion: 'give what `kubectl get ... -o yaml` prints, or manifests',
     })
@@ -285,7 +285,7 @@ function problemAt(found: {
   return {
     severity: fatal ? ('error' as const) : ('warning' as const),
     code: problem.code,
-    message: `${file.name}: ${item === undefined ? '' : `item ${item}: `}${problem.message}`,
+    message: `${item === undefined ? '' : `item ${item}: `}${problem.message}`,
     at: { file: file.name, ...place },
   }
 }

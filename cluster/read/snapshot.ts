@@ -65,7 +65,7 @@ function noKind(item: Item): Diagnostic {
   return {
     severity: 'warning',
     code: 'kind-missing',
-    message: `${item.at.file}: an object without kind is left out`,
+    message: `an object without kind is left out`,
     at: { file: item.at.file, line: item.at.line },
   }
 }
