@@ -23,7 +23,6 @@ export function newEntry(ns: Netns, original: Tuple): ConntrackEntry | undefined
 
 /** nf_ct_delete. */
 export function removeEntry(ns: Netns, entry: ConntrackEntry): void {
-  entry.status |= STATUS.dying
   const table = ns.netfilterState.conntrack
   for (const tuple of [entry.original, entry.reply]) {
     const key = tupleKey(tuple)
@@ -53,7 +52,6 @@ export function confirm(skb: IpSkb): boolean {
   const { ct, ns } = skb
   if (ct?.entry === undefined || ct.direction === 'reply' || isConfirmed(ct.entry)) return true
   const { entry } = ct
-  if ((entry.status & STATUS.dying) !== 0) return false
   const clash = findEntry(ns, entry.original) ?? findEntry(ns, entry.reply)
   if (clash !== undefined) return resolveClash(skb, entry, clash.entry)
   entry.timeout += ns.host.kernel.now()

@@ -31,7 +31,6 @@ export const STATUS = {
   dstNat: 32,
   srcNatDone: 128,
   dstNatDone: 256,
-  dying: 512,
   fixedTimeout: 1024,
   natClash: 4096,
 } as const

@@ -100,7 +100,7 @@ def udp(src, sport, dst, dport, data=b'hello', **more):
 
 
 FLAG = {'F': 1, 'S': 2, 'R': 4, 'P': 8, 'A': 16, 'U': 32}
-SYN_OPTIONS = struct.pack('!BBHBBBBBB', 2, 4, 1460, 1, 3, 3, 7, 4, 2) + b'\1'
+SYN_OPTIONS = struct.pack('!BBHBBBBBBBB', 2, 4, 1460, 1, 3, 3, 7, 4, 2, 1, 1)
 
 
 def tcp(src, sport, dst, dport, flags, seq=0, ack=0, win=64240, data=b'', options=None, **more):
@@ -457,6 +457,9 @@ filter: -A FORWARD -m mark --mark 0x80/0x80 -p udp --dport 5 -j DROP''', [a(udp(
           b(tcp(*S, *C, 'A', 5001, 1001, options=b'\1\1' + struct.pack('!BBIIII', 5, 18, 2001, 2501, 2601, 3002)))]),
     case('TCP: keepalive of a flow that was picked up', STATE, [a(tcp(*C, *S, 'A', 1, 1000)), b(tcp(*S, *C, 'A', 1000, 2)), b(tcp(*S, *C, 'A', 1000, 3)), a(tcp(*C, *S, 'A', 2, 1001))]),
     case('TCP: the challenge ACK is not the last', STATE, [*connection(C, S)[:8], a(tcp(*C, *S, 'S', 90000)), b(tcp(*S, *C, 'A', 5052, 1102)), a(tcp(*C, *S, 'A', 1102, 5052))]),
+    case('TCP: answer to a SYN is an ACK (half open), then a reset of something else', STATE, [a(tcp(*C, *S, 'S', 1000)), b(tcp(*S, *C, 'A', 700, 600)), a(tcp(*C, *S, 'R', 650)), a(tcp(*C, *S, 'R', 1001))]),
+    case('TCP: a reset right behind a FIN, or behind data of the other side', STATE, [*shake(C, S), a(tcp(*C, *S, 'PA', 1001, 5001, data=b'z' * 20)), b(tcp(*S, *C, 'RA', 5021, 1001)), b(tcp(*S, *C, 'PA', 5001, 1021, data=b'z' * 20)), a(tcp(*C, *S, 'RA', 1031, 5021)), b(tcp(*S, *C, 'RA', 5021, 1021))]),
+    case('TCP: the same FIN over and over', STATE, [*shake(C, S), *[a(tcp(*C, *S, 'FA', 1001, 5001)) for _ in range(5)], b(tcp(*S, *C, 'A', 5001, 1002))]),
     case('TCP: the last ACK twice', STATE, connection(C, S, [a(tcp(*C, *S, 'A', 1102, 5052)), b(tcp(*S, *C, 'FA', 5051, 1102)), a(tcp(*C, *S, 'R', 1102))])),
     case('TCP: a reset with seq 0 on a live flow', STATE, [*shake(C, S), b(tcp(*S, *C, 'RA', 0, 1001)), b(tcp(*S, *C, 'R', 0))]),
     case('TCP: a SYN sent again with other numbers, before the answer', STATE, [a(tcp(*C, *S, 'S', 1000)), a(tcp(*C, *S, 'S', 800000)), b(tcp(*S, *C, 'SA', 5000, 800001)), a(tcp(*C, *S, 'A', 800001, 5001)), b(tcp(*S, *C, 'A', 5001, 1001))]),
