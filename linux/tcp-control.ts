@@ -1,4 +1,5 @@
 import type { TcpOption } from '../packet/packet.ts'
+import type { Errno } from './process.ts'
 import type { SackBlock } from './tcp-sack.ts'
 
 /** The state of one TCP connection (struct tcp_sock), the part that shows on the wire. */
@@ -52,7 +53,7 @@ export interface TcpControl {
   /** When a segment out of place was last answered; such answers are kept 500 ms apart (tcp_invalid_ratelimit). */
   lastChallenge: number
   /** Last error that was not final (sk_err_soft). */
-  softError: 'EHOSTUNREACH' | 'ENETUNREACH' | undefined
+  softError: Errno | undefined
 }
 
 export type TcpState =

@@ -435,7 +435,11 @@ export function tcpError(skb: IpSkb, quoted: IpPacket, segment: Tcp, icmp: Icmp)
   const errno = icmpErrno(icmp, quoted.src.family)?.errno
   if (errno === undefined) return
   if (tcp.state === 'synSent') {
-    abort(ns, socket)
+    if (socket.backlog === undefined) abort(ns, socket)
+    else tcp.softError = errno
+    // While connect() itself is under way the error is only noted; a program that waits with poll(2) is told in IPv4
+    // (ip_icmp_error queues it), and in IPv6 when the SYN sent again is refused again.
+    if (socket.backlog !== undefined && quoted.src.family === 6) return
     return fail(ns, socket, errno, { ip: skb.packet.src, cause: skb.id })
   }
   if (errno === 'EHOSTUNREACH' || errno === 'ENETUNREACH') tcp.softError = errno
