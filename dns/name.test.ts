@@ -23,6 +23,8 @@ describe('domain names', () => {
     ['cluster.local.', 'xcluster.local.', false],
     ['a.b.', 'b.', false],
     ['.', 'anything.', true],
+    ['b.', 'a\\.b.', false],
+    ['b.', 'a\\\\.b.', true],
   ])('zone %s, name %s', (zone, name, inside) => expect(isSubdomain(zone, name)).toBe(inside))
 
   it('the longest zone holds a name', () => {
@@ -49,6 +51,8 @@ describe('domain names', () => {
     [`${'a'.repeat(64)}.`, `label "${'a'.repeat(64)}" is 64 octets long: 63 are allowed`],
     ['a..b.', '"a..b." has an empty label'],
     ['.a.', '".a." has an empty label'],
+    ['a\\.b..c.', '"a\\.b..c." has an empty label'],
+    ['a\\..c.', ''],
     ['a', '"a" is not an absolute name: the final dot is missing'],
     [
       `${`${'a'.repeat(49)}.`.repeat(5)}bbbb.`,

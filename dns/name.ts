@@ -15,6 +15,7 @@ export const fqdn = (name: string): string => (name.endsWith('.') && !endsInEsca
 /** Without its final dot; the root becomes `''`. */
 export const withoutFinalDot = (name: string): string => (name.endsWith('.') ? name.slice(0, -1) : name)
 
+/** Whether its final dot belongs to a label. */
 function endsInEscape(name: string): boolean {
   let backslashes = 0
   while (name[name.length - 2 - backslashes] === '\\') backslashes++
@@ -44,7 +45,9 @@ export function isSubdomain(zone: string, name: string): boolean {
   if (zone === '.') return true
   const tail = name.slice(-zone.length)
   if (tail.length !== zone.length || lowerName(tail) !== lowerName(zone)) return false
-  return name.length === zone.length || name[name.length - zone.length - 1] === '.'
+  if (name.length === zone.length) return true
+  const left = name.slice(0, name.length - zone.length)
+  return left.endsWith('.') && !endsInEscape(left)
 }
 
 /** The longest of `zones` that holds `name`, or undefined. */
@@ -113,7 +116,7 @@ export function checkName(name: string): Parsed<string> {
   if (!name.endsWith('.')) return refused(`"${name}" is not an absolute name: the final dot is missing`)
   let total = 1
   const labels = labelsOf(name)
-  if (name.includes('..') && !name.includes('\\.')) return refused(`"${name}" has an empty label`)
+  if (name.replace(/\\./g, '').includes('..')) return refused(`"${name}" has an empty label`)
   if (name.startsWith('.')) return refused(`"${name}" has an empty label`)
   for (const label of labels) {
     const length = labelOctets(label).length

@@ -36,10 +36,11 @@ const cluster = smallCluster(SERVICES)
 function serverWith(
   corefile: string,
   around: Partial<Surroundings> = {},
+  objects = cluster,
 ): { server: Server; around: Surroundings; notModelled: readonly string[] } {
   const loaded = loadCorefile(
     { name: 'Corefile', text: corefile, folder: '/etc/coredns', read: () => undefined, env: new Map() },
-    { api: dnsApiView(cluster, 7), file: () => undefined, addresses: () => [ip('10.244.1.2')], hostname: 'coredns' },
+    { api: dnsApiView(objects, 7), file: () => undefined, addresses: () => [ip('10.244.1.2')], hostname: 'coredns' },
   )
   if (!loaded.ok) throw new Error(loaded.reason)
   const surroundings: Surroundings = {
@@ -59,8 +60,9 @@ function serverWith(
 
 const PLAIN = '.:53 {\n  kubernetes cluster.local in-addr.arpa {\n    pods insecure\n  }\n}\n'
 
-function ask(server: Server, name: string, type: string): Message {
-  const bytes = encodeMessage(query(1, { name, type }))
+function ask(server: Server, name: string, type: string, cls = 'IN'): Message {
+  const message = query(1, { name, type })
+  const bytes = encodeMessage({ ...message, questions: [{ name, type, class: cls }] })
   if (!bytes.ok) throw new Error(bytes.reason)
   const reply = answer(server, { bytes: bytes.value, client: { ip: ip('10.244.1.7'), port: 40000 }, transport: 'udp' })
   const decoded = reply && decodeMessage(reply)
@@ -143,8 +145,67 @@ describe('answers without sockets', () => {
     expect(shown(ask(own, 'kubernetes.default.svc.cluster.local.', 'A'))).toEqual(['NOERROR', 'A 10.96.0.1'])
   })
 
+  it('DS of a zone is asked of the zone above', () => {
+    const { server: own } = serverWith('cluster.local {\n  kubernetes\n}\nsvc.cluster.local {\n  cancel\n}\n')
+    expect(shown(ask(own, 'svc.cluster.local.', 'DS'))).toEqual(['NOERROR'])
+    expect(shown(ask(own, 'svc.cluster.local.', 'A'))).toEqual(['SERVFAIL'])
+    const { server: empty } = serverWith('cluster.local {\n  kubernetes\n}\nsvc.cluster.local {\n}\n')
+    expect(shown(ask(empty, 'svc.cluster.local.', 'DS'))).toEqual(['REFUSED'])
+  })
+
+  it('a dot inside a label does not begin a zone', () => {
+    const { server: own } = serverWith('cluster.local {\n  kubernetes\n}\n')
+    expect(shown(ask(own, 'a\\.cluster.local.', 'A'))).toEqual(['REFUSED'])
+    expect(shown(ask(own, 'a\\..cluster.local.', 'A'))).toEqual(['NXDOMAIN'])
+  })
+
+  it('other classes are refused, unless a plugin is for them', () => {
+    expect(shown(ask(server, 'web.shop.svc.cluster.local.', 'A', 'CH'))).toEqual(['REFUSED'])
+    const { server: own } = serverWith('.:53 {\n  kubernetes cluster.local\n  forward . 192.0.2.1\n}\n')
+    expect(shown(ask(own, 'none.shop.svc.cluster.local.', 'A', 'CH'))).toEqual(['NXDOMAIN'])
+  })
+
   it('a listener without a zone for the name refuses', () => {
     expect(shown(ask(serverWith('cluster.local:53 {\n}\n').server, 'www.example.com.', 'A'))).toEqual(['REFUSED'])
+  })
+})
+
+describe('options of the kubernetes plugin', () => {
+  const EMPTY = `apiVersion: v1
+kind: Service
+metadata: { name: idle, namespace: shop }
+spec: { clusterIP: 10.96.0.60, clusterIPs: [10.96.0.60], ports: [{ port: 80 }] }
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: db-2, namespace: shop, labels: { kubernetes.io/service-name: db } }
+addressType: IPv4
+ports: [{ name: pg, port: 5432, protocol: TCP }]
+endpoints:
+  - { addresses: [10.244.2.1], targetRef: { kind: Pod, namespace: shop, name: ${'p'.repeat(63)} } }
+  - { addresses: [10.244.2.2], targetRef: { kind: Pod, namespace: shop, name: ${'q'.repeat(64)} } }
+`
+  const objects = smallCluster(`${SERVICES}---\n${EMPTY}`)
+  const withOption = (option: string) =>
+    serverWith(`. {\n  kubernetes cluster.local in-addr.arpa {\n    ${option}\n  }\n}\n`, {}, objects).server
+
+  it('a service without ready endpoints does not exist if it is asked to be so', () => {
+    expect(shown(ask(withOption(''), 'idle.shop.svc.cluster.local.', 'A'))).toEqual(['NOERROR', 'A 10.96.0.60'])
+    const own = withOption('ignore empty_service')
+    expect(shown(ask(own, 'idle.shop.svc.cluster.local.', 'A'))).toEqual(['NXDOMAIN'])
+    expect(shown(ask(own, 'db.shop.svc.cluster.local.', 'A'))[0]).toBe('NOERROR')
+  })
+
+  it('an endpoint is called by its pod where that fits a label', () => {
+    const own = withOption('endpoint_pod_names')
+    const target = (name: string) => shown(ask(own, name, 'PTR'))[1]
+    expect(target('1.2.244.10.in-addr.arpa.')).toBe(`PTR ${'p'.repeat(63)}.db.shop.svc.cluster.local.`)
+    expect(target('2.2.244.10.in-addr.arpa.')).toBe('PTR 10-244-2-2.db.shop.svc.cluster.local.')
+  })
+
+  it('the SOA lives 300 seconds at most', () => {
+    const [soa] = ask(withOption('ttl 3600'), 'none.shop.svc.cluster.local.', 'A').authorities
+    expect(soa).toMatchObject({ type: 'SOA', ttl: 300, minimum: 3600 })
   })
 })
 
@@ -179,6 +240,32 @@ describe('the cache over time', () => {
       ttl: 25,
       name: 'web.shop.svc.cluster.local.',
     })
+  })
+
+  it('keeps a failure for a time of its own', () => {
+    const { server, around } = serverWith('.:53 {\n  cache {\n    servfail 2s\n  }\n  kubernetes cluster.local\n}\n')
+    const by = () => {
+      server.takenNotes()
+      expect(shown(ask(server, 'www.example.com.', 'A'))).toEqual(['SERVFAIL'])
+      return server.takenNotes().flatMap((note) => (note.kind === 'dns.answer' ? [note.by] : []))
+    }
+    expect(by()).toEqual([undefined])
+    around.now = 1.9 * SECOND
+    expect(by()).toEqual(['cache'])
+    around.now = 2 * SECOND
+    expect(by()).toEqual([undefined])
+  })
+
+  it('asks ahead of the end for what is asked often', () => {
+    const { server, around } = serverWith(
+      '.:53 {\n  cache {\n    prefetch 2 1m 50%\n  }\n  kubernetes cluster.local {\n    ttl 30\n  }\n}\n',
+    )
+    const ttlAt = (seconds: number) => {
+      around.now = seconds * SECOND
+      return ask(server, 'web.shop.svc.cluster.local.', 'A').answers[0]?.ttl
+    }
+    expect([0, 14, 15, 16].map(ttlAt)).toEqual([30, 16, 15, 29])
+    expect([44, 45, 46].map(ttlAt)).toEqual([1, 29, 28])
   })
 
   it('throws one out when it is full', () => {

@@ -9,7 +9,7 @@ import {
   type Message,
   replyTo,
 } from '../message.ts'
-import { lowerName } from '../name.ts'
+import { labelsOf, lowerName } from '../name.ts'
 import { OPCODE, RCODE, rcodeName } from '../record.ts'
 import { recordText } from '../record-text.ts'
 import type { DnsStep, DnsStepBody } from '../step.ts'
@@ -143,11 +143,11 @@ export class Server implements ServerAccess {
     const { zones } = this.listener
     let ofDs: Zone | undefined
     let suffix = name
-    while (suffix !== '.' && suffix !== '') {
+    for (const label of labelsOf(name)) {
       const zone = zones.get(suffix)
-      if (zone && question.type !== 'DS') return zone
+      if (zone && (question.type !== 'DS' || zone.handlers.length === 0)) return zone
       ofDs = zone ?? ofDs
-      suffix = suffix.slice(suffix.indexOf('.') + 1)
+      suffix = suffix.slice(label.length + 1)
     }
     return ofDs ?? zones.get('.')
   }

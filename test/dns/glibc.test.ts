@@ -3,13 +3,16 @@ import { decodeMessage, encodeMessage, type Message, replyTo } from '../../dns/m
 import { RCODE, type ResourceRecord } from '../../dns/record.ts'
 import { parseRecord } from '../../dns/record-text.ts'
 import { lookupProgram } from '../../dns/resolver/program.ts'
+import type { DnsStep } from '../../dns/step.ts'
 import { framed, unframed } from '../../dns/stream.ts'
 import type { Program } from '../../linux/process.ts'
 import { formatIp } from '../../packet/ip.ts'
 import { VirtualNetwork } from '../judge/virtual-network.ts'
 
 /** By `NAME TYPE` or `NAME`: what the server does. Anything else does not exist. */
-type Behaviours = Readonly<Record<string, readonly string[] | 'drop' | 'lame' | 'tc' | number>>
+type Behaviours = Readonly<
+  Record<string, readonly string[] | 'drop' | 'lame' | 'tc' | 'wrongId' | 'wrongName' | number>
+>
 
 const MS = 1_000_000
 
@@ -26,6 +29,11 @@ function answerer(behaviours: Behaviours, log: string[]) {
       return transport === 'udp'
         ? { ...reply, flags: { ...reply.flags, truncated: true } }
         : { ...reply, answers: [recordOf(`${question.name} 5 IN A 10.0.0.1`)] }
+    if (behaviour === 'wrongId' || behaviour === 'wrongName') {
+      const questions = behaviour === 'wrongId' ? reply.questions : [{ ...question, name: `not-${question.name}` }]
+      const id = behaviour === 'wrongId' ? query.id ^ 1 : query.id
+      return { ...reply, id, questions, answers: [recordOf(`${question.name} 5 IN A 10.66.66.66`)] }
+    }
     if (typeof behaviour === 'number') return { ...reply, rcode: behaviour }
     return {
       ...reply,
@@ -66,7 +74,10 @@ function server(behaviours: Behaviours, log: string[], closes: boolean): Program
         const reply = replyTo_(event.bytes, 'udp')
         return { state, syscalls: reply ? [{ kind: 'send', fd: 3, bytes: reply, to: event.from }] : [] }
       }
-      if (closes) return { state, syscalls: [{ kind: 'close', fd: event.fd }] }
+      if (closes) {
+        log.push('closes')
+        return { state, syscalls: [{ kind: 'close', fd: event.fd }] }
+      }
       const replies = unframed(event.bytes).messages.flatMap((message) => replyTo_(message, 'tcp') ?? [])
       return { state, syscalls: replies.map((reply) => ({ kind: 'send', fd: event.fd, bytes: framed(reply) })) }
     },
@@ -265,8 +276,42 @@ const rows: readonly Row[] = [
     rule: 'a stream that closes: no further attempt at this server',
     closesStreams: true,
     server: { 'x.s1.test. A': 'tc' },
-    queries: [...both('x.s1.test.'), ...both('x.')],
+    queries: [...both('x.s1.test.'), 'closes', ...both('x.')],
     result: 'EAI_NONAME',
+  },
+  {
+    rule: 'enough dots: what was said of the name as it is counts',
+    name: 'a.b.c.d.e.f',
+    family: '4',
+    server: { 'a.b.c.d.e.f.': [] },
+    queries: ['A a.b.c.d.e.f.', 'A a.b.c.d.e.f.s1.test.', 'A a.b.c.d.e.f.s2.test.'],
+    result: 'EAI_NODATA',
+  },
+  {
+    rule: 'a last part that does not fit makes a name',
+    name: '10.16777216',
+    family: '4',
+    server: {},
+    queries: ['A 10.16777216.s1.test.', 'A 10.16777216.s2.test.', 'A 10.16777216.'],
+    result: 'EAI_NONAME',
+  },
+  {
+    rule: 'a reply with the id of no query is passed over',
+    resolvConf: `${CONF} timeout:1 attempts:1`,
+    family: '4',
+    server: { 'x.s1.test.': 'wrongId' },
+    queries: ['A x.s1.test.', 'A x.'],
+    result: 'EAI_NONAME',
+    seconds: 1,
+  },
+  {
+    rule: 'and one to another question',
+    resolvConf: `${CONF} timeout:1 attempts:1`,
+    family: '4',
+    server: { 'x.s1.test.': 'wrongName' },
+    queries: ['A x.s1.test.', 'A x.'],
+    result: 'EAI_NONAME',
+    seconds: 1,
   },
 ]
 
@@ -304,6 +349,64 @@ describe('glibc getaddrinfo', () => {
       expect(network.now / (1000 * MS)).toBeCloseTo(seconds, 3)
     },
   )
+
+  /** Which names are tried against such a server, and how it ends. */
+  function against(program: Program<null, never>) {
+    const network = new VirtualNetwork()
+    network.start({ name: 'dns', addresses: ['127.0.0.2'], program })
+    const client = network.start({
+      name: 'client',
+      addresses: ['10.244.1.7', 'fd00::7'],
+      program: lookupProgram('glibc'),
+      args: { name: 'x' },
+      files: { '/etc/resolv.conf': `${CONF}\n` },
+      draw: (_, choices) => 7 % choices,
+    })
+    network.run({ done: () => client.exited !== undefined })
+    const notes = client.notes as readonly DnsStep[]
+    return {
+      candidates: notes.flatMap((note) => (note.kind === 'dns.candidate' ? [note.name] : [])),
+      error: notes.flatMap((note) => (note.kind === 'dns.result' ? [note.error?.split(':')[0]] : [])),
+      seconds: network.now / (1000 * MS),
+    }
+  }
+
+  it('where nobody listens the search list is given up', () => {
+    const nobody: Program<null, never> = {
+      name: 'nobody',
+      start: () => ({ state: null, syscalls: [] }),
+      step: (state) => ({ state, syscalls: [] }),
+    }
+    expect(against(nobody)).toEqual({ candidates: ['x.s1.test.'], error: [AGAIN], seconds: 0 })
+  })
+
+  it('and where nobody listens any more once one of two replies has come', () => {
+    const whole = server({ 'x.s1.test. A': ['A 10.0.0.1'], 'x.s1.test. AAAA': 'drop' }, [], false)
+    const leaves: Program<null, never> = {
+      ...whole,
+      step(state, event, context) {
+        const { syscalls } = whole.step(state, event, context)
+        return { state, syscalls: syscalls.length > 0 ? [...syscalls, { kind: 'close', fd: 3 }] : [] }
+      },
+    }
+    expect(against(leaves)).toEqual({ candidates: ['x.s1.test.'], error: [AGAIN], seconds: 5 })
+  })
+
+  it('asks for the families it has an address of, and loopback does not count', () => {
+    const log: string[] = []
+    const network = new VirtualNetwork()
+    network.start({ name: 'dns', addresses: ['127.0.0.2'], program: server({}, log, false) })
+    const client = network.start({
+      name: 'client',
+      addresses: ['127.0.0.1', '::1', '10.244.1.7'],
+      program: lookupProgram('glibc'),
+      args: { name: 'x.' },
+      files: { '/etc/resolv.conf': `${CONF}\n` },
+      draw: (_, choices) => 7 % choices,
+    })
+    network.run({ done: () => client.exited !== undefined })
+    expect(log).toEqual(['A x.'])
+  })
 
   it('rotate begins at a drawn server and moves on with each name', () => {
     const network = new VirtualNetwork()
