@@ -216,10 +216,40 @@ function transportPairs(ours: Transport, theirs: Transport): Pair[] {
 
 /** What NAT hides from every frame shows in what sockets are told, ... */
 function socketPairs(ours: Observed, kernel: Observed): Pair[] {
+  const port = (value: unknown): number => {
+    const found = typeof value === 'object' && value !== null && 'port' in value ? value.port : undefined
+    return typeof found === 'number' ? found : 0
+  }
+  return kernel.sockets.flatMap((theirs, i): Pair[] => {
+    const mine = ours.sockets[i]
+    if (mine === undefined || mine.actor !== theirs.actor || mine.event !== theirs.event) return []
+    return [
+      ['port', port(mine.local), port(theirs.local)],
+      ['port', port(mine.peer), port(theirs.peer)],
+    ]
+  })
+}
+
+/** ... and in the conntrack table, where one entry has that shape, or of several one that answer by the same ports. */
+function entryPairs(ours: Observed, kernel: Observed): Pair[] {
+  return Object.entries(kernel.conntrack).flatMap(([place, entries]) =>
+    entries.flatMap((theirs): Pair[] => {
+      const alike = (ours.conntrack[place] ?? []).filter(({ shape }) => shape === theirs.shape)
+      const answering = alike.filter(({ keys }) => keys[2] === theirs.keys[2] && keys[3] === theirs.keys[3])
+      const [mine, another] = alike.length > 1 ? answering : alike
+      if (mine === undefined || another !== undefined) return []
+      const fields: readonly Field[] = /^protocol (1|58) /.test(theirs.shape) ? ['echo-id'] : ['port', 'tunnel-port']
+      return theirs.keys.flatMap((key, i) => fields.map((field): Pair => [field, mine.keys[i] ?? 0, key]))
+    }),
+  )
+}
+
+/** Ports, or the echo identifier, at the head of a first fragment; later ones have octets there that both sides know. */
+function partPairs(ours: RawPayload, theirs: RawPayload): Pair[] {
+  const word = ({ bytes }: RawPayload, at: number) => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
   if (ours.protocol === PROTOCOL.icmp || ours.protocol === PROTOCOL.icmpv6)
     return [['echo-id', word(ours, 4), word(theirs, 4)]]
   if (ours.protocol !== PROTOCOL.udp && ours.protocol !== PROTOCOL.tcp) return []
-  const port = ({ bytes }: RawPayload, at: number) => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
   return [
     ['port', word(ours, 0), word(theirs, 0)],
     ['port', word(ours, 2), word(theirs, 2)],
