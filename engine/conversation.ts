@@ -1,7 +1,6 @@
 import type { Assumption, Diagnostic } from '../cluster/source.ts'
 import type { Refusal } from '../cni/plugin.ts'
 import { sameIp } from '../packet/ip.ts'
-import type { IpPacket } from '../packet/packet.ts'
 import { CLIENT, describePeer, type Outcome } from './client.ts'
 import { follow, indexSteps, type StepIndex, sendStepOf } from './follow.ts'
 import { type LookupView, lookupViews } from './lookup-view.ts'
@@ -67,11 +66,8 @@ export function readExchange({ probe, steps, endless }: Observed): Exchange {
   const outcome = outcomeOf(steps)
   const lookup = lookupViews(steps, index)
   const sent = packetsOf(index)
-  const dial = steps.find((step) => step.kind === 'client.dial')
-  const request =
-    dial?.kind === 'client.dial'
-      ? sent.find((trace) => isFromClient(trace, probe) && sameIp(trace.sent.dst, dial.to.ip) && !isDns(trace.sent))
-      : undefined
+  const dialled = dialledPacket(steps, probe)
+  const request = sent.find((trace) => trace.packet === dialled)
   const reply = request === undefined ? undefined : replyTo(request, sent)
   return {
     outcome,
@@ -109,11 +105,20 @@ function packetsOf(index: StepIndex): readonly Trace[] {
   return traces.sort((x, y) => x.packet - y.packet)
 }
 
-const isFromClient = (trace: Trace, probe: Probe): boolean =>
-  trace.by === CLIENT && trace.hops[0]?.host === probe.from.host && trace.hops[0]?.netns === probe.from.netns
-
-function isDns({ payload }: IpPacket): boolean {
-  return (payload.kind === 'udp' || payload.kind === 'tcp') && payload.dstPort === 53
+/** The first packet to the address that was dialled last: of several addresses, the one that the outcome is about. */
+function dialledPacket(steps: readonly Step[], { from }: Probe): number | undefined {
+  const at = steps.findLastIndex((step) => step.kind === 'client.dial')
+  const dial = steps[at]
+  if (dial?.kind !== 'client.dial') return undefined
+  return steps.find(
+    (step, i) =>
+      i > at &&
+      step.kind === 'socket.send' &&
+      step.by === CLIENT &&
+      step.host === from.host &&
+      step.netns === from.netns &&
+      sameIp(step.sent.dst, dial.to.ip),
+  )?.packet
 }
 
 /** What the request made happen first that came back: the far socket's answer, else an error on the way. */
