@@ -41,7 +41,7 @@ export function renderConversation(conversation: Conversation, options: Partial<
 // ------------------------------------------------------------------------------------------------ verdict
 
 function headline(conversation: Conversation, how: TextOptions): readonly string[] {
-  const { disposition, outcome, probe } = conversation
+  const { disposition, probe } = conversation
   const word = headWord(conversation)
   const unsure = disposition.kind === 'insufficientInfo' || disposition.kind === 'leftCluster'
   const good = isSuccess(disposition.kind)
@@ -50,7 +50,7 @@ function headline(conversation: Conversation, how: TextOptions): readonly string
   const question = `${probe.from.label} -> ${probe.target.label}`
   const lines = [`${paint(`${mark} ${word}`)}  ${cutMiddle(question, how.width - word.length - 4)}`]
   const indent = 2
-  for (const sentence of sentences(conversation, outcome))
+  for (const sentence of sentences(conversation, how))
     lines.push(...labelled('', sentence, { indent, width: how.width }))
   return lines
 }
@@ -63,9 +63,10 @@ function headWord({ disposition, outcome, lookup }: Conversation): string {
 }
 
 /** What the client saw, what the server saw, and where it was decided. */
-function sentences(conversation: Conversation, outcome: Outcome): readonly string[] {
-  const { disposition, server } = conversation
-  const said = [clientSaw(outcome)]
+function sentences(conversation: Conversation, how: TextOptions): readonly string[] {
+  const { disposition, server, outcome, probe } = conversation
+  const answer = Number.isFinite(how.width) ? 40 : how.width
+  const said = [probe.kind === 'ping' && outcome.kind === 'answered' ? echoed(outcome) : clientSaw(outcome, answer)]
   if (server !== undefined && server.netns !== conversation.probe.from.netns)
     said.push(`${server.process} on ${server.host} saw ${server.peer}, TTL ${server.ttl}.`)
   if (!isSuccess(disposition.kind) && headWord(conversation) !== 'NOT RESOLVED') {
@@ -81,13 +82,18 @@ const milliseconds = (ns: number): string => {
   return seconds >= 1 ? `${Number(seconds.toFixed(1))} s` : `${Math.round(ns / 1_000_000)} ms`
 }
 
-const clientSaw = (outcome: Outcome): string =>
+const echoed = ({ peer, octets, ttl }: Extract<Outcome, { kind: 'answered' }>): string =>
+  `The client got an echo reply of ${octets} octets from ${describePeer(peer)}${ttl === undefined ? '' : `, TTL ${ttl}`}.`
+
+/** `longest`: of the answer's first line, which may be any length. */
+const clientSaw = (outcome: Outcome, longest: number): string =>
   match(outcome)
     .with({ kind: 'resolved' }, ({ addresses }) => `The name resolves to ${addresses.map(formatIp).join(', ')}.`)
     .with({ kind: 'connected' }, ({ peer }) => `The client is connected to ${describePeer(peer)}.`)
     .with(
       { kind: 'answered' },
-      ({ peer, text, octets }) => `The client got an answer from ${describePeer(peer)}: ${firstLine(text, octets)}.`,
+      ({ peer, text, octets }) =>
+        `The client got an answer from ${describePeer(peer)}: ${firstLine(text, { octets, longest })}.`,
     )
     .with(
       { kind: 'notResolved' },
@@ -104,9 +110,9 @@ const clientSaw = (outcome: Outcome): string =>
     )
     .exhaustive()
 
-function firstLine(text: string, octets: number): string {
+function firstLine(text: string, { octets, longest }: { octets: number; longest: number }): string {
   const line = /^[\x20-\x7e]+/.exec(text)?.[0] ?? ''
-  return line === '' ? `${octets} octets` : `"${cutMiddle(line, 40)}"`
+  return line === '' ? `${octets} octets` : `"${cutMiddle(line, longest)}"`
 }
 
 /** The pod's name in a pod's namespace, the machine's in its own. */
