@@ -1,0 +1,83 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpus } from 'node:os'
+import { table } from '../../render/columns.ts'
+import { ROOT } from '../command-line.ts'
+import { benchFrames } from './frames.ts'
+import { benchIptablesText } from './iptables-text.ts'
+import { benchWalks } from './walks.ts'
+
+/** `npm run bench [-- NAME]`: speeds, each with what we aim at. Nothing is asserted: a busy machine is slower. */
+
+type Row = readonly [name: string, value: string, aim: string]
+
+const BENCHES: Readonly<Record<string, () => readonly Row[]>> = {
+  start: () => [
+    ['podwalk --help', `${startMilliseconds(['--help'])} ms`, 'under 150 ms'],
+    [
+      'from start to a printed trace',
+      `${startMilliseconds(['trace', '--from', 'pod/client', '--to', 'http://my-nginx'])} ms`,
+      'under 400 ms',
+    ],
+  ],
+  walks: () => {
+    const { hopsPerSecond, microsecondsPerWalk, walks } = median(
+      () => benchWalks(),
+      (run) => run.hopsPerSecond,
+    )
+    return [
+      [`hops a second, full trace, ${walks} walks`, hopsPerSecond.toLocaleString('en'), '50,000'],
+      ['one conversation, name to reply', `${microsecondsPerWalk} us`, ''],
+    ]
+  },
+  rules: () => {
+    const run = median(
+      () => benchIptablesText(),
+      ({ milliseconds }) => milliseconds,
+    )
+    const seconds = run.milliseconds / 1000
+    return [
+      [
+        'iptables text, 10,000 services x 10',
+        `${Math.round(run.milliseconds)} ms, ${Math.round(run.megabytes)} MB`,
+        'under 1,000 ms',
+      ],
+      ['rules compiled a second', Math.round(run.rules / seconds).toLocaleString('en'), ''],
+    ]
+  },
+  frames: () =>
+    benchFrames().map(({ frame, octets, emitNs, parseNs, lengthNs }) => [
+      `${frame}, ${octets} octets`,
+      `emit ${emitNs} ns, parse ${parseNs} ns, length ${lengthNs} ns`,
+      'emit about 1,000 ns',
+    ]),
+}
+
+const RUNS = 5
+
+/** Wall time of the built command line, the median of several starts. */
+function startMilliseconds(args: readonly string[]): number {
+  const run = (): number => {
+    const start = performance.now()
+    spawnSync(process.execPath, ['dist/podwalk.mjs', ...args], { cwd: ROOT })
+    return performance.now() - start
+  }
+  return Math.round(median(run, (milliseconds) => milliseconds))
+}
+
+function median<T>(run: () => T, by: (result: T) => number): T {
+  const results = Array.from({ length: RUNS }, run).sort((x, y) => by(x) - by(y))
+  const middle = results[RUNS >> 1]
+  if (middle === undefined) throw new Error('no run')
+  return middle
+}
+
+const wanted = process.argv[2]
+const names = Object.keys(BENCHES).filter((name) => wanted === undefined || name === wanted)
+if (names.length === 0) {
+  console.error(`there is no bench ${wanted}; known are ${Object.keys(BENCHES).join(', ')}`)
+  process.exit(2)
+}
+execFileSync(process.execPath, ['build.mjs'], { cwd: ROOT })
+console.log(`node ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}; medians of ${RUNS}`)
+const rows = names.flatMap((name) => BENCHES[name]?.() ?? [])
+console.log(table([['WHAT', 'RESULT', 'AIM'], ...rows]).join('\n'))
