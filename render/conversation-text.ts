@@ -64,9 +64,12 @@ function headWord({ disposition, outcome, lookup }: Conversation): string {
 
 /** What the client saw, what the server saw, and where it was decided. */
 function sentences(conversation: Conversation, how: TextOptions): readonly string[] {
-  const { disposition, server, outcome, probe } = conversation
+  const { disposition, server, outcome, probe, steps } = conversation
   const answer = Number.isFinite(how.width) ? 40 : how.width
-  const said = [probe.kind === 'ping' && outcome.kind === 'answered' ? echoed(outcome) : clientSaw(outcome, answer)]
+  const said: string[] = []
+  // Where the source's own network is not known, nothing was walked, and nothing seen.
+  if (steps.length > 0)
+    said.push(probe.kind === 'ping' && outcome.kind === 'answered' ? echoed(outcome) : clientSaw(outcome, answer))
   if (server !== undefined && server.netns !== conversation.probe.from.netns)
     said.push(`${server.process} on ${server.host} saw ${server.peer}, TTL ${server.ttl}.`)
   if (!isSuccess(disposition.kind) && headWord(conversation) !== 'NOT RESOLVED') {

@@ -25,10 +25,24 @@ export interface Setting {
   readonly cwd?: string
 }
 
+const TELL_CPU = `process.on('exit', () => {
+  const { user, system } = process.cpuUsage()
+  process.stderr.write('cpu ' + Math.round((user + system) / 1000) + '\\n')
+})`
+
+/** Milliseconds of CPU that a run takes, whoever else uses the machine, and what it said. */
+export function timedProgram(args: readonly string[]): Ran & { readonly cpuMs: number } {
+  const ran = run(['--import', `data:text/javascript,${encodeURIComponent(TELL_CPU)}`, PROGRAM, ...args], {})
+  const [line = '', cpuMs = ''] = /^cpu (\d+)\n$/m.exec(ran.err) ?? []
+  return { ...ran, err: ran.err.replace(line, ''), cpuMs: Number(cpuMs) }
+}
+
 /** Runs the command line as people do: a process of its own, without a terminal. */
-export function runProgram(args: readonly string[], { input = '', env = {}, cwd = ROOT }: Setting = {}): Ran {
+export const runProgram = (args: readonly string[], setting: Setting = {}): Ran => run([PROGRAM, ...args], setting)
+
+function run(args: readonly string[], { input = '', env = {}, cwd = ROOT }: Setting): Ran {
   const { NO_COLOR: _no, FORCE_COLOR: _force, PODWALK_SNAPSHOT: _snapshot, ...inherited } = process.env
-  const ran = spawnSync(process.execPath, [PROGRAM, ...args], {
+  const ran = spawnSync(process.execPath, args, {
     input,
     cwd,
     env: { ...inherited, ...env },
