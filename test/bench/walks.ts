@@ -28,4 +28,11 @@ export function benchWalks(walks = 600): WalksBench {
   }
 }
 
-const hopsOf = ({ packets }: Conversation): number => packets.reduce((sum, trace) => sum + trace.hops.length, 0)
+/** Every stay of a packet in a namespace, ARP and answers among them: it begins by being sent, or with a link. */
+const hopsOf = ({ steps }: Conversation): number =>
+  steps.filter(
+    (step) =>
+      step.kind === 'socket.send' ||
+      step.kind === 'arp.send' ||
+      (step.kind === 'link.rx' && /^(eth|ens|veth)/.test(step.link)),
+  ).length
