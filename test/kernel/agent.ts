@@ -193,7 +193,7 @@ export function startAgent(): KernelAgent {
         backend,
         ipv6: materialised.ipv6,
       })
-      return { materialised, refused: answer['refused'] as string[] }
+      return { materialised, refused: answer.refused as string[] }
     },
     start: async (actor) => void (await ask({ do: 'start', actor })),
     stop: async () => void (await ask({ do: 'stop' })),
