@@ -1,4 +1,4 @@
-import { type Ip, isLoopback } from '../packet/ip.ts'
+import { type Ip, isLoopback, sameIp } from '../packet/ip.ts'
 import type { Netns } from './netns.ts'
 import type { ProcessContext } from './process.ts'
 import { routeOutput } from './route.ts'
@@ -35,5 +35,11 @@ export class NetnsContext implements ProcessContext {
   readonly sourceFor = (destination: Ip): Ip | undefined => {
     const route = routeOutput(this.ns, { dst: destination })
     return route.kind === 'ok' ? route.source : undefined
+  }
+
+  readonly prefixLengthOf = (own: Ip): number | undefined => {
+    for (const { addresses } of this.ns.links.values())
+      for (const { ip, length } of addresses) if (sameIp(ip, own)) return length
+    return undefined
   }
 }

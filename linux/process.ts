@@ -26,6 +26,8 @@ export interface ProcessContext {
   readonly addresses: () => readonly Ip[]
   /** The source the kernel would take towards a destination (connect and getsockname); undefined: there is no route. */
   readonly sourceFor?: (destination: Ip) => Ip | undefined
+  /** The prefix length that an own address has at its interface; undefined: it is not one. */
+  readonly prefixLengthOf?: (own: Ip) => number | undefined
 }
 
 export interface ProcessResult<State, Note> {

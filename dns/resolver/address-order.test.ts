@@ -1,9 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { formatIp, type Ip, ip } from '../../packet/ip.ts'
-import { GLIBC_POLICY, likelySource, type Policy, RFC6724_POLICY, sortedDestinations } from './address-order.ts'
+import {
+  GLIBC_POLICY,
+  likelySource,
+  type Policy,
+  RFC6724_POLICY,
+  type Sources,
+  sortedDestinations,
+} from './address-order.ts'
+
+const sourcesOf = (own: readonly string[], length?: number): Sources => ({
+  sourceFor: (to) => likelySource(to, own.map(ip)),
+  prefixLengthOf: () => length,
+})
 
 const sortedBy = (policy: Policy, destinations: readonly string[], own: readonly string[]) =>
-  sortedDestinations(destinations.map(ip), (to) => likelySource(to, own.map(ip)), policy).map(formatIp)
+  sortedDestinations(destinations.map(ip), sourcesOf(own), policy).map(formatIp)
 
 describe('destination address order', () => {
   it.each([
@@ -62,7 +74,21 @@ describe('destination address order', () => {
   ])('glibc: %s', (_, destinations, own, order) => {
     const source = (to: Ip) =>
       to.family === 4 ? ip('10.244.1.7') : to.a >>> 24 === 0xfd ? ip('fd00::7') : ip(own.at(-1)!)
-    expect(sortedDestinations(destinations.map(ip), source, GLIBC_POLICY).map(formatIp)).toEqual(order)
+    const sources: Sources = { sourceFor: source, prefixLengthOf: () => 24 }
+    expect(sortedDestinations(destinations.map(ip), sources, GLIBC_POLICY).map(formatIp)).toEqual(order)
+  })
+
+  // The order glibc 2.36 gives the addresses of one name of /etc/hosts.
+  const HEADLESS = ['10.244.2.9', '10.244.1.200', '10.244.3.1', '10.244.1.6', '10.244.1.4', '10.1.1.1']
+  const NEAREST_FIRST = ['10.244.1.4', '10.244.1.6', '10.244.1.200', '10.244.2.9', '10.244.3.1', '10.1.1.1']
+  it.each([
+    [24, NEAREST_FIRST],
+    [16, NEAREST_FIRST],
+    [32, HEADLESS],
+    [undefined, HEADLESS],
+  ])('IPv4 addresses of the own subnet come first, the nearest first, at /%s', (length, order) => {
+    const sorted = sortedDestinations(HEADLESS.map(ip), sourcesOf(['10.244.1.5'], length), GLIBC_POLICY)
+    expect(sorted.map(formatIp)).toEqual(order)
   })
 
   it('RFC 6724 puts IPv4 before unique local', () => {

@@ -1,15 +1,20 @@
 import { type Ip, ipBytes, isLinkLocal, isLoopback, isMulticast } from '../../packet/ip.ts'
+import { bitsOf, contains, networkOf } from '../../packet/prefix.ts'
 
-/**
- * Destination address order of RFC 6724 §6, as getaddrinfo sorts (glibc rfc3484_sort, musl lookup_name.c). `sourceFor`
- * tells which source the kernel would take; undefined: the destination cannot be reached.
- */
-export function sortedDestinations(
-  destinations: readonly Ip[],
-  sourceFor: (destination: Ip) => Ip | undefined,
-  policy: Policy,
-): readonly Ip[] {
-  const rows = destinations.map((ip, index) => ({ ip, index, source: sourceFor(ip) }))
+/** What the sort asks of the machine it runs on. */
+export interface Sources {
+  /** Which source the kernel would take; undefined: the destination cannot be reached. */
+  sourceFor(destination: Ip): Ip | undefined
+  /** Of an own address; undefined: not known. */
+  prefixLengthOf(own: Ip): number | undefined
+}
+
+/** Destination address order of RFC 6724 §6, as getaddrinfo sorts (glibc rfc3484_sort). */
+export function sortedDestinations(destinations: readonly Ip[], sources: Sources, policy: Policy): readonly Ip[] {
+  const rows = destinations.map((ip, index) => {
+    const source = sources.sourceFor(ip)
+    return { ip, index, source, common: source ? commonPrefix(ip, source, sources.prefixLengthOf(source)) : 0 }
+  })
   rows.sort((x, y) => compare(x, y, policy) || x.index - y.index)
   return rows.map(({ ip }) => ip)
 }
@@ -17,6 +22,8 @@ export function sortedDestinations(
 interface Row {
   readonly ip: Ip
   readonly source: Ip | undefined
+  /** Bits that destination and source have in common, where that means nearness. */
+  readonly common: number
 }
 
 function compare(x: Row, y: Row, policy: Policy): number {
@@ -31,9 +38,13 @@ function compare(x: Row, y: Row, policy: Policy): number {
   if (precedence !== 0) return precedence
   const smaller = scopeOf(x.ip) - scopeOf(y.ip)
   if (smaller !== 0) return smaller
-  if (x.ip.family === 6 && y.ip.family === 6 && x.source && y.source)
-    return commonBits(y.ip, y.source) - commonBits(x.ip, x.source)
-  return 0
+  return x.ip.family === y.ip.family && x.source ? y.common - x.common : 0
+}
+
+/** IPv4 addresses outside of the source's subnet are all as far. */
+function commonPrefix(destination: Ip, source: Ip, length: number | undefined): number {
+  const near = destination.family === 6 || contains(networkOf(source, length ?? bitsOf(source.family)), destination)
+  return near ? commonBits(destination, source) : 0
 }
 
 const matches = ({ ip, source }: Row, of: (ip: Ip) => number): number =>

@@ -106,6 +106,10 @@ export class LookupIo {
     return sourceFor ? sourceFor(destination) : likelySource(destination, this.context.addresses())
   }
 
+  prefixLengthOf(own: Ip): number | undefined {
+    return this.context.prefixLengthOf?.(own)
+  }
+
   /** 0 .. choices-1. */
   draw(entry: string, choices: number): number {
     return this.context.draw('resolver-id', entry, choices)

@@ -147,7 +147,7 @@ export function canonicalName(reply: Message | undefined, name: string): string 
 
 const found = (addresses: readonly Ip[], canonical: string, io: LookupIo): LookupOutcome => ({
   ok: true,
-  addresses: sortedDestinations(addresses, (destination) => io.sourceFor(destination), GLIBC_POLICY),
+  addresses: sortedDestinations(addresses, io, GLIBC_POLICY),
   canonicalName: canonical,
 })
 
