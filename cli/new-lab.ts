@@ -2,7 +2,7 @@ const NETWORKS = {
   'flannel-vxlan': '{ name: flannel, backend: vxlan }',
   'flannel-host-gw': '{ name: flannel, backend: host-gw }',
   'flannel-udp': '{ name: flannel, backend: udp }',
-  'calico-bgp': '{ name: calico }',
+  'calico-bgp': '{ name: calico, backend: bgp }',
 } as const
 
 /** The pod networks that a new lab can have. */

@@ -68,8 +68,12 @@ function sentences(conversation: Conversation, how: TextOptions): readonly strin
   const answer = Number.isFinite(how.width) ? 40 : how.width
   const said: string[] = []
   // Where the source's own network is not known, nothing was walked, and nothing seen.
-  if (steps.length > 0)
-    said.push(probe.kind === 'ping' && outcome.kind === 'answered' ? echoed(outcome) : clientSaw(outcome, answer))
+  if (steps.length > 0) {
+    const seen = probe.kind === 'ping' && outcome.kind === 'answered' ? echoed(outcome) : clientSaw(outcome, answer)
+    said.push(
+      disposition.kind === 'insufficientInfo' ? `As far as is known: ${seen[0]?.toLowerCase()}${seen.slice(1)}` : seen,
+    )
+  }
   if (server !== undefined && server.netns !== conversation.probe.from.netns)
     said.push(`${server.process} on ${server.host} saw ${server.peer}, TTL ${server.ttl}.`)
   if (!isSuccess(disposition.kind) && headWord(conversation) !== 'NOT RESOLVED') {
