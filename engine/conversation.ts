@@ -123,7 +123,9 @@ function dialledPacket(steps: readonly Step[], { from }: Probe): number | undefi
 
 /** What the request made happen first that came back: the far socket's answer, else an error on the way. */
 function replyTo(request: Trace, sent: readonly Trace[]): Trace | undefined {
-  const answers = sent.filter((trace) => trace.cause === request.packet)
+  // A forwarder in user space passes the packet on as another traveller.
+  const travellers = new Set(request.hops.flatMap((hop) => hop.steps.map((step) => step.packet)))
+  const answers = sent.filter((trace) => trace.cause !== undefined && travellers.has(trace.cause))
   return answers.find((trace) => trace.disposition.kind === 'delivered') ?? answers[0]
 }
 

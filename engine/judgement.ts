@@ -35,7 +35,7 @@ export function judge(built: Built, probe: Probe, exchange: Exchange): Judgement
     disposition: unknown ?? exchange.disposition,
     policies,
     refusals: refusalsOnTheWay(built, exchange),
-    why: whyOf(built.cluster, exchange),
+    why: unknown === undefined ? whyOf(built.cluster, exchange) : [],
     assumptions: relevantAssumptions(built, exchange),
     diagnostics: built.diagnostics,
   }

@@ -1,5 +1,5 @@
 import type { Conversation } from '../engine/conversation.ts'
-import { table } from './columns.ts'
+import { cutMiddle, table } from './columns.ts'
 import { renderConversation, type TextOptions } from './conversation-text.ts'
 
 /** All ways a question can fall: a line for each with its probability, then the likeliest in full. */
@@ -8,15 +8,17 @@ export function renderBranches(branches: readonly Conversation[], options: TextO
   const rows = ordered.map(({ probability, disposition, server }) => [
     `${Number((probability * 100).toFixed(1))} %`,
     disposition.kind,
-    server === undefined ? disposition.detail : `${server.process} on ${server.host}, which sees ${server.peer}`,
+    server === undefined ? disposition.detail : `${server.process} on ${server.host} sees ${server.peer}`,
   ])
+  const room = options.width - 2 - table(rows.map((row) => [...row.slice(0, 2), ''])).reduce(longest, 0) - 2
+  const lines = table(rows.map(([chance = '', end = '', who = '']) => [chance, end, cutMiddle(who, room)]))
   const head = `${branches.length === 1 ? '1 way' : `${branches.length} ways`} this can go:`
   const [likeliest] = ordered
   const full =
     likeliest === undefined
       ? ''
       : `\nThe ${branches.length === 1 ? 'only' : 'likeliest'} one:\n\n${renderConversation(likeliest, options)}`
-  return `${head}\n${table(rows)
-    .map((row) => `  ${row}`)
-    .join('\n')}\n${full}`
+  return `${head}\n${lines.map((line) => `  ${line}`).join('\n')}\n${full}`
 }
+
+const longest = (most: number, line: string): number => Math.max(most, line.length)

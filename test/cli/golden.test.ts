@@ -1,0 +1,44 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { podwalk } from './run-podwalk.ts'
+
+/**
+ * Whole answers as people read them, few enough to be read in a diff. After a change that is meant:
+ * `UPDATE_GOLDENS=1 npx vitest run test/cli/golden`.
+ */
+
+const FOLDER = join(import.meta.dirname, '..', 'cases', 'golden')
+
+const GOLDENS: Readonly<Record<string, readonly string[]>> = {
+  'vxlan-name-to-reply': ['trace', '--from', 'pod/client', '--to', 'http://my-nginx'],
+  'vxlan-ping-headers': ['trace', '--from', 'pod/client', '--to', 'pod/near', '--protocol', 'icmp', '-v'],
+  'vxlan-all-ways': ['trace', '--from', 'pod/client', '--to', 'svc/my-nginx:80', '--explore', 'all'],
+  'vxlan-no-endpoints': ['trace', '--from', 'pod/client', '--to', 'svc/empty:80'],
+  'vxlan-no-such-name': ['trace', '--from', 'pod/client', '--to', 'http://no-such-name'],
+  'vxlan-node-port': ['trace', '--from', 'ext/laptop', '--to', '192.168.40.181:30082'],
+  'vxlan-policy': ['trace', '--from', 'pod/client', '--to', 'pod/db:6379'],
+  'udp-pod-to-pod': ['trace', '--lab', 'textbook-flannel-udp', '--from', 'pod/client', '--to', 'pod/far:80'],
+  'host-gw-pod-to-pod': ['trace', '--lab', 'textbook-flannel-host-gw', '--from', 'pod/client', '--to', 'pod/far:80'],
+  'calico-pod-to-pod': ['trace', '--lab', 'textbook-calico-bgp', '--from', 'pod/client', '--to', 'pod/far:80'],
+  'two-racks-vxlan': ['trace', '--lab', 'two-racks', '--from', 'pod/client', '--to', 'svc/far:80'],
+  'unknown-proxy-mode': ['trace', '--from', 'pod/client', '--to', 'svc/far:80', '--proxy', 'ipvs'],
+}
+
+const update = process.env.UPDATE_GOLDENS === '1'
+
+test.each(Object.entries(GOLDENS))('%s', (name, args) => {
+  const path = join(FOLDER, `${name}.txt`)
+  const { out, err, code } = podwalk(...args)
+  const text = `$ podwalk ${args.join(' ')}\n${out}${err}$ echo $?\n${code}\n`
+  if (update || !(existsSync(path) || process.env.CI)) writeFileSync(path, text)
+  expect(text).toBe(readFileSync(path, 'utf8'))
+})
+
+test('no golden is left over', () => {
+  expect(readdirSync(FOLDER).sort()).toEqual(
+    Object.keys(GOLDENS)
+      .map((name) => `${name}.txt`)
+      .sort(),
+  )
+})
