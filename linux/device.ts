@@ -73,6 +73,7 @@ function vethXmit(skb: Skb): void {
       dst: undefined,
       bridge: undefined,
       socket: crossing ? undefined : skb.socket,
+      mayCut: !crossing && skb.mayCut,
       fragMaxSize: 0,
       fragSizes: [],
     },

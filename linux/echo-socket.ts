@@ -91,14 +91,15 @@ export function echoReplyReceive(skb: IpSkb, body: Extract<IcmpBody, { kind: 'ec
 export function echoError(skb: IpSkb, quoted: IpPacket, { request, error }: { request: Icmp; error: Icmp }): void {
   const { ns } = skb
   const { family } = quoted.src
-  const errno = icmpErrno(error, family)?.errno
+  // A redirect is no error, but ping(8) wants to see it.
+  const errno = error.body.kind === 'redirect' ? 'EREMOTEIO' : icmpErrno(error, family)?.errno
   const isRequest = request.type === (family === 4 ? ICMP4.echoRequest : ICMP6.echoRequest)
   if (errno === undefined || !isRequest || request.body.kind !== 'echo') return
   const socket = echoSocket(ns, request.body.id, family)
   if (socket !== undefined) fail(ns, socket, errno, { ip: skb.packet.src, cause: skb.id })
 }
 
-function echoSocket(ns: Netns, id: number, family: 4 | 6): Socket | undefined {
+export function echoSocket(ns: Netns, id: number, family: 4 | 6): Socket | undefined {
   for (const socket of ns.state.sockets.sockets.values())
     if (socket.type === 'icmp' && socket.local.port === id && socket.family === family) return socket
   return undefined

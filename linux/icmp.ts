@@ -7,11 +7,12 @@ import { flowLabelOf } from './flow-label.ts'
 import { defaultTtl, ipSend, selectIdent } from './ip-output.ts'
 import { advertisementReceive, solicitationReceive } from './ndp.ts'
 import { type IcmpError, type Netns, sysctl } from './netns.ts'
+import { isBusy, isKnown } from './quoted-owner.ts'
 import { quotedTransport } from './quoted-transport.ts'
 import { redirectReceive } from './redirect.ts'
-import { routeOutput } from './route.ts'
+import { learnMtu, routeOutput } from './route.ts'
 import type { IpSkb } from './skb.ts'
-import { tcpError } from './tcp.ts'
+import { tcpError } from './tcp-error.ts'
 import { udpError } from './udp.ts'
 
 /** ICMP and ICMPv6, after Linux net/ipv4/icmp.c and net/ipv6/icmp.c. */
@@ -23,15 +24,14 @@ export function icmpReceive(skb: IpSkb, icmp: Icmp): void {
     case 'echo':
       return isEchoRequest(skb, icmp) ? echoReply(skb, body) : echoReplyReceive(skb, body)
     case 'error':
-      return errorReceive(skb, icmp, body)
+      return newsReceive(skb, icmp, body)
     case 'neighborSolicitation':
       return solicitationReceive(skb, body)
     case 'neighborAdvertisement':
       return advertisementReceive(skb, body)
     case 'redirect':
       // Redirects of IPv6 (ndisc_redirect_rcv) are not acted upon.
-      if (skb.packet.src.family === 4) return redirectReceive(skb, body)
-      return ignored(skb, icmp)
+      return skb.packet.src.family === 4 ? newsReceive(skb, icmp, body) : ignored(skb, icmp)
     case 'other':
       return ignored(skb, icmp)
   }
@@ -181,13 +181,16 @@ function withinRateLimit(ns: Netns, to: Ip, type: number): boolean {
   return true
 }
 
-/** icmp_unreach, icmpv6_notify: the socket that sent the quoted packet learns of it; a new path MTU is kept. */
-function errorReceive(skb: IpSkb, icmp: Icmp, body: Extract<IcmpBody, { kind: 'error' }>): void {
+/** icmp_unreach, icmp_redirect, icmpv6_notify: what sent the quoted packet learns what became of it. */
+function newsReceive(skb: IpSkb, icmp: Icmp, body: Extract<IcmpBody, { kind: 'error' | 'redirect' }>): void {
   const quoted = body.quote.packet
   const { ns } = skb
-  if (body.mtu > 0) ns.state.pathMtus.set(ipKey(quoted.dst), body.mtu)
   const transport = quotedTransport(quoted)
   recordDelivered(skb, `icmp error about ${transport.kind}`)
+  if (isKnown(ns, quoted, transport)) {
+    if (body.kind === 'error' && body.mtu > 0) learnMtu(ns, quoted.dst, body.mtu)
+    if (body.kind === 'redirect' && !isBusy(ns, quoted, transport)) redirectReceive(skb, body)
+  }
   if (transport.kind === 'tcp') tcpError(skb, quoted, transport, icmp)
   else if (transport.kind === 'udp') udpError(skb, quoted, transport, icmp)
   else if (transport.kind === 'icmp') echoError(skb, quoted, { request: transport, error: icmp })

@@ -1,6 +1,6 @@
 import { lengthOfIp } from '../packet/length.ts'
 import { runHook } from './ip-hook.ts'
-import { ipOutput } from './ip-output.ts'
+import { exceedsMtu, ipOutput } from './ip-output.ts'
 import { forwardMtu } from './route.ts'
 import type { IpSkb } from './skb.ts'
 
@@ -15,7 +15,7 @@ export function ipForward(skb: IpSkb): void {
     return stack.icmpError(skb, { kind: 'ttlExceeded' })
   }
   const mtu = forwardMtu(route)
-  if (exceedsMtu(skb, mtu)) {
+  if (lengthOfIp(packet) > mtu && exceedsMtu(skb, mtu)) {
     kernel.record(skb, {
       kind: 'drop',
       reason: 'PKT_TOO_BIG',
@@ -36,11 +36,4 @@ export function ipForward(skb: IpSkb): void {
     stack.icmpError(skb, { kind: 'redirect', gateway: route.via ?? packet.dst })
   if (!runHook(skb, 'forward', { in: inLink, out: route.dev })) return
   ipOutput(skb)
-}
-
-/** ip_exceeds_mtu: only a packet that must not be cut is too big. */
-function exceedsMtu(skb: IpSkb, mtu: number): boolean {
-  if (lengthOfIp(skb.packet) <= mtu) return false
-  if (skb.packet.src.family === 6) return skb.fragMaxSize === 0 || skb.fragMaxSize > mtu
-  return skb.packet.dontFragment || skb.fragMaxSize > mtu
 }

@@ -15,6 +15,8 @@ export function ipReceive(skb: IpSkb, type: PacketType): void {
     const detail = `the frame is for another MAC than that of ${skb.dev.name}`
     return skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'OTHERHOST', detail })
   }
+  // ip_rcv_core clears what the bridge below noted of the fragments it put together.
+  skb.fragMaxSize = 0
   if (!preRouting(skb)) return
   if (skb.dst === undefined) {
     const decided = routeInput(skb, skb.packet.dst, skb.packet.src)

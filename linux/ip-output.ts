@@ -33,6 +33,8 @@ export function ipSend(ns: Netns, outgoing: Outgoing, route: Extract<OutputRoute
   skb.ns = ns
   skb.mark = outgoing.mark ?? 0
   skb.socket = outgoing.socket
+  // ip6_xmit, ip_append_data: only TCP in IPv4 has its segments thrown away rather than cut.
+  skb.mayCut = outgoing.packet.src.family === 6 || outgoing.packet.payload.kind !== 'tcp'
   skb.gsoSize = outgoing.gsoSize ?? 0
   if (outgoing.answers !== undefined) attachConntrack(skb, outgoing.answers)
   kernel.record(skb, {
@@ -84,7 +86,7 @@ function finishOutput(skb: IpSkb, dev: Link): void {
   if (route === undefined) return
   const mtu = routeMtu(skb.ns, route, skb.packet.dst)
   const nextHop = nextHopOf(skb.ns, skb.packet.dst, route.via) ?? skb.packet.dst
-  if (segmentLength(skb) <= mtu && skb.fragMaxSize === 0) return neighOutput(skb, nextHop)
+  if (segmentLength(skb) <= Math.min(mtu, skb.fragMaxSize || mtu)) return neighOutput(skb, nextHop)
   const parts = cut(skb, mtu)
   if (parts === undefined) return
   for (const packet of parts)
@@ -98,17 +100,21 @@ function segmentLength({ packet, gsoSize }: IpSkb): number {
   return length - Math.max(0, packet.payload.data.length - gsoSize)
 }
 
+/** Whether the packet must not be made to fit `mtu`: no part of it is to be smaller than a fragment that it came in. */
+export function exceedsMtu({ packet, fragMaxSize, mayCut }: IpSkb, mtu: number): boolean {
+  if (packet.src.family === 4 && !packet.dontFragment) return false
+  return fragMaxSize > mtu || (!mayCut && lengthOfIp(packet) > mtu)
+}
+
 /**
- * ip_fragment: a packet that was put together on this machine is cut at its original sizes where they fit, others at
- * the MTU. Undefined: it must not be cut; the sender has been told.
+ * ip_fragment, ip6_fragment: a packet that was put together on this machine is cut at its original sizes where they
+ * fit, others at the MTU. Undefined: it must not be cut; the sender has been told.
  */
 function cut(skb: IpSkb, mtu: number): readonly IpPacket[] | undefined {
   const { packet, ns } = skb
   const length = lengthOfIp(packet)
   const size = skb.fragMaxSize > 0 ? Math.min(mtu, skb.fragMaxSize) : mtu
-  if (length <= size) return [packet]
-  const mayCut = packet.src.family === 4 ? !packet.dontFragment : skb.fragMaxSize > 0 || skb.socket !== undefined
-  if (!mayCut || skb.fragMaxSize > mtu) {
+  if (exceedsMtu(skb, mtu)) {
     ns.host.kernel.record(skb, {
       kind: 'drop',
       reason: 'PKT_TOO_BIG',

@@ -112,3 +112,4 @@ export type Errno =
   | 'EOPNOTSUPP'
   | 'EHOSTDOWN'
   | 'ENONET'
+  | 'EREMOTEIO'

@@ -27,6 +27,7 @@ export function gather(skb: IpSkb, queues: FragmentQueues, user: string): boolea
   skb.packet = whole
   skb.fragSizes = sizes
   skb.fragMaxSize = Math.max(...sizes)
+  skb.mayCut = true
   return true
 }
 

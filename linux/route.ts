@@ -316,3 +316,13 @@ export function routeMtu(ns: Netns, route: RouteResult, dst: Ip): number {
 
 /** Without learned path MTUs, as forwarding uses it (ip_forward_use_pmtu=0). */
 export const forwardMtu = (route: RouteResult): number => route.entry?.route.mtu ?? route.dev.mtu
+
+const LEAST_MTU = { 4: 552, 6: 1280 }
+
+/** __ip_rt_update_pmtu, __ip6_rt_update_pmtu: `mtu` was said to be the most that gets to `dst`. Only less is believed. */
+export function learnMtu(ns: Netns, dst: Ip, mtu: number): void {
+  const key = ipKey(dst)
+  const believed = Math.max(mtu, LEAST_MTU[dst.family])
+  const known = ns.state.pathMtus.get(key)
+  if (known === undefined || believed < known) ns.state.pathMtus.set(key, believed)
+}

@@ -26,6 +26,8 @@ export interface Skb {
   bridge: BridgeInfo | undefined
   /** Descriptor of the local socket that made it. */
   socket: number | undefined
+  /** It may be cut although it has DF, or is an IPv6 packet on its way (ignore_df). */
+  mayCut: boolean
   /** Size of the largest fragment this packet was put together from, 0 if none (IPCB(skb)->frag_max_size). */
   fragMaxSize: number
   /** Sizes of the IP packets it was put together from, in order: the kernel keeps them as a frag_list. */
@@ -69,6 +71,7 @@ export function newSkb(dev: Link, packet: Skb['packet'], id: number): Skb {
     dst: undefined,
     bridge: undefined,
     socket: undefined,
+    mayCut: false,
     fragMaxSize: 0,
     fragSizes: [],
     gsoSize: 0,

@@ -1,6 +1,5 @@
 import { formatIp, type Ip } from '../packet/ip.ts'
-import { type Icmp, type IpPacket, TCP_FLAG, type Tcp, type TcpOption } from '../packet/packet.ts'
-import { icmpErrno } from './icmp-errno.ts'
+import { TCP_FLAG, type Tcp, type TcpOption } from '../packet/packet.ts'
 import { type Netns, sysctl } from './netns.ts'
 import type { Errno, ProcessEvent, SocketAddress } from './process.ts'
 import { type OutputRoute, routeMtu, routeOutput } from './route.ts'
@@ -29,7 +28,7 @@ import {
   timestampOption,
   wakeConnected,
 } from './tcp-output.ts'
-import { firstHole, forgetEarly, noteEarly, noteSacked } from './tcp-sack.ts'
+import { forgetEarly, noteEarly, noteSacked } from './tcp-sack.ts'
 
 /** TCP sockets (RFC 9293), after Linux net/ipv4/tcp.c, tcp_input.c, tcp_ipv4.c and tcp_timer.c. */
 
@@ -416,45 +415,6 @@ function resend(ns: Netns, socket: Socket, tcp: TcpControl): void {
   sendSegment(ns, socket, { flags, seq: tcp.sndUna, data })
 }
 
-// ------------------------------------------------------------------------------------------------ errors from ICMP
-
-/** tcp_v4_err, tcp_v6_err: a connection that is being opened fails at once; an open one remembers, and goes on. */
-export function tcpError(skb: IpSkb, quoted: IpPacket, segment: Tcp, icmp: Icmp): void {
-  const { ns } = skb
-  const local = { ip: quoted.src, port: segment.srcPort }
-  const socket = lookupSocket(ns, 'tcp', { local, remote: { ip: quoted.dst, port: segment.dstPort } })
-  const tcp = socket?.tcp
-  if (socket === undefined || tcp === undefined || tcp.state === 'listen') return
-  if (icmp.body.kind === 'error' && icmp.body.mtu > 0) {
-    const { mtu } = icmp.body
-    // tcp_release_cb: a new path MTU that arrives during a system call is looked at when the call ends.
-    if (socket.backlog !== undefined) socket.released.push(() => shrink(ns, socket, tcp, mtu))
-    else shrink(ns, socket, tcp, mtu)
-    return
-  }
-  const errno = icmpErrno(icmp, quoted.src.family)?.errno
-  if (errno === undefined) return
-  if (tcp.state === 'synSent') {
-    if (socket.backlog === undefined) abort(ns, socket)
-    else tcp.softError = errno
-    // While connect() itself is under way the error is only noted; a program that waits with poll(2) is told in IPv4
-    // (ip_icmp_error queues it), and in IPv6 when the SYN sent again is refused again.
-    if (socket.backlog !== undefined && quoted.src.family === 6) return
-    return fail(ns, socket, errno, { ip: skb.packet.src, cause: skb.id })
-  }
-  if (errno === 'EHOSTUNREACH' || errno === 'ENETUNREACH') tcp.softError = errno
-}
-
-/** tcp_v4_mtu_reduced, tcp_simple_retransmit: smaller segments, and what the peer lacks of the old ones again at once. */
-function shrink(ns: Netns, socket: Socket, tcp: TcpControl, mtu: number): void {
-  const headers = (socket.remote?.ip.family === 6 ? 60 : 40) + (tcp.timestamps === undefined ? 0 : 12)
-  if (mtu - headers >= tcp.mss) return
-  tcp.mss = mtu - headers
-  if (tcp.state === 'synSent' || tcp.state === 'synReceived') return
-  const data = tcp.sendQueue.subarray(0, firstHole(tcp))
-  if (data.length > 0) sendSegment(ns, socket, { flags: ACK | TCP_FLAG.psh, seq: tcp.sndUna, data })
-}
-
 // ------------------------------------------------------------------------------------------------ handshake parts
 
 function sendSyn(ns: Netns, socket: Socket, flags: number, cause: number | undefined): void {
@@ -470,7 +430,8 @@ function sendSyn(ns: Netns, socket: Socket, flags: number, cause: number | undef
 
 /** The segment size we announce: what fits the route's MTU. */
 function advertisedMss(ns: Netns, route: Extract<OutputRoute, { kind: 'ok' }>, to: Ip): number {
-  return Math.min(routeMtu(ns, route.route, to), 65535) - (to.family === 4 ? 40 : 60)
+  const mtu = routeMtu(ns, route.route, to)
+  return to.family === 4 ? Math.min(mtu, 65535) - 40 : mtu - 60
 }
 
 const scaleOf = (ns: Netns): number => windowScaleFor(sysctl(ns, 'net.ipv4.tcp_rmem', 6291456))

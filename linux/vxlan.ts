@@ -138,6 +138,9 @@ export function vxlanReceive(skb: IpSkb, udp: Udp): boolean {
 }
 
 /** Devices by the socket they share: one per family and port (vxlan_find_sock). */
+/** Whether datagrams to `port` are vxlan's. */
+export const hasVxlanOn = (ns: Netns, port: number, family: Family): boolean => devicesOn(ns, port, family).length > 0
+
 function devicesOn(ns: Netns, port: number, family: Family): readonly Link[] {
   const found: Link[] = []
   for (const link of ns.links.values())

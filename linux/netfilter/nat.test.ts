@@ -268,6 +268,10 @@ COMMIT`
     expect(open('10.0.2.2:1', 1)).toBe('r1 10.0.2.1:2001 > 10.0.2.2:1')
     expect(open('10.0.2.2:2', 5)).toBe('r1 10.0.2.1:2001 > 10.0.2.2:2')
     pass(router, 'r1', tcp('10.0.2.2:1', '10.0.2.1:2001', { flags: 'RA', ack: 2 }))
+    const mapped = [...router.ns.netfilterState.conntrack.bySource.values()]
+      .flat()
+      .map(({ original }) => original.dstKey)
+    expect(mapped).toEqual([2])
     expect(open('10.0.2.2:3', 6), 'one flow from there is left').toBe('r1 10.0.2.1:2001 > 10.0.2.2:3')
     for (const port of [2, 3]) pass(router, 'r1', tcp(`10.0.2.2:${port}`, '10.0.2.1:2001', { flags: 'RA', ack: 2 }))
     expect(router.ns.netfilterState.conntrack.bySource.size).toBe(0)

@@ -1,4 +1,3 @@
-import type { Op } from '../../linux/op.ts'
 import { formatIp, ip } from '../../packet/ip.ts'
 import { formatMac, type Mac, mac } from '../../packet/mac.ts'
 import type { KernelConntrack, KernelFdb, KernelNeighbour, SocketEvent } from './agent.ts'
@@ -58,6 +57,12 @@ export function parseCase(text: string): KernelCase {
   return JSON.parse(text, decode) as KernelCase
 }
 
+/** Ops have a namespace, rules of a block arguments. */
+const withOrigin = (item: unknown): unknown =>
+  typeof item === 'object' && item !== null && ('netns' in item || 'args' in item)
+    ? { ...item, origin: RECORDED }
+    : item
+
 const MAC_KEYS = new Set(['mac'])
 
 const OCTET_KEYS = new Set(['bytes'])
@@ -66,18 +71,18 @@ function encode(key: string, value: unknown): unknown {
   if (typeof value === 'string' && OCTET_KEYS.has(key)) return shorten(value)
   if (typeof value === 'number' && MAC_KEYS.has(key)) return `mac:${formatMac(value as Mac)}`
   if (isIp(value)) return `ip:${formatIp(value)}`
-  if (isOp(value)) return { ...value, origin: undefined }
+  if (key === 'origin') return undefined
+  if (key === 'chains' && typeof value === 'function') return value()
   return value
 }
 
-/** Who wrote an op down is of no interest to the kernel: not recorded. */
+/** Who wrote an op or a rule down is of no interest to the kernel: not recorded. */
 const RECORDED = { by: 'recorded case' }
 
-const isOp = (value: unknown): value is Op =>
-  typeof value === 'object' && value !== null && 'kind' in value && 'netns' in value
-
 function decode(key: string, value: unknown): unknown {
-  if (key === 'ops') return (value as Op[]).map((op) => ({ ...op, origin: RECORDED }))
+  if (key === 'ops' || key === 'dispatch' || key === 'rules')
+    return Array.isArray(value) ? value.map(withOrigin) : value
+  if (key === 'chains') return () => value
   if (typeof value !== 'string') return value
   if (OCTET_KEYS.has(key)) return lengthen(value)
   if (value.startsWith('ip:')) return ip(value.slice(3))

@@ -60,7 +60,7 @@ const REACH: Record<Field, number> = {
 const FIRST_TOKEN: Partial<Record<DrawPurpose, number>> = { 'nat-port': 10_000, 'vxlan-source-port': 20_000 }
 
 const FIRST_EPHEMERAL = 32768
-/** Ports and identifiers are drawn as an index above one of these. */
+/** Ports and identifiers are drawn as an index above one of these; tokens lie further apart than 0 and 1. */
 const BASES: Record<Field, readonly number[]> = {
   'ip-id': [0],
   sequence: [0],
@@ -89,7 +89,7 @@ export function scriptedDraws(kernel: Observed): DrawScript {
     if (field === undefined) return pick(0.5, choices)
     const nth = (count.get(field) ?? 0) + 1
     count.set(field, nth)
-    const index = (nth * REACH[field] + (FIRST_TOKEN[site.purpose] ?? 100)) % range
+    const index = (nth * (REACH[field] + 1) + (FIRST_TOKEN[site.purpose] ?? 100)) % range
     tokens.push({ key, purpose: site.purpose, index })
     return index
   }
