@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ip } from '../../packet/ip.ts'
-import { decodeMessage, encodeMessage, type Message, query } from '../message.ts'
-import { rcodeName } from '../record.ts'
-import { recordText } from '../record-text.ts'
+import { must } from '../../packet/parsed.ts'
+import { decodeMessage, encodeMessage, type Message, query, replyTo } from '../message.ts'
+import { RCODE, rcodeName } from '../record.ts'
+import { parseRecord, recordText } from '../record-text.ts'
 import { smallCluster } from '../testing/small-cluster.ts'
 import { answer } from './answer.ts'
 import { dnsApiView } from './api-view.ts'
@@ -209,6 +210,38 @@ endpoints:
   })
 })
 
+describe('log', () => {
+  const QUERIES: readonly (readonly [string, string])[] = [
+    ['web.shop.svc.cluster.local.', 'A'],
+    ['web.shop.svc.cluster.local.', 'MX'],
+    ['none.shop.svc.cluster.local.', 'A'],
+    ['www.example.com.', 'A'],
+  ]
+
+  it.each([
+    ['log', ['NOERROR', 'NOERROR', 'NXDOMAIN', 'SERVFAIL']],
+    ['log {\n class success\n }', ['NOERROR']],
+    ['log {\n class denial\n }', ['NOERROR', 'NXDOMAIN']],
+    ['log {\n class error\n }', ['SERVFAIL']],
+    ['log {\n class error\n class success\n }', ['NOERROR', 'SERVFAIL']],
+    ['log example.com', ['SERVFAIL']],
+    ['log example.com shop.svc.cluster.local {\n class all\n }', ['NOERROR', 'NOERROR', 'NXDOMAIN', 'SERVFAIL']],
+  ])('%j', (directive, rcodes) => {
+    const { server } = serverWith(`. {\n ${directive}\n kubernetes cluster.local\n}\n`)
+    for (const [name, type] of QUERIES) ask(server, name, type)
+    const lines = server
+      .takenNotes()
+      .flatMap((note) => (note.kind === 'dns.plugin' && note.plugin === 'log' ? [note.detail] : []))
+    expect(lines.map((line) => line.split('" ')[1]?.split(' ')[0])).toEqual(rcodes)
+  })
+
+  it('says what it does not write', () => {
+    expect(serverWith('. {\n log . "{remote}"\n}\n').notModelled).toEqual([
+      'not modelled: log: format "{remote}" (Corefile:2)',
+    ])
+  })
+})
+
 describe('the cache over time', () => {
   const SECOND = 1_000_000_000
   const CACHED = '.:53 {\n  cache 30\n  kubernetes cluster.local {\n    ttl 30\n  }\n}\n'
@@ -293,6 +326,20 @@ describe('loadbalance', () => {
       shown(ask(serverWith(corefile, { draw }).server, 'db.shop.svc.cluster.local.', 'A')).slice(1)
     expect(order(() => 0)).toEqual(['A 10.244.1.9', 'A 10.244.1.10'])
     expect(order((_, choices) => choices - 1)).toEqual(['A 10.244.1.10', 'A 10.244.1.9'])
+  })
+
+  it('leaves anything but NOERROR as it is', () => {
+    const { server } = serverWith('. {\n  loadbalance\n  forward . 192.0.2.1\n}\n')
+    const told = (rcode: number) => {
+      const answers = ['x. 5 IN A 192.0.2.7', 'x. 5 IN CNAME y.'].map((text) => must(parseRecord(text)))
+      const bytes = must(encodeMessage({ ...replyTo(query(1, { name: 'x.', type: 'A' })), rcode, answers }))
+      const asked = must(encodeMessage(query(1, { name: 'x.', type: 'A' })))
+      const client = { ip: ip('10.244.1.7'), port: 40000 }
+      const reply = answer(server, { bytes: asked, client, transport: 'udp' }, () => ({ kind: 'reply', bytes }))
+      return shown(must(decodeMessage(reply ?? new Uint8Array(0))))
+    }
+    expect(told(RCODE.NOERROR)).toEqual(['NOERROR', 'CNAME y.', 'A 192.0.2.7'])
+    expect(told(RCODE.NXDOMAIN)).toEqual(['NXDOMAIN', 'A 192.0.2.7', 'CNAME y.'])
   })
 })
 

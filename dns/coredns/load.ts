@@ -61,6 +61,8 @@ export function loadCorefile(source: Omit<CorefileSource, 'isDirective'>, world:
     }
   const listeners = listenersOf(keyed.value, handlers)
   if (!listeners.ok) return listeners
+  const twice = servedTwice(keyed.value)
+  if (twice !== undefined) return refused(`cannot serve ${twice} - it is already defined`)
   for (const block of keyed.value)
     for (const { transport } of block.keys)
       if (transport !== 'dns')
@@ -102,7 +104,6 @@ const TRANSPORT_PORT: Readonly<Record<string, number>> = {
 /** InspectServerBlocks of core/dnsserver/register.go. */
 function keyedBlocks(blocks: readonly ServerBlock[]): Parsed<readonly KeyedBlock[]> {
   const keyed: KeyedBlock[] = []
-  const taken = new Map<string, KeyedBlock>()
   for (const { keys, directives, line } of blocks) {
     const own: { transport: string; zone: string; port: number }[] = []
     for (const text of keys) {
@@ -111,17 +112,23 @@ function keyedBlocks(blocks: readonly ServerBlock[]): Parsed<readonly KeyedBlock
       const { transport, zones, port = TRANSPORT_PORT[transport] ?? DEFAULT_PORT } = key.value
       for (const zone of zones) own.push({ transport, zone, port })
     }
-    const block = { keys: own, zones: [...new Set(own.map(({ zone }) => zone))], directives, line }
-    for (const { transport, zone, port } of own) {
-      const name = `${transport}://${zone}:${port}`
-      const other = taken.get(name)
-      if (other && other !== block && !other.directives.has('view') && !directives.has('view'))
-        return refused(`cannot serve ${name} - it is already defined`)
-      taken.set(name, block)
-    }
-    keyed.push(block)
+    keyed.push({ keys: own, zones: [...new Set(own.map(({ zone }) => zone))], directives, line })
   }
   return parsed(keyed)
+}
+
+/** A zone that is served twice; blocks with a view do not count (validateZonesAndListeningAddresses). */
+function servedTwice(blocks: readonly KeyedBlock[]): string | undefined {
+  const taken = new Set<string>()
+  for (const { keys, directives } of blocks) {
+    if (directives.has('view')) continue
+    for (const { transport, zone, port } of keys) {
+      const name = `${transport}://${zone}:${port}`
+      if (taken.has(name)) return name
+      taken.add(name)
+    }
+  }
+  return undefined
 }
 
 function listenersOf(

@@ -46,6 +46,18 @@ describe('destination address order', () => {
       ['2001:db8:1::1', '2001:db8:2::1'],
     ],
     ['IPv4 stays as it came', ['192.0.2.9', '10.244.1.1'], ['10.244.1.7'], ['192.0.2.9', '10.244.1.1']],
+    [
+      'what can be reached, though of another scope than the source',
+      ['192.0.2.1', 'fec0::1'],
+      ['2001:db8::7'],
+      ['fec0::1', '192.0.2.1'],
+    ],
+    [
+      'a site-local address is of another scope',
+      ['fec0::1', '192.0.2.1'],
+      ['10.244.1.7', '2001:db8::7'],
+      ['192.0.2.1', 'fec0::1'],
+    ],
     ['loopback can always be reached', ['192.0.2.9', '127.0.0.1'], [], ['127.0.0.1', '192.0.2.9']],
   ])('%s, by either table', (_, destinations, own, order) => {
     for (const policy of [GLIBC_POLICY, RFC6724_POLICY]) expect(sortedBy(policy, destinations, own)).toEqual(order)

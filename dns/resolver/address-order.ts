@@ -63,10 +63,11 @@ export function likelySource(destination: Ip, own: readonly Ip[]): Ip | undefine
   return destination.family === 4 ? family[0] : family.find((ip) => !isLinkLocal(ip))
 }
 
-/** Scopes of RFC 4007: 2 link-local, 14 global; IPv4 per RFC 6724 §3.2. */
+/** Scopes of RFC 4007: 2 link-local, 5 site-local, 14 global; IPv4 per RFC 6724 §3.2. */
 function scopeOf(ip: Ip): number {
   if (ip.family === 6 && isMulticast(ip)) return (ip.a >>> 16) & 0xf
-  return isLinkLocal(ip) || isLoopback(ip) ? 2 : 14
+  if (isLinkLocal(ip) || isLoopback(ip)) return 2
+  return ip.family === 6 && isSiteLocal(ip) ? 5 : 14
 }
 
 /** A policy table: the first row that holds an address counts. */

@@ -29,7 +29,12 @@ function setUp(
   options: {
     readonly files?: Record<string, string>
     readonly args?: Record<string, string>
-    readonly upstream?: readonly { readonly ip: string; readonly behave?: string; readonly delayMs?: number }[]
+    readonly upstream?: readonly {
+      readonly ip: string
+      readonly behave?: string
+      readonly delayMs?: number
+      readonly program?: typeof upstreamDnsProgram
+    }[]
   } = {},
 ): Setting {
   const network = new VirtualNetwork()
@@ -37,7 +42,7 @@ function setUp(
     network.start({
       name: one.ip,
       addresses: [one.ip],
-      program: upstreamDnsProgram,
+      program: one.program ?? upstreamDnsProgram,
       args: { delayMs: String(one.delayMs ?? 0) },
       files: {
         [UPSTREAM_ZONE_PATH]:
@@ -275,6 +280,42 @@ describe('forward', () => {
       upstream: [{ ip: UPSTREAM }, { ip: OTHER, behave: '* REFUSED' }],
     })
     expect(ask(setting, ['www.example.com.'])).toEqual(['NOERROR A 93.184.216.34'])
+  })
+
+  it('next hands a code on to the plugin behind, which may be another forward', () => {
+    const setting = setUp(`. {\n  forward . ${OTHER} {\n    next NXDOMAIN\n  }\n  forward . ${UPSTREAM}\n}\n`, {
+      upstream: [{ ip: UPSTREAM }, { ip: OTHER, behave: 'www.example.com NXDOMAIN\nrefused.example.com REFUSED' }],
+    })
+    expect(ask(setting, ['www.example.com.'])).toEqual(['NOERROR A 93.184.216.34'])
+    expect(ask(setting, ['refused.example.com.'])).toEqual(['REFUSED'])
+  })
+
+  it('a reply with another id is read past', () => {
+    const forging: typeof upstreamDnsProgram = {
+      ...upstreamDnsProgram,
+      step(state, event, about) {
+        const result = upstreamDnsProgram.step(state, event, about)
+        const forged = (bytes: Uint8Array) =>
+          bytes.map((octet, i) => (i === 0 ? octet ^ 1 : i === 3 ? octet | 5 : octet))
+        return {
+          ...result,
+          syscalls: result.syscalls.flatMap((call): readonly Syscall[] =>
+            call.kind === 'send' ? [{ ...call, bytes: forged(call.bytes) }, call] : [call],
+          ),
+        }
+      },
+    }
+    const setting = setUp(FORWARD(UPSTREAM), { upstream: [{ ip: UPSTREAM, program: forging }] })
+    expect(ask(setting, ['www.example.com.'])).toEqual(['NOERROR A 93.184.216.34'])
+  })
+})
+
+describe('loop', () => {
+  it('ends the process when its own question comes the third time', () => {
+    const setting = setUp('. {\n  loop\n  forward . 127.0.0.1\n}\n', { args: { startup: '' } })
+    setting.network.run({ done: () => setting.coredns.exited !== undefined })
+    expect(setting.coredns.exited).toBe(1)
+    expect(notesOf(setting).filter((note) => note.kind === 'dns.request')).toHaveLength(3)
   })
 })
 

@@ -4,12 +4,19 @@ import type { DnsStep } from '../../dns/step.ts'
 import { newRouter } from '../../linux/netfilter/testing/router.ts'
 import type { Program } from '../../linux/process.ts'
 import { startProcess } from '../../linux/run-process.ts'
-import { formatIp } from '../../packet/ip.ts'
+import { formatIp, ip } from '../../packet/ip.ts'
+import { prefix } from '../../packet/prefix.ts'
 
 /** What getaddrinfo finds in /etc/hosts on a machine with 10.0.1.1/24, 10.0.2.1/24, fd00:1::1/64 and fd00:2::1/64. */
 function lookedUp(addresses: readonly string[]): readonly string[] {
   const text = addresses.map((address) => `${address} multi\n`).join('')
-  const router = newRouter({ ops: [{ kind: 'file.write', path: '/etc/hosts', text }] })
+  const away = { type: 'unicast', destination: prefix('10.9.0.0/16'), via: ip('10.0.2.9'), protocol: 'boot' } as const
+  const router = newRouter({
+    ops: [
+      { kind: 'file.write', path: '/etc/hosts', text },
+      { kind: 'route.replace', route: away },
+    ],
+  })
   const lookup = lookupProgram('glibc')
   const notes: DnsStep[] = []
   const watched: Program = {
@@ -31,6 +38,7 @@ describe('getaddrinfo in an emulated namespace sorts by its routes and addresses
       ['192.0.2.9', '10.0.1.200', '10.0.2.7', '10.0.1.3'],
       ['10.0.1.3', '10.0.2.7', '10.0.1.200', '192.0.2.9'],
     ],
+    ['outside of them as they came', ['192.0.2.9', '10.9.0.1', '10.0.1.3'], ['10.0.1.3', '192.0.2.9', '10.9.0.1']],
     ['what has no route last', ['198.51.100.1', '192.0.2.9', '10.0.1.3'], ['10.0.1.3', '192.0.2.9', '198.51.100.1']],
     ['IPv6 before IPv4', ['10.0.1.3', 'fd00:2::9', 'fd00:1::9'], ['fd00:2::9', 'fd00:1::9', '10.0.1.3']],
     ['IPv6 without a route after IPv4', ['2001:db8::1', '10.0.1.3'], ['10.0.1.3', '2001:db8::1']],

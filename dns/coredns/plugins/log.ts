@@ -2,10 +2,11 @@ import { formatIp } from '../../../packet/ip.ts'
 import { type Parsed, parsed } from '../../../packet/parsed.ts'
 import { encodeMessage, type Flags, type Message, replyTo } from '../../message.ts'
 import { isSubdomain } from '../../name.ts'
-import { RCODE, rcodeName } from '../../record.ts'
+import { rcodeName } from '../../record.ts'
 import type { CorefileError } from '../corefile/dispenser.ts'
 import { clientSize } from '../edns.ts'
 import { type Controller, type Handler, type Outcome, type Plugin, pluginError, type Request } from '../plugin.ts'
+import { type Kind, kindOf } from '../reply-kind.ts'
 import { zonesOf } from '../zones.ts'
 
 /** A `log` stanza. */
@@ -56,14 +57,17 @@ function replyOf({ message }: Request, outcome: Outcome): Message | undefined {
   return outcome.kind === 'code' ? replyTo(message, outcome.rcode) : undefined
 }
 
-/** pkg/response Classify, as far as the rcode tells. */
-function classOf(reply: Message | undefined): ReplyClass {
-  if (!reply) return 'error'
-  if (reply.rcode === RCODE.NXDOMAIN) return 'denial'
-  if (reply.rcode !== RCODE.NOERROR) return 'error'
-  const isDenial = reply.answers.length === 0 && reply.authorities.some((record) => record.type === 'SOA')
-  return isDenial ? 'denial' : 'success'
+/** pkg/response Classify. */
+const CLASS_OF: Readonly<Record<Kind, ReplyClass>> = {
+  answer: 'success',
+  delegation: 'success',
+  nameError: 'denial',
+  noData: 'denial',
+  serverError: 'error',
+  other: 'error',
 }
+
+const classOf = (reply: Message | undefined): ReplyClass => (reply ? CLASS_OF[kindOf(reply)] : 'error')
 
 /** `{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" {rcode} {>rflags} {rsize} {duration}` */
 function commonLine(request: Request, reply: Message | undefined, took: number): string {

@@ -3,8 +3,8 @@ import { type Message, replyTo } from '../../../message.ts'
 import { isSubdomain, lowerName } from '../../../name.ts'
 import { OPCODE, RCODE, type ResourceRecord, rcodeName } from '../../../record.ts'
 import type { Controller, Handler, Next, Outcome, Plugin, Request, Serving } from '../../plugin.ts'
-import { isUnfinished, type Kind, kindOf, minimalTtl } from './kind.ts'
-import { type CacheOptions, type Limits, parseCacheOptions } from './options.ts'
+import { isUnfinished, type Kind, kindOf } from '../../reply-kind.ts'
+import { type CacheOptions, type Limits, MAX_TTL, MIN_TTL, parseCacheOptions } from './options.ts'
 
 /** The store is cut into so many parts, each of which throws out on its own (pkg/cache). */
 const SHARDS = 256
@@ -204,4 +204,11 @@ function withTtl(message: Message, ttl: number): Message {
     authorities: set(message.authorities),
     additionals: set(message.additionals),
   }
+}
+
+/** The lowest TTL of a reply; 5 where it holds no record, or is an error (dnsutil.MinimalTTL). */
+export function minimalTtl(reply: Message, kind: Kind): number {
+  if (kind !== 'answer' && kind !== 'nameError' && kind !== 'noData') return MIN_TTL
+  const records = [...reply.answers, ...reply.authorities, ...reply.additionals]
+  return records.length === 0 ? MIN_TTL : Math.min(MAX_TTL, ...records.map(({ ttl }) => ttl))
 }

@@ -1,8 +1,7 @@
-import type { Message } from '../../../message.ts'
-import { RCODE, typeOf } from '../../../record.ts'
-import { MAX_TTL, MIN_TTL } from './options.ts'
+import type { Message } from '../message.ts'
+import { RCODE, typeOf } from '../record.ts'
 
-/** What a reply is, for keeping it (pkg/response Typify). */
+/** What a reply is, for keeping it and for the log (pkg/response Typify). */
 export type Kind = 'answer' | 'nameError' | 'noData' | 'serverError' | 'delegation' | 'other'
 
 export function kindOf(reply: Message): Kind {
@@ -23,11 +22,4 @@ export function isUnfinished({ rcode, answers, authorities, questions }: Message
   const type = questions[0]?.type ?? ''
   if (rcode !== RCODE.NOERROR || answers.length === 0 || type === 'CNAME' || type === 'ANY') return false
   return !answers.some((record) => typeOf(record) === type) && !authorities.some((record) => record.type === 'SOA')
-}
-
-/** The lowest TTL of a reply; 5 where it holds no record, or is an error (dnsutil.MinimalTTL). */
-export function minimalTtl(reply: Message, kind: Kind): number {
-  if (kind !== 'answer' && kind !== 'nameError' && kind !== 'noData') return MIN_TTL
-  const records = [...reply.answers, ...reply.authorities, ...reply.additionals]
-  return records.length === 0 ? MIN_TTL : Math.min(MAX_TTL, ...records.map(({ ttl }) => ttl))
 }
