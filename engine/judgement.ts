@@ -2,6 +2,7 @@ import { type Cluster, keyOf } from '../cluster/cluster.ts'
 import type { Assumption, Diagnostic } from '../cluster/source.ts'
 import type { Refusal } from '../cni/plugin.ts'
 import { ROOT_NETNS } from '../linux/op.ts'
+import { enforcerOf, otherPolicies } from '../netpol/enforcer.ts'
 import { formatIp, type Ip, ipKey, sameIp } from '../packet/ip.ts'
 import { contains } from '../packet/prefix.ts'
 import type { Built, Unmodelled } from './build.ts'
@@ -36,7 +37,7 @@ export function judge(built: Built, probe: Probe, exchange: Exchange): Judgement
     policies,
     refusals: refusalsOnTheWay(built, exchange),
     why: unknown === undefined ? whyOf(built.cluster, exchange) : [],
-    assumptions: relevantAssumptions(built, exchange),
+    assumptions: [...noPolicies(built.cluster, probe, exchange), ...relevantAssumptions(built, exchange)],
     diagnostics: built.diagnostics,
   }
 }
@@ -103,8 +104,33 @@ function concerns(part: Unmodelled, cluster: Cluster, probe: Probe, { packets }:
     if (packets.some((trace) => isServiceAddress(cluster, trace.sent.dst))) return true
     return probe.target.ip !== undefined && isServiceAddress(cluster, probe.target.ip)
   }
-  if (probe.from.netns !== ROOT_NETNS) return true
-  return packets.some((trace) => cluster.index.podByIp.has(ipKey(trace.sent.dst)))
+  return meetsPod(cluster, probe, packets)
+}
+
+/** Whether a pod sends or is sent to, if only after a Service's address has been translated. */
+const meetsPod = ({ index }: Cluster, probe: Probe, packets: readonly Trace[]): boolean =>
+  probe.from.netns !== ROOT_NETNS ||
+  packets.some(({ hops }) =>
+    hops.some(
+      ({ netns, steps }) =>
+        netns !== ROOT_NETNS ||
+        steps.some((step) => step.kind === 'route.lookup' && index.podByIp.has(ipKey(step.destination))),
+    ),
+  )
+
+/** Where policies would be enforced and the input has none, it may be that nobody collected them. */
+function noPolicies(cluster: Cluster, probe: Probe, { packets }: Exchange): readonly Assumption[] {
+  const enforcer = enforcerOf(cluster)
+  if (enforcer.kind === 'none' || cluster.networkPolicies.length + otherPolicies(cluster).length > 0) return []
+  if (!meetsPod(cluster, probe, packets)) return []
+  return [
+    {
+      code: 'no-policies',
+      text: `there are no network policies: the input holds none, and ${enforcer.words} would enforce them`,
+      set: 'NetworkPolicy objects in the input',
+      collect: 'kubectl get networkpolicies -A -o yaml',
+    },
+  ]
 }
 
 const isServiceAddress = (cluster: Cluster, address: Ip): boolean =>

@@ -130,7 +130,8 @@ const placeName = (host: string, netns: string): string => (netns === 'root' ? h
 function lookupLines(lookup: LookupView | undefined, how: TextOptions): readonly string[] {
   if (lookup === undefined) return []
   const servers = lookup.servers.join(' ')
-  const head = `${how.paint.heading('DNS')}  ${lookup.name}: ${lookup.resolver}, ndots:${lookup.ndots}, server ${servers}`
+  const head = `${lookup.name}: ${lookup.resolver}, ndots:${lookup.ndots}, server ${servers}`
+  const [first = '', ...more] = labelled('', head, { indent: 5, width: how.width })
   const search =
     lookup.search.length === 0 ? [] : labelled('', `search ${lookup.search.join(' ')}`, { indent: 5, width: how.width })
   const rows = sameAnswers(lookup.queries).map(({ first, last, query, types }) => [
@@ -140,7 +141,11 @@ function lookupLines(lookup: LookupView | undefined, how: TextOptions): readonly
     query.rcode ?? 'no reply',
     byText(query),
   ])
-  const others = Math.max(...rows.map((row) => `${row[0]}${row[2]}${row[3]}${row[4]}`.length), 20) + 8
+  // What the other columns and the blanks between take; the name gets the rest.
+  const others = [0, 2, 3, 4].reduce(
+    (sum, i) => sum + 2 + Math.max(...[COLUMNS, ...rows].map((row) => row[i]?.length ?? 0)),
+    0,
+  )
   const nameWidth = Number.isFinite(how.width) ? Math.max(how.width - others, 20) : Number.POSITIVE_INFINITY
   const cells = rows.map((row) => row.map((cell, i) => (i === 1 ? cutMiddle(cell, nameWidth) : cell)))
   const found = lookup.queries.flatMap((query) => query.answers.map((answer) => ({ answer, object: query.object })))
@@ -149,13 +154,16 @@ function lookupLines(lookup: LookupView | undefined, how: TextOptions): readonly
   )
   return [
     '',
-    head,
+    `${how.paint.heading('DNS')}${first.slice(3)}`,
+    ...more,
     ...search,
-    ...table([['#', 'NAME', 'TYPE', 'RCODE', 'BY'], ...cells]),
+    ...table([COLUMNS, ...cells]),
     ...answers.map((line) => cutEnd(line, how.width)),
     ...dnsWays(lookup, how),
   ]
 }
+
+const COLUMNS = ['#', 'NAME', 'TYPE', 'RCODE', 'BY'] as const
 
 interface SameAnswer {
   readonly first: number

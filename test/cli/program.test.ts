@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { builtProgram, runProgram, timedProgram } from './program.ts'
+import { PROGRAM, runProgram, timedProgram } from './program.ts'
 
 /** The built program as people start it: pipes, environment, standard input, big files. */
 
@@ -12,16 +12,14 @@ const LAB = join(import.meta.dirname, '..', '..', 'topologies', 'two-racks', 'la
 const ASK = ['--from', 'pod/client', '--to', 'svc/far:80'] as const
 
 let folder = ''
-let program = ''
 beforeAll(() => {
-  program = builtProgram()
   folder = mkdtempSync(join(tmpdir(), 'podwalk-program-'))
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
 test('it is one file that can be run', () => {
-  expect(statSync(program).mode & 0o111).not.toBe(0)
-  expect(readFileSync(program, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
+  expect(statSync(PROGRAM).mode & 0o111).not.toBe(0)
+  expect(readFileSync(PROGRAM, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
 })
 
 test('without words it shows a walk, and says how to go on', () => {
@@ -72,7 +70,7 @@ test.each([
   [{}, true],
   [{ NO_COLOR: '1' }, false],
 ])('on a terminal, %j: colours %s', (env, colours) => {
-  const command = `${process.execPath} ${program} trace ${ASK.join(' ')}`
+  const command = `${process.execPath} ${PROGRAM} trace ${ASK.join(' ')}`
   const { NO_COLOR: _, CI: __, ...inherited } = process.env
   const ran = spawnSync('script', ['-qec', command, '/dev/null'], {
     env: { ...inherited, TERM: 'xterm', ...env },
@@ -84,7 +82,7 @@ test.each([
 })
 
 test('a reader that stops reading is no fault', () => {
-  const command = `${process.execPath} ${program} trace ${ASK.join(' ')} -o json -vv | head -c 100`
+  const command = `${process.execPath} ${PROGRAM} trace ${ASK.join(' ')} -o json -vv | head -c 100`
   const ran = spawnSync('bash', ['-c', `${command}; echo; echo "\${PIPESTATUS[0]}"`], { encoding: 'utf8' })
   expect(ran.stderr).toBe('')
   expect(ran.stdout.trimEnd().split('\n').at(-1)).toBe('0')

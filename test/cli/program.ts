@@ -1,23 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import { ROOT } from '../command-line.ts'
 import type { Ran } from './run-podwalk.ts'
 
-const ROOT = join(import.meta.dirname, '..', '..')
-const PROGRAM = join(ROOT, 'dist', 'podwalk.mjs')
-const SOURCES = ['packet', 'linux', 'cluster', 'cni', 'proxy', 'netpol', 'dns', 'engine', 'render', 'cli']
-
-/** The one-file command line; built anew where a source is younger. */
-export function builtProgram(): string {
-  const built = existsSync(PROGRAM) ? statSync(PROGRAM).mtimeMs : 0
-  const younger = SOURCES.some((folder) =>
-    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).some(
-      (name) => name.endsWith('.ts') && statSync(join(ROOT, folder, name)).mtimeMs > built,
-    ),
-  )
-  if (younger) execFileSync(process.execPath, ['build.mjs'], { cwd: ROOT })
-  return PROGRAM
-}
+/** Built before any test runs. */
+export const PROGRAM = join(ROOT, 'dist', 'podwalk.mjs')
 
 export interface Setting {
   readonly input?: string | Uint8Array
