@@ -4,6 +4,7 @@ import { USUAL_CAPABILITIES } from '../../linux/host-facts.ts'
 import type { KubeProxyConfig } from '../../proxy/config.ts'
 import { renderRestore } from '../../proxy/iptables/restore.ts'
 import { iptablesSync } from '../../proxy/iptables/sync.ts'
+import { DEFAULT_CONFIG } from '../../proxy/testing/small-cluster.ts'
 import { caseNode } from '../judge/kube-proxy-case.ts'
 import { storedCluster } from '../judge/stored-cluster.ts'
 
@@ -35,26 +36,7 @@ export function benchIptablesText(services = 10_000, endpoints = 10): IptablesTe
   }
 }
 
-const CONFIG: KubeProxyConfig = {
-  mode: 'iptables',
-  version: 'v1.36.3',
-  bindAddress: undefined,
-  detectLocal: { kind: 'nodeCIDR' },
-  masqueradeAll: false,
-  masqueradeBit: 14,
-  localhostNodePorts: true,
-  nodePortAddresses: 'all',
-  conntrack: {
-    tcpEstablishedTimeout: 0,
-    tcpCloseWaitTimeout: 0,
-    udpTimeout: 0,
-    udpStreamTimeout: 0,
-    tcpBeLiberal: false,
-  },
-  ipvs: { scheduler: 'rr', strictARP: false, excludeCIDRs: [], tcpTimeout: 0, tcpFinTimeout: 0, udpTimeout: 0 },
-  featureGates: {},
-  source: undefined,
-}
+const CONFIG: KubeProxyConfig = { ...DEFAULT_CONFIG, detectLocal: { kind: 'nodeCIDR' } }
 
 const FACTS = {
   hostname: 'node-1',
