@@ -1,5 +1,6 @@
 import type { Ip } from '../packet/ip.ts'
 import type { Prefix } from '../packet/prefix.ts'
+import type { InputInventory } from './input/inventory.ts'
 import type { Lab } from './lab.ts'
 import type {
   ConfigMap,
@@ -101,6 +102,8 @@ export interface Loaded {
   readonly diagnostics: readonly Diagnostic[]
   /** Finds the line of a field of an object of the cluster. */
   readonly sources: SourceTexts
+  /** What the files were found to be, and what was left out of them. */
+  readonly input: InputInventory
 }
 
 /** `namespace/name`, or the bare name of a cluster-scoped object. */

@@ -30,7 +30,7 @@ export function load(inputs: readonly SourceFile[], options: LoadOptions = {}): 
   if (snapshot.found.length === 0) diagnostics.push(noObjects(inputs))
   const cluster: Cluster = deepFreeze(completed.cluster)
   diagnostics.push(...crossChecks({ cluster, sources: snapshot.sources, labs: snapshot.labs }))
-  return { cluster, diagnostics, sources: snapshot.sources }
+  return { cluster, diagnostics, sources: snapshot.sources, input: snapshot.input }
 }
 
 function noObjects(inputs: readonly SourceFile[]): Diagnostic {

@@ -1,4 +1,5 @@
 import { readItems, type Unpacking, unpack } from '../input/content.ts'
+import type { InputInventory } from '../input/inventory.ts'
 import type { Item, SourceFile } from '../input/item.ts'
 import { isObject, member } from '../input/json-value.ts'
 import { byText } from '../order.ts'
@@ -17,7 +18,11 @@ export interface Snapshot {
   readonly serverVersion: string | undefined
   readonly diagnostics: readonly Diagnostic[]
   readonly sources: SourceTexts
+  /** What the files were found to be, and what was left out of them. */
+  readonly input: InputInventory
 }
+
+const NOTHING_SKIPPED: InputInventory = { files: [], layouts: [], skipped: [], lacking: [], empty: [] }
 
 /** Files may come in any order: they are read in the order of their names. */
 export function readSnapshot(inputs: readonly SourceFile[], unpacking: Unpacking): Snapshot {
@@ -51,7 +56,16 @@ export function readSnapshot(inputs: readonly SourceFile[], unpacking: Unpacking
   for (const file of files) readItems(file, { item, diagnose })
 
   const found = [...objects.entries()].sort(([x], [y]) => byText(x, y)).map(([, value]) => value)
-  return { found, labs, read: countOf(found), skipped: sorted(skipped), serverVersion, diagnostics, sources }
+  return {
+    found,
+    labs,
+    read: countOf(found),
+    skipped: sorted(skipped),
+    serverVersion,
+    diagnostics,
+    sources,
+    input: NOTHING_SKIPPED,
+  }
 }
 
 /** `kubectl version -o json` has no kind. */
