@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ip } from '../packet/ip.ts'
-import { decodeMessage, encodeMessage, encodeToFit, type Message, NO_FLAGS, query, replyTo } from './message.ts'
+import { type Message, NO_FLAGS, query, replyTo } from './message.ts'
+import { decodeMessage } from './message-decode.ts'
+import { encodeMessage } from './message-encode.ts'
+import { encodeToFit } from './message-fit.ts'
 import type { ResourceRecord } from './record.ts'
 import { parseRecord, recordText } from './record-text.ts'
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { decodeMessage, type Message, query } from './message.ts'
+import { type Message, query } from './message.ts'
+import { decodeMessage } from './message-decode.ts'
 import { rcodeName } from './record.ts'
 import { recordText } from './record-text.ts'
 import { answerUpstream, upstreamZone } from './upstream-zone.ts'

@@ -1,5 +1,7 @@
 import { type Parsed, parsed } from '../packet/parsed.ts'
-import { encodeMessage, encodeToFit, type Message, replyTo } from './message.ts'
+import { type Message, replyTo } from './message.ts'
+import { encodeMessage } from './message-encode.ts'
+import { encodeToFit } from './message-fit.ts'
 import { labelsOf, lowerName } from './name.ts'
 import { RCODE, type ResourceRecord, typeOf } from './record.ts'
 import { parseRecord } from './record-text.ts'

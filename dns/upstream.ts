@@ -1,5 +1,5 @@
 import type { ProcessContext, ProcessEvent, Program, SocketAddress, Syscall } from '../linux/process.ts'
-import { decodeMessage } from './message.ts'
+import { decodeMessage } from './message-decode.ts'
 import type { DnsStep } from './step.ts'
 import { appended, framed, unframed } from './stream.ts'
 import { answerUpstream, type UpstreamZone, upstreamZone } from './upstream-zone.ts'

@@ -1,4 +1,4 @@
-import { decodeMessage } from '../dns/message.ts'
+import { decodeMessage } from '../dns/message-decode.ts'
 import type { Program } from '../linux/process.ts'
 import { describePeer } from './client.ts'
 import type { UnknownStep } from './step.ts'

@@ -1,14 +1,9 @@
 import type { SocketAddress } from '../../linux/process.ts'
 import type { Family, Ip } from '../../packet/ip.ts'
-import {
-  decodeHeader,
-  decodeMessage,
-  encodeMessage,
-  encodeToFit,
-  type Fitted,
-  type Message,
-  replyTo,
-} from '../message.ts'
+import { type Message, replyTo } from '../message.ts'
+import { decodeHeader, decodeMessage } from '../message-decode.ts'
+import { encodeMessage } from '../message-encode.ts'
+import { encodeToFit, type Fitted } from '../message-fit.ts'
 import { labelsOf, lowerName } from '../name.ts'
 import { OPCODE, RCODE, rcodeName } from '../record.ts'
 import { recordText } from '../record-text.ts'

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { decodeMessage, encodeMessage, type Message, replyTo } from '../../dns/message.ts'
+import { type Message, replyTo } from '../../dns/message.ts'
+import { decodeMessage } from '../../dns/message-decode.ts'
+import { encodeMessage } from '../../dns/message-encode.ts'
 import { RCODE, type ResourceRecord } from '../../dns/record.ts'
 import { parseRecord } from '../../dns/record-text.ts'
 import { lookupProgram } from '../../dns/resolver/program.ts'

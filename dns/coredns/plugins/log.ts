@@ -1,6 +1,7 @@
 import { formatIp } from '../../../packet/ip.ts'
 import { type Parsed, parsed } from '../../../packet/parsed.ts'
-import { encodeMessage, type Flags, type Message, replyTo } from '../../message.ts'
+import { type Flags, type Message, replyTo } from '../../message.ts'
+import { encodeMessage } from '../../message-encode.ts'
 import { isSubdomain } from '../../name.ts'
 import { rcodeName } from '../../record.ts'
 import type { CorefileError } from '../corefile/dispenser.ts'

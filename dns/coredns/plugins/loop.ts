@@ -1,6 +1,7 @@
 import { LOOPBACK_V4, LOOPBACK_V6 } from '../../../packet/ip.ts'
 import { parsed } from '../../../packet/parsed.ts'
-import { encodeMessage, query } from '../../message.ts'
+import { query } from '../../message.ts'
+import { encodeMessage } from '../../message-encode.ts'
 import { isSubdomain, joinName, lowerName } from '../../name.ts'
 import { type Plugin, pluginError, type ServerAccess, type Serving } from '../plugin.ts'
 import { addressText } from './forward/options.ts'

@@ -1,6 +1,8 @@
 import type { SocketAddress } from '../../../../linux/process.ts'
 import { parsed } from '../../../../packet/parsed.ts'
-import { decodeHeader, decodeMessage, encodeMessage, type Message, replyTo } from '../../../message.ts'
+import { type Message, replyTo } from '../../../message.ts'
+import { decodeHeader, decodeMessage } from '../../../message-decode.ts'
+import { encodeMessage } from '../../../message-encode.ts'
 import { isSubdomain, lowerName } from '../../../name.ts'
 import { RCODE, rcodeName } from '../../../record.ts'
 import type {
