@@ -1,25 +1,11 @@
 import type { Op, OpBody } from '../../linux/op.ts'
-import { ROOT_NETNS } from '../../linux/op.ts'
+import { type LabMachine, netnsOf } from '../../render/materialise/lab-machine.ts'
+
+export type { LabMachine, Place } from '../../render/materialise/lab-machine.ts'
 
 /** What both sides are given: machines by their ops. Cards that name one segment are plugged into one cable or switch. */
 export interface KernelLab {
   readonly hosts: readonly LabMachine[]
-}
-
-export interface LabMachine {
-  readonly name: string
-  readonly ops: readonly Op[]
-}
-
-/** A namespace of one machine. */
-export interface Place {
-  readonly host: string
-  readonly netns: string
-}
-
-/** The namespaces of a machine in the order its ops make them; the machine's own is first. */
-export function netnsOf(ops: readonly Op[]): readonly string[] {
-  return [...new Set([ROOT_NETNS, ...ops.map((op) => op.netns)])]
 }
 
 /**

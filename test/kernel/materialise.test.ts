@@ -87,12 +87,12 @@ describe.skipIf(!isRoot && process.env.CI === undefined)('up.sh, enter.sh and do
       folder,
       [
         './up.sh',
-        './enter.sh node1 a ip -br addr show eth0',
+        './enter.sh node1/a ip -br addr show eth0',
         './enter.sh node1 ip route show 10.244.2.0/24',
         './enter.sh node1 bridge fdb show dev flannel.1',
-        './enter.sh node2 root ip neigh show dev flannel.1',
+        './enter.sh node2 ip neigh show dev flannel.1',
         // Ports of a bridge forward some time after they are up; a closed port that says so was reached.
-        `for i in $(seq 50); do ./enter.sh node1 a python3 -c '${ASK}' && break; done`,
+        `for i in $(seq 50); do ./enter.sh node1/a python3 -c '${ASK}' && break; done`,
         './down.sh',
         'ip netns list | wc -l',
       ].join('; '),

@@ -1,9 +1,10 @@
 import { parseFrame, parseIpPacket } from '../../packet/parse.ts'
 import { iptablesTables } from '../../render/iptables-restore.ts'
+import { netnsOf } from '../../render/materialise/lab-machine.ts'
 import type { KernelConntrack, KernelFdb, KernelNeighbour, KernelTuple, SocketEvent } from './agent.ts'
 import type { KernelTruth } from './case-file.ts'
 import { byText, listedEntry, type TupleParts } from './conntrack-line.ts'
-import { type KernelLab, netnsOf } from './lab.ts'
+import type { KernelLab } from './lab.ts'
 import type { Observed } from './observed.ts'
 
 /** The kernel's side, from what was seen live or recorded. */
