@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { nearest } from '../cluster/nearest.ts'
+import { compare } from './compare.ts'
 import { demo } from './demo.ts'
 import { EXIT } from './exit-code.ts'
 import { labList, labNew, labSchemaText, labValidate } from './lab.ts'
@@ -57,6 +58,15 @@ function questionOptions(command: Command): Command {
     .option('--seed <number>', 'seed of every random choice', whole(0, MOST_SEEDS), 1)
 }
 
+function textOptions(command: Command): Command {
+  return command
+    .option('-v, --verbose', 'headers and hooks; -vv every rule that was tried', count, 0)
+    .addOption(new Option('-o, --output <form>', 'how it is told').choices(['text', 'wide', 'json']).default('text'))
+    .option('--color', 'colours although this is no terminal')
+    .option('--no-color', 'no colours')
+    .option('--ascii', 'no characters outside ASCII')
+}
+
 function program(done: (code: number) => void): Command {
   const root = new Command('podwalk')
     .description(
@@ -67,17 +77,17 @@ function program(done: (code: number) => void): Command {
     .showHelpAfterError('  do: podwalk --help tells the commands, podwalk COMMAND --help their options')
     .exitOverride()
 
-  questionOptions(root.command('trace'))
+  textOptions(questionOptions(root.command('trace')))
     .description('one conversation, packet by packet, there and back')
-    .option('-v, --verbose', 'headers and hooks; -vv every rule that was tried', count, 0)
-    .addOption(new Option('-o, --output <form>', 'how it is told').choices(['text', 'wide', 'json']).default('text'))
     .addOption(
       new Option('--explore <what>', 'every way that random choices can fall, with probabilities').choices(['all']),
     )
-    .option('--color', 'colours although this is no terminal')
-    .option('--no-color', 'no colours')
-    .option('--ascii', 'no characters outside ASCII')
+    .option('--via <node>', 'packets from outside enter the cluster at this node; all: a verdict for each node')
     .action((options) => done(trace(options)))
+
+  textOptions(questionOptions(root.command('compare')))
+    .description('the same request in several kube-proxy modes, step by step (--proxy iptables,nftables)')
+    .action((options) => done(compare(options)))
 
   questionOptions(root.command('pcap'))
     .description('the packets of a conversation for Wireshark (pcapng)')

@@ -1,7 +1,9 @@
 import type { Cluster, Loaded } from '../cluster/cluster.ts'
 import { load } from '../cluster/load.ts'
+import { nearest } from '../cluster/nearest.ts'
 import type { Diagnostic } from '../cluster/source.ts'
 import { type Built, build } from '../engine/build.ts'
+import { PROXY_MODE_NAMES } from '../proxy/proxy-mode.ts'
 import { builtInLab, DEFAULT_LAB } from './built-in-labs.ts'
 import { gunzip, readInput } from './read-input.ts'
 import { complain, diagnosticLines, Stop } from './terminal.ts'
@@ -36,10 +38,23 @@ export function openSnapshot(options: SnapshotOptions): Loaded {
 
 /** Reads the snapshot and makes it ready to be walked. */
 export function openBuilt(options: SnapshotOptions): Built {
-  const { cluster } = openSnapshot(options)
+  return buildFrom(openSnapshot(options).cluster, options)
+}
+
+/** Makes a cluster ready, and tells what the compilers have to say. */
+export function buildFrom(cluster: Cluster, options: SnapshotOptions): Built {
+  checkProxyMode(options.proxy)
   const built = build(cluster, options.proxy === undefined ? {} : { proxyMode: options.proxy })
   tell(built.diagnostics, options)
   return built
+}
+
+function checkProxyMode(mode: string | undefined): void {
+  if (mode === undefined || PROXY_MODE_NAMES.some((name) => name === mode)) return
+  const near = nearest(mode, PROXY_MODE_NAMES)
+  throw new Stop(`--proxy: kube-proxy has no mode "${mode}"`, {
+    todo: `${near === undefined ? '' : `did you mean ${near}? `}choose one of ${PROXY_MODE_NAMES.join(', ')}`,
+  })
 }
 
 function pathsOf(options: SnapshotOptions): readonly string[] {

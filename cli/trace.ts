@@ -1,11 +1,13 @@
 import { ask, askAll } from '../engine/ask.ts'
 import type { Built } from '../engine/build.ts'
 import type { Conversation } from '../engine/conversation.ts'
+import { enterBy, entryNodes } from '../engine/enter-by.ts'
 import type { Probe } from '../engine/probe.ts'
 import { type Question, readQuestion } from '../engine/question.ts'
 import { renderBranches } from '../render/branches-text.ts'
 import { renderConversationJson } from '../render/conversation-json.ts'
 import { renderConversation, type TextOptions } from '../render/conversation-text.ts'
+import { renderEntries } from '../render/entries-text.ts'
 import type { Detail } from '../render/hop-lines.ts'
 import { EXIT, exitCodeOf } from './exit-code.ts'
 import { openBuilt, type SnapshotOptions } from './snapshot.ts'
@@ -23,16 +25,23 @@ export interface QuestionOptions extends SnapshotOptions {
   readonly seed: number
 }
 
-export interface TraceOptions extends QuestionOptions, ColorChoice {
-  readonly explore?: 'all'
+/** How an answer is told. */
+export interface TextChoice extends ColorChoice {
   readonly output: 'text' | 'wide' | 'json'
   readonly verbose: number
   readonly ascii?: boolean
 }
 
+export interface TraceOptions extends QuestionOptions, TextChoice {
+  readonly explore?: 'all'
+  /** The node at which packets enter the cluster, or `all`. */
+  readonly via?: string
+}
+
 /** `podwalk trace`: one conversation, hop by hop. Returns the exit code. */
 export function trace(options: TraceOptions): number {
   const built = openBuilt(options)
+  if (options.via !== undefined) return traceVia(built, options.via, options)
   const probe = probeOf(built, options)
   if (options.explore !== undefined) return exploreAll(built, probe, options)
   const conversation = ask(built, probe, { seed: options.seed })
@@ -41,31 +50,57 @@ export function trace(options: TraceOptions): number {
 }
 
 /** The probe that the options ask for. */
-export function probeOf(built: Built, { from, to, namespace, protocol, ttl }: QuestionOptions): Probe {
-  const question: Question = {
-    from,
-    to,
-    namespace,
-    ...(protocol === undefined ? {} : { protocol }),
-    ...(ttl === undefined ? {} : { ttl }),
-  }
-  const probe = readQuestion(built, question)
+export function probeOf(built: Built, options: QuestionOptions): Probe {
+  const probe = readQuestion(built, questionOf(options))
   if (!probe.ok) throw new Stop(probe.reason, { todo: 'for example: --from pod/client --to svc/my-nginx:80' })
   return probe.value
 }
 
-function exploreAll(built: Built, probe: Probe, options: TraceOptions): number {
-  const branches = askAll(built, probe, { seed: options.seed })
-  if (options.output === 'json')
-    print(`[\n${branches.map((branch) => render(branch, options).trimEnd()).join(',\n')}\n]\n`)
-  else print(renderBranches(branches, textOptions(options)))
-  const codes = branches.map(exitCodeOf)
-  return codes.find((code) => code !== EXIT.yes) ?? EXIT.yes
+export const questionOf = ({ from, to, namespace, protocol, ttl }: QuestionOptions): Question => ({
+  from,
+  to,
+  namespace,
+  ...(protocol === undefined ? {} : { protocol }),
+  ...(ttl === undefined ? {} : { ttl }),
+})
+
+/** The same question by one entry node, or a verdict for each of them. */
+function traceVia(built: Built, via: string, options: TraceOptions): number {
+  const nodes = entryNodes(built, via)
+  if (!nodes.ok) throw new Stop(nodes.reason, { todo: 'for example: --from ext/laptop --to svc/my-nginx --via all' })
+  const answers = nodes.value.map((node) => {
+    const entered = enterBy(built, questionOf(options), node)
+    if (!entered.ok)
+      throw new Stop(entered.reason, { todo: 'for example: --from ext/laptop --to svc/my-nginx --via all' })
+    return {
+      node: entered.value.node,
+      conversation: ask(entered.value.built, entered.value.probe, { seed: options.seed }),
+    }
+  })
+  const conversations = answers.map(({ conversation }) => conversation)
+  const [only] = conversations
+  if (via !== 'all' && only !== undefined) print(render(only, options))
+  else if (options.output === 'json') print(jsonList(conversations, options))
+  else print(renderEntries(`${options.from} -> ${options.to}`, answers, textOptions(options)))
+  return worstCode(conversations)
 }
 
-const detailOf = (verbose: number): Detail => (verbose === 0 ? 'normal' : verbose === 1 ? 'headers' : 'rules')
+function exploreAll(built: Built, probe: Probe, options: TraceOptions): number {
+  const branches = askAll(built, probe, { seed: options.seed })
+  if (options.output === 'json') print(jsonList(branches, options))
+  else print(renderBranches(branches, textOptions(options)))
+  return worstCode(branches)
+}
 
-function textOptions(options: TraceOptions): TextOptions {
+const jsonList = (conversations: readonly Conversation[], options: TraceOptions): string =>
+  `[\n${conversations.map((one) => render(one, options).trimEnd()).join(',\n')}\n]\n`
+
+export const worstCode = (conversations: readonly Conversation[]): number =>
+  conversations.map(exitCodeOf).find((code) => code !== EXIT.yes) ?? EXIT.yes
+
+export const detailOf = (verbose: number): Detail => (verbose === 0 ? 'normal' : verbose === 1 ? 'headers' : 'rules')
+
+export function textOptions(options: TextChoice): TextOptions {
   return {
     detail: detailOf(options.verbose),
     width: options.output === 'wide' ? Number.POSITIVE_INFINITY : 80,

@@ -10,6 +10,7 @@ import { readKubeProxyConfig } from '../proxy/config.ts'
 import { findProxyMode } from '../proxy/registry.ts'
 import type { Blueprint, Segment } from './blueprint.ts'
 import { compileMachine, type NodeCompilers } from './compile-node.ts'
+import type { EntryRoute } from './entry-route.ts'
 import { capabilitiesOf, machineFacts, machineOps } from './machine-ops.ts'
 import { clusterPrograms } from './programs.ts'
 import { readUnderlay, type Underlay } from './underlay.ts'
@@ -17,6 +18,8 @@ import { readUnderlay, type Underlay } from './underlay.ts'
 /** A cluster made ready to be walked: every machine can be compiled, none is yet. */
 export interface Built {
   readonly cluster: Cluster
+  /** What it was made with. */
+  readonly options: BuildOptions
   readonly underlay: Underlay
   readonly blueprint: Blueprint
   /** The ops of a machine, in the order they are applied. */
@@ -35,6 +38,8 @@ export interface Unmodelled extends NotModelled {
 export interface BuildOptions {
   /** kube-proxy's mode, whatever the cluster's configuration says. */
   readonly proxyMode?: string
+  /** An address that the machines around the nodes route to one of them, as a load balancer's speaker makes them. */
+  readonly entry?: EntryRoute
 }
 
 export function build(cluster: Cluster, options: BuildOptions = {}): Built {
@@ -44,6 +49,7 @@ export function build(cluster: Cluster, options: BuildOptions = {}): Built {
   const compilers: NodeCompilers = {
     cluster,
     underlay,
+    entry: options.entry,
     cni: cni.chosen,
     proxy: proxy.chosen,
   }
@@ -60,6 +66,7 @@ export function build(cluster: Cluster, options: BuildOptions = {}): Built {
   }
   return {
     cluster,
+    options,
     underlay,
     blueprint: { hosts, segments: segmentsOf(underlay), program: clusterPrograms(cluster) },
     opsOf: (machine) => ops.get(machine)?.(),
@@ -131,11 +138,11 @@ function remembered<T>(make: (name: string) => T): (name: string) => T {
   }
 }
 
-function refusalsOf({ cluster, underlay, cni }: NodeCompilers, name: string): readonly Refusal[] {
+function refusalsOf({ cluster, underlay, entry, cni }: NodeCompilers, name: string): readonly Refusal[] {
   const node = cluster.index.node.get(name)
   const machine = underlay.machines.get(name)
   if (node === undefined || machine === undefined || cni === undefined) return []
-  const facts = machineFacts(machine, cluster, machineOps(machine, { cluster, underlay }))
+  const facts = machineFacts(machine, cluster, machineOps(machine, { cluster, underlay, entry }))
   return cni.plugin.refusals(cluster, node, cni.config, facts)
 }
 

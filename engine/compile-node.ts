@@ -8,6 +8,7 @@ import type { Op } from '../linux/op.ts'
 import type { KubeProxyConfig } from '../proxy/config.ts'
 import type { ProxyMode } from '../proxy/proxy-mode.ts'
 import { COREDNS_PORTS, coreDnsOps, isCoreDns } from './coredns-pods.ts'
+import type { EntryRoute } from './entry-route.ts'
 import { machineListeners, podListeners } from './listening.ts'
 import { factsAfter, machineFacts, machineOps } from './machine-ops.ts'
 import type { Underlay, UnderlayMachine } from './underlay.ts'
@@ -16,6 +17,7 @@ import type { Underlay, UnderlayMachine } from './underlay.ts'
 export interface NodeCompilers {
   readonly cluster: Cluster
   readonly underlay: Underlay
+  readonly entry?: EntryRoute | undefined
   readonly cni: { readonly plugin: CniPlugin; readonly config: unknown } | undefined
   readonly proxy: { readonly mode: ProxyMode; readonly config: KubeProxyConfig } | undefined
 }
@@ -62,8 +64,8 @@ const ORDER: readonly { readonly name: string; readonly compile: (site: Site, fa
 
 /** Everything that stands on a machine when it is up: a node of the cluster, a router, an outside host. */
 export function compileMachine(compilers: NodeCompilers, machine: UnderlayMachine): readonly Op[] {
-  const { cluster, underlay } = compilers
-  const ops: Op[] = machineOps(machine, { cluster, underlay })
+  const { cluster } = compilers
+  const ops: Op[] = machineOps(machine, compilers)
   const node = cluster.index.node.get(machine.name)
   if (node === undefined) return [...ops, ...machineListeners(cluster, machine, undefined)]
   let facts = machineFacts(machine, cluster, ops)

@@ -5,12 +5,13 @@ import { type Op, type OpBody, ROOT_NETNS } from '../linux/op.ts'
 import type { Origin } from '../linux/origin.ts'
 import { formatIp, type Ip } from '../packet/ip.ts'
 import { type InterfaceAddress, lastIp, networkOf, prefix } from '../packet/prefix.ts'
+import { type EntryRoute, entryReason, entryRoute } from './entry-route.ts'
 import { BEYOND, BEYOND_MAC, INTERNET, type Underlay, type UnderlayMachine } from './underlay.ts'
 
 /** The bare machine, as its operator sets it up before Kubernetes is installed: cards, addresses, routes, sysctls. */
 export function machineOps(
   machine: UnderlayMachine,
-  { cluster, underlay }: { cluster: Cluster; underlay: Underlay },
+  { cluster, underlay, entry }: { cluster: Cluster; underlay: Underlay; entry?: EntryRoute | undefined },
 ): Op[] {
   const lab = cluster.lab.nodes?.[machine.name] ?? {}
   const ops: Op[] = []
@@ -27,6 +28,7 @@ export function machineOps(
       add({ kind: 'addr.add', link: card.name, address, ...broadcastOf(address) }, 'address of the machine')
   }
   addRoutes(machine, underlay, add)
+  if (entry !== undefined) for (const route of entryRoute(machine, underlay, entry)) add(route, entryReason(entry))
   if (lab.forwardPolicy !== undefined)
     for (const family of [4, 6] as const)
       add(

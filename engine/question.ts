@@ -188,7 +188,7 @@ function serviceTarget(service: Service, port: PortName | undefined, question: Q
   return aimAt({ ip, label: `svc ${key}` }, choosePort(port, found.value, question))
 }
 
-function findServicePort(
+export function findServicePort(
   service: Service,
   wanted: PortName | undefined,
 ): Parsed<{ port: number; protocol: Protocol } | undefined> {
@@ -207,10 +207,10 @@ function findServicePort(
   return refused(`Service ${keyOf(service.meta)} has no port ${wanted?.port ?? ''}; it has ${offered || 'none'}`)
 }
 
-type ChosenPort = { readonly port: number; readonly protocol: Protocol } | undefined
+export type ChosenPort = { readonly port: number; readonly protocol: Protocol } | undefined
 
 /** The port and protocol that are meant; undefined: ping. */
-function choosePort(said: PortName | undefined, usual: ChosenPort, question: Question): Parsed<ChosenPort> {
+export function choosePort(said: PortName | undefined, usual: ChosenPort, question: Question): Parsed<ChosenPort> {
   if (question.protocol === 'icmp') return parsed(undefined)
   if (said !== undefined && typeof said.port === 'string' && usual === undefined)
     return refused(`only a Service or a pod has a port named ${said.port}`)

@@ -5,6 +5,7 @@ import type { LookupView, QueryView } from '../engine/lookup-view.ts'
 import { type Hop, isSuccess, type Trace } from '../engine/trace.ts'
 import { formatIp } from '../packet/ip.ts'
 import { summaryOf } from '../packet/text.ts'
+import { toAscii } from './ascii.ts'
 import { cutMiddle, labelled, table } from './columns.ts'
 import { type Detail, type HopLine, hopLines } from './hop-lines.ts'
 import { type Paint, plainPaint } from './paint.ts'
@@ -35,7 +36,7 @@ export function renderConversation(conversation: Conversation, options: Partial<
     ...assumptionLines(conversation, how),
   ]
   const text = `${lines.join('\n')}\n`
-  return how.ascii ? text.replaceAll('✓', '+').replaceAll('✗', 'x').replaceAll('…', '~').replaceAll('→', '->') : text
+  return how.ascii ? toAscii(text) : text
 }
 
 // ------------------------------------------------------------------------------------------------ verdict

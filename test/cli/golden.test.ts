@@ -22,6 +22,7 @@ const GOLDENS: Readonly<Record<string, readonly string[]>> = {
   'host-gw-pod-to-pod': ['trace', '--lab', 'textbook-flannel-host-gw', '--from', 'pod/client', '--to', 'pod/far:80'],
   'calico-pod-to-pod': ['trace', '--lab', 'textbook-calico-bgp', '--from', 'pod/client', '--to', 'pod/far:80'],
   'two-racks-vxlan': ['trace', '--lab', 'two-racks', '--from', 'pod/client', '--to', 'svc/far:80'],
+  'via-all': ['trace', '--from', 'ext/laptop', '--to', 'svc/near-local', '--via', 'all'],
   'unknown-proxy-mode': ['trace', '--from', 'pod/client', '--to', 'svc/far:80', '--proxy', 'ipvs'],
 }
 
