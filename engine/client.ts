@@ -1,5 +1,13 @@
-import { glibcGetaddrinfo } from '../dns/resolver/glibc/getaddrinfo.ts'
-import { isLookupEvent, type LookupError, type LookupState, startLookup, stepLookup } from '../dns/resolver/lookup.ts'
+import {
+  isLookupEvent,
+  type LookupError,
+  type LookupRequest,
+  type LookupState,
+  type Printed,
+  startLookup,
+  stepLookup,
+} from '../dns/resolver/lookup.ts'
+import { resolvers } from '../dns/resolver/registry.ts'
 import type { DnsStep } from '../dns/step.ts'
 import type {
   Errno,
@@ -22,7 +30,7 @@ export type ClientStep =
 
 /** What the client saw in the end. */
 export type Outcome =
-  | { readonly kind: 'resolved'; readonly addresses: readonly Ip[] }
+  | { readonly kind: 'resolved'; readonly addresses: readonly Ip[]; readonly printed?: Printed }
   | { readonly kind: 'connected'; readonly peer: SocketAddress }
   | {
       readonly kind: 'answered'
@@ -31,7 +39,13 @@ export type Outcome =
       readonly text: string
       readonly ttl?: number
     }
-  | { readonly kind: 'notResolved'; readonly name: string; readonly error: LookupError; readonly message: string }
+  | {
+      readonly kind: 'notResolved'
+      readonly name: string
+      readonly error: LookupError
+      readonly message: string
+      readonly printed?: Printed
+    }
   | {
       readonly kind: 'failed'
       readonly errno: Errno
@@ -74,12 +88,15 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
     const begun: ClientState = { phase: 'lookup', candidates: [], fd: FIRST_FD, startedAt: context.now }
     const { ip, name } = probe.target
     if (ip !== undefined) return dial({ ...begun, candidates: [ip] }, context)
-    const request = { name: name ?? '', family: 'unspec', addrConfig: true, root: probe.from.root } as const
-    return afterLookup(
-      begun,
-      startLookup({ resolver: glibcGetaddrinfo, request, firstFd: LOOKUP_FD }, context),
-      context,
-    )
+    const request: LookupRequest = {
+      name: name ?? '',
+      family: 'unspec',
+      addrConfig: true,
+      root: probe.from.root,
+      ...(probe.recordType !== undefined && { type: probe.recordType }),
+    }
+    const resolver = resolvers[probe.resolver ?? 'glibc']
+    return afterLookup(begun, startLookup({ resolver, request, firstFd: LOOKUP_FD }, context), context)
   }
 
   function step(state: ClientState, event: ProcessEvent, context: ProcessContext): Result {
@@ -119,11 +136,13 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
     outcome: NonNullable<ReturnType<typeof startLookup>['outcome']>,
     context: ProcessContext,
   ): Result {
+    const printed = outcome.printed === undefined ? {} : { printed: outcome.printed }
     if (!outcome.ok) {
       const { error, message } = outcome
-      return finish(state, { kind: 'notResolved', name: probe.target.name ?? '', error, message }, [])
+      return finish(state, { kind: 'notResolved', name: probe.target.name ?? '', error, message, ...printed }, [])
     }
-    if (probe.kind === 'resolve') return finish(state, { kind: 'resolved', addresses: outcome.addresses }, [])
+    if (probe.kind === 'resolve')
+      return finish(state, { kind: 'resolved', addresses: outcome.addresses, ...printed }, [])
     return dial({ ...state, candidates: outcome.addresses, startedAt: context.now }, context)
   }
 

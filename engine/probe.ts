@@ -1,3 +1,4 @@
+import type { ResolverName } from '../dns/resolver/registry.ts'
 import type { Ip } from '../packet/ip.ts'
 
 /** The question: what is sent, from where, to whom. */
@@ -9,6 +10,10 @@ export interface Probe {
   readonly payload: string
   /** Initial TTL or hop limit, where it is not the default. */
   readonly ttl?: number
+  /** The library or tool that looks names up; glibc's getaddrinfo unless said. */
+  readonly resolver?: ResolverName
+  /** The record type that it is told to ask for; addresses unless said. */
+  readonly recordType?: string
 }
 
 /**
