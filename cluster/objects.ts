@@ -45,6 +45,9 @@ export interface KubeNode extends ApiObject<'Node'> {
   readonly kubeletVersion?: string
   /** `status.allocatable.cpu` in thousandths; topology hints weigh zones by it. */
   readonly allocatableMilliCpu?: number
+  /** `status.allocatable` of memory, in octets, and of pods: what the scheduler may fill. */
+  readonly allocatableMemory?: number
+  readonly allocatablePods?: number
 }
 
 export interface Taint {
@@ -84,9 +87,17 @@ export interface PodSpec {
   readonly setHostnameAsFQDN: boolean
   readonly enableServiceLinks: boolean
   readonly serviceAccountName: string
+  /** What the scheduler reserves on a node; absent where no container requests anything. */
+  readonly requests?: ResourceRequests
   /** `spec.affinity` as it stands, read by the scheduler alone. */
   readonly affinity?: unknown
   readonly topologySpreadConstraints?: unknown
+}
+
+export interface ResourceRequests {
+  readonly milliCpu: number
+  /** Octets. */
+  readonly memory: number
 }
 
 export interface DnsConfig {
@@ -122,6 +133,28 @@ export interface Pod extends ApiObject<'Pod'> {
   /** `status.podIPs`, first the primary; empty while it has none. */
   readonly ips: readonly Ip[]
   readonly hostIPs: readonly Ip[]
+  /** What else its status tells; absent on a manifest and on a pod that podwalk made up. */
+  readonly condition?: PodCondition
+}
+
+/** Why a pod is not as it should be, in the words of the kubelet, the scheduler and the controllers. */
+export interface PodCondition {
+  /** `status.reason`: `Evicted`, `NodeLost`. */
+  readonly reason?: string
+  /** The message of condition PodScheduled while it is False. */
+  readonly unschedulable?: string
+  /** The reason of condition DisruptionTarget: `EvictionByEvictionAPI`, `DeletionByTaintManager`. */
+  readonly disruption?: string
+  /** Containers that are not ready, in the order of the status. */
+  readonly waiting: readonly WaitingContainer[]
+}
+
+export interface WaitingContainer {
+  readonly name: string
+  /** `CrashLoopBackOff`, `ImagePullBackOff`, `Error`; `''` for one that runs and fails its probe. */
+  readonly reason: string
+  readonly restarts: number
+  readonly exitCode?: number
 }
 
 export interface Service extends ApiObject<'Service'> {
@@ -187,7 +220,10 @@ export interface EndpointPort {
 export interface Endpoint {
   /** As written; kube-proxy uses the first. */
   readonly addresses: readonly Ip[]
-  /** Undefined conditions are as the API defines them: ready true, serving = ready, terminating false. */
+  /**
+   * Undefined conditions are as kube-proxy takes them (pkg/proxy/endpointslicecache.go): ready true, serving true,
+   * terminating false. The API's own words, that an absent serving is as ready, are not what it does.
+   */
   readonly ready: boolean
   readonly serving: boolean
   readonly terminating: boolean
@@ -240,6 +276,14 @@ export interface Workload
   /** StatefulSet only. */
   readonly serviceName: string
   readonly ordinalsStart: number
+  /** StatefulSet only: whether pod 1 waits for pod 0. */
+  readonly podManagementPolicy?: 'OrderedReady' | 'Parallel'
+  /** Job only: its pods are numbered. */
+  readonly indexed?: boolean
+  /** Job only: `Complete` or `Failed`, as recorded. */
+  readonly finished?: 'Complete' | 'Failed'
+  /** CronJob only. */
+  readonly schedule?: string
 }
 
 export interface LabelSelector {

@@ -57,7 +57,18 @@ export function completeCluster({ snapshot, lab, refused }: CompleteInput): {
     },
     filling,
   )
-  const made = completePods({ ...groups, nodes, kubernetesVersion: facts.kubernetesVersion }, filling)
+  const made = completePods(
+    {
+      ...groups,
+      nodes,
+      namespaces: completeNamespaces(
+        groups.namespaces,
+        snapshot.found.map(({ draft }) => draft),
+      ),
+      kubernetesVersion: facts.kubernetesVersion,
+    },
+    filling,
+  )
   const { pods, blocks } = completeAddresses(
     { pods: made.pods, nodes, others: groups.others, lab, cni: facts.cni, podCIDRs: facts.podCIDRs },
     filling,

@@ -114,7 +114,8 @@ function endpointOf({ address, ready }: Reachable): Endpoint {
   return {
     addresses,
     ready,
-    serving: ready,
+    // The mirroring controller writes no such condition, and kube-proxy takes that as true.
+    serving: true,
     terminating: false,
     ...(hostname === undefined || hostname === '' ? {} : { hostname }),
     ...(nodeName === undefined ? {} : { nodeName }),

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { KubeNode, PodSpec, Taint, Toleration } from '../objects.ts'
 import { loadText } from '../testing/load-text.ts'
-import { fits, isTolerated, scheduler } from './schedule.ts'
+import { fits, isTolerated } from './node-selection.ts'
+import type { Candidate } from './placed.ts'
+import { scheduler } from './schedule.ts'
 
 const nodeOf = (spec = '{}', labels = '{}', name = 'n1'): KubeNode =>
   loadText(`apiVersion: v1\nkind: Node\nmetadata: {name: ${name}, labels: ${labels}}\nspec: ${spec}\n`).cluster
@@ -124,10 +126,11 @@ describe('a node takes a pod', () => {
 describe('of the nodes that take a pod', () => {
   const nodes = ['a1', 'b1', 'c1'].map((name) => nodeOf('{}', '{}', name))
   const spec = specOf('{}')
+  const podOf = (owner: string): Candidate => ({ namespace: 'default', labels: {}, spec, owner, terminating: false })
   const placed = (owners: readonly string[], occupied: readonly (readonly [string, string])[] = []) => {
     const schedule = scheduler(nodes)
-    for (const [node, owner] of occupied) schedule.occupy(node, owner)
-    return owners.map((owner) => schedule.place(spec, owner)?.meta.name)
+    for (const [node, owner] of occupied) schedule.occupy(node, podOf(owner))
+    return owners.map((owner) => schedule.place(podOf(owner))?.meta.name)
   }
   it.each([
     ['the first by name', ['x'], [], ['a1']],

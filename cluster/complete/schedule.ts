@@ -1,127 +1,112 @@
-import { isList, isObject, type Json, type JsonObject, member } from '../input/json-value.ts'
-import type { KubeNode, PodSpec, Taint, Toleration } from '../objects.ts'
+import type { KubeNode, Namespace, PodSpec } from '../objects.ts'
 import { byText } from '../order.ts'
+import { fits, isTolerated, nodeLabel, preference } from './node-selection.ts'
+import type { Candidate, Placed } from './placed.ts'
+import { isLoner, neighbourly } from './pod-affinity.ts'
+import { spreading } from './topology-spread.ts'
 
 /**
- * The part of kube-scheduler that decides where a made-up pod runs: nodeName, nodeSelector, required node affinity,
- * taints and cordoned nodes filter; then the node with the fewest pods of the same owner, the fewest pods, and the first
- * name wins. Preferences, resources, spreading constraints and pod affinity are not weighed.
+ * The part of kube-scheduler that decides where a made-up pod runs. Its filters decide whether a node takes a pod at
+ * all: nodeName, nodeSelector, required node affinity, taints, cordon, requested CPU and memory, number of pods, spread
+ * constraints, pod affinity and anti-affinity. Of those left, what the pod prefers counts first, then the node and zone
+ * with the fewest pods of the same owner (weighed as podtopologyspread does by default), the fewest pods, and the first
+ * name. The real scheduler weighs more, and draws lots.
  */
 export interface Scheduler {
   /** The node for a pod; undefined where it fits nowhere. */
-  readonly place: (spec: PodSpec, owner: string) => KubeNode | undefined
+  readonly place: (pod: Candidate) => KubeNode | undefined
   /** Counts a pod that is on its node already. */
-  readonly occupy: (nodeName: string, owner: string) => void
+  readonly occupy: (nodeName: string, pod: Candidate) => void
 }
 
-export function scheduler(nodes: readonly KubeNode[]): Scheduler {
-  const total = new Map<string, number>()
-  const ofOwner = new Map<string, number>()
-  const countOf = (counts: ReadonlyMap<string, number>, key: string): number => counts.get(key) ?? 0
-  const occupy = (nodeName: string, owner: string) => {
-    total.set(nodeName, countOf(total, nodeName) + 1)
-    ofOwner.set(`${nodeName}\0${owner}`, countOf(ofOwner, `${nodeName}\0${owner}`) + 1)
+interface Load {
+  pods: number
+  milliCpu: number
+  memory: number
+  readonly ofOwner: Map<string, number>
+}
+
+export function scheduler(nodes: readonly KubeNode[], namespaces: readonly Namespace[] = []): Scheduler {
+  const byName = new Map(nodes.map((node) => [node.meta.name, node]))
+  const loads = new Map<string, Load>()
+  const placed: Placed[] = []
+  const loners: Placed[] = []
+  const inZone = new Map<string, number>()
+  const zones = new Set(nodes.map((node) => nodeLabel(node, ZONE)))
+  const weight = { node: Math.log(nodes.length + 2), zone: Math.log(zones.size + 2) }
+  const loadOf = (name: string): Load => {
+    const known = loads.get(name)
+    if (known !== undefined) return known
+    const load = { pods: 0, milliCpu: 0, memory: 0, ofOwner: new Map<string, number>() }
+    loads.set(name, load)
+    return load
+  }
+  const occupy = (nodeName: string, pod: Candidate): void => {
+    const load = loadOf(nodeName)
+    load.pods++
+    load.milliCpu += pod.spec.requests?.milliCpu ?? 0
+    load.memory += pod.spec.requests?.memory ?? 0
+    load.ofOwner.set(pod.owner, (load.ofOwner.get(pod.owner) ?? 0) + 1)
+    const node = byName.get(nodeName)
+    if (node === undefined) return
+    const one = { ...pod, node }
+    placed.push(one)
+    if (isLoner(pod)) loners.push(one)
+    const zone = zoneKey(node, pod)
+    inZone.set(zone, (inZone.get(zone) ?? 0) + 1)
   }
   return {
     occupy,
-    place(spec, owner) {
-      const fitting = nodes.filter((node) => fits(node, spec))
-      const [best] = fitting.sort(
+    place(pod) {
+      const spread = spreading(pod, nodes, placed)
+      const near = neighbourly(pod, { placed, loners, namespaces })
+      const takes = (node: KubeNode): boolean =>
+        fits(node, pod.spec) &&
+        (pod.spec.nodeName !== '' ||
+          (hasRoom(node, loadOf(node.meta.name), pod.spec) && spread.allows(node) && near.allows(node)))
+      const scored = nodes.filter(takes).map((node) => {
+        const load = loadOf(node.meta.name)
+        return {
+          node,
+          worth: near.worth(node) + preference(node, pod.spec) - avoided(node, pod.spec),
+          cost: spread.cost(node),
+          siblings:
+            (load.ofOwner.get(pod.owner) ?? 0) * weight.node + (inZone.get(zoneKey(node, pod)) ?? 0) * weight.zone,
+          pods: load.pods,
+        }
+      })
+      scored.sort(
         (x, y) =>
-          countOf(ofOwner, `${x.meta.name}\0${owner}`) - countOf(ofOwner, `${y.meta.name}\0${owner}`) ||
-          countOf(total, x.meta.name) - countOf(total, y.meta.name) ||
-          byText(x.meta.name, y.meta.name),
+          y.worth - x.worth ||
+          x.cost - y.cost ||
+          x.siblings - y.siblings ||
+          x.pods - y.pods ||
+          byText(x.node.meta.name, y.node.meta.name),
       )
-      if (best !== undefined) occupy(best.meta.name, owner)
+      const best = scored[0]?.node
+      if (best !== undefined) occupy(best.meta.name, pod)
       return best
     },
   }
 }
 
-/** Whether the scheduler's filters let a pod onto a node. */
-export function fits(node: KubeNode, spec: PodSpec): boolean {
-  if (spec.nodeName !== '') return spec.nodeName === node.meta.name
+const ZONE = 'topology.kubernetes.io/zone'
+
+const zoneKey = (node: KubeNode, { owner }: Candidate): string => `${nodeLabel(node, ZONE) ?? ''}\0${owner}`
+
+/** NodeResourcesFit; a node that does not tell what it has takes everything. A pod that asks for none always fits. */
+function hasRoom(node: KubeNode, load: Load, { requests }: PodSpec): boolean {
+  if (load.pods + 1 > (node.allocatablePods ?? Number.POSITIVE_INFINITY)) return false
+  const { milliCpu, memory } = requests ?? { milliCpu: 0, memory: 0 }
   return (
-    selects(node, spec) &&
-    node.taints.every((taint) => taint.effect === 'PreferNoSchedule' || isTolerated(taint, spec.tolerations)) &&
-    (!node.unschedulable || isTolerated(UNSCHEDULABLE, spec.tolerations))
+    (milliCpu === 0 || load.milliCpu + milliCpu <= (node.allocatableMilliCpu ?? Number.POSITIVE_INFINITY)) &&
+    (memory === 0 || load.memory + memory <= (node.allocatableMemory ?? Number.POSITIVE_INFINITY))
   )
 }
 
-/** What a cordoned node is treated as. */
-const UNSCHEDULABLE: Taint = { key: 'node.kubernetes.io/unschedulable', value: '', effect: 'NoSchedule' }
+/** Soft taints that a pod does not tolerate: as heavy as anything it can prefer. */
+const avoided = (node: KubeNode, spec: PodSpec): number =>
+  node.taints.filter((taint) => taint.effect === 'PreferNoSchedule' && !isTolerated(taint, spec.tolerations)).length *
+  SOFT_TAINT
 
-/** Toleration.ToleratesTaint of k8s.io/api/core/v1: an empty key tolerates every key, an empty effect every effect. */
-export const isTolerated = (taint: Taint, tolerations: readonly Toleration[]): boolean =>
-  tolerations.some(
-    ({ key, operator, value, effect }) =>
-      (effect === '' || effect === taint.effect) &&
-      (key === '' ? operator === 'Exists' : key === taint.key) &&
-      (operator === 'Exists' || value === taint.value),
-  )
-
-/** nodeSelector and required node affinity. */
-export function selects(node: KubeNode, spec: PodSpec): boolean {
-  const labels = node.meta.labels
-  for (const [key, value] of Object.entries(spec.nodeSelector)) if (labelOf(node, key) !== value) return false
-  const terms = requiredTerms(spec.affinity as Json | undefined)
-  return terms === undefined || terms.some((term) => termMatches(term, { ...labels }, node.meta.name))
-}
-
-const labelOf = (node: KubeNode, key: string): string | undefined =>
-  Object.hasOwn(node.meta.labels, key) ? node.meta.labels[key] : undefined
-
-function requiredTerms(affinity: Json | undefined): readonly JsonObject[] | undefined {
-  const path = ['nodeAffinity', 'requiredDuringSchedulingIgnoredDuringExecution', 'nodeSelectorTerms']
-  let at: Json | undefined = affinity
-  for (const key of path) at = isObject(at) ? member(at, key) : undefined
-  return isList(at) ? at.filter(isObject) : undefined
-}
-
-/** A term with neither expressions nor fields matches nothing (component-helpers scheduling/corev1/nodeaffinity). */
-function termMatches(term: JsonObject, labels: Readonly<Record<string, string>>, name: string): boolean {
-  const expressions = requirementsOf(term, 'matchExpressions')
-  const fields = requirementsOf(term, 'matchFields')
-  if (expressions.length + fields.length === 0) return false
-  return (
-    expressions.every((one) => requirementHolds(one, Object.hasOwn(labels, one.key) ? labels[one.key] : undefined)) &&
-    fields.every((one) => requirementHolds(one, one.key === 'metadata.name' ? name : undefined))
-  )
-}
-
-interface Requirement {
-  readonly key: string
-  readonly operator: string
-  readonly values: readonly string[]
-}
-
-function requirementsOf(term: JsonObject, key: string): Requirement[] {
-  const list = member(term, key)
-  return (isList(list) ? list : []).filter(isObject).map((one) => {
-    const values = member(one, 'values')
-    return {
-      key: String(member(one, 'key') ?? ''),
-      operator: String(member(one, 'operator') ?? ''),
-      values: (isList(values) ? values : []).map(String),
-    }
-  })
-}
-
-function requirementHolds({ operator, values }: Requirement, value: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value)
-    case 'NotIn':
-      return value === undefined || !values.includes(value)
-    case 'Exists':
-      return value !== undefined
-    case 'DoesNotExist':
-      return value === undefined
-    case 'Gt':
-      return value !== undefined && Number(value) > Number(values[0])
-    case 'Lt':
-      return value !== undefined && Number(value) < Number(values[0])
-    default:
-      return false
-  }
-}
+const SOFT_TAINT = 100

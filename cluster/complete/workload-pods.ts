@@ -1,18 +1,24 @@
 import type { Ip } from '../../packet/ip.ts'
 import { generatedName, templateHash } from '../allocate/names.ts'
+import { isFinished } from '../build-index.ts'
 import { compareVersions } from '../cluster-facts.ts'
-import type { KubeNode, Labels, Meta, Pod, PodSpec, PodTemplate, Toleration, Workload } from '../objects.ts'
+import { isObject, type Json, type JsonObject } from '../input/json-value.ts'
+import type { KubeNode, Labels, Meta, Namespace, Pod, PodSpec, PodTemplate, Toleration, Workload } from '../objects.ts'
 import { byName, byText } from '../order.ts'
 import type { Found } from '../read/object-kinds.ts'
 import type { PodDraft } from '../read/pod.ts'
 import type { SourceSpan } from '../source.ts'
 import type { Filling } from './filling.ts'
-import { fits, scheduler } from './schedule.ts'
+import { fits } from './node-selection.ts'
+import type { Candidate } from './placed.ts'
+import { scheduler } from './schedule.ts'
 
 export interface WorkloadSources {
   readonly workloads: readonly Workload[]
   readonly pods: readonly Found<PodDraft>[]
   readonly nodes: readonly KubeNode[]
+  /** Terms about other pods may select them by their namespaces. */
+  readonly namespaces: readonly Namespace[]
   readonly kubernetesVersion: string
 }
 
@@ -113,7 +119,9 @@ function plannedPods(workload: Workload): Plan[] {
     case 'DaemonSet':
       return [plan(meta.name, { ...template, spec: withTolerations(template.spec) }, true)]
     case 'Job':
-      return numbered(replicas, (i) => plan(random(i), withLabels(template, jobLabels(meta.name))))
+      return numbered(replicas, (i) => (workload.indexed === true ? indexedPod(workload, i) : jobPod(workload, i))).map(
+        ({ name, of }) => plan(name, of),
+      )
     default:
       return []
   }
@@ -127,6 +135,26 @@ function statefulPod(workload: Workload, ordinal: number): { name: string; of: P
   const subdomain = spec.subdomain === '' ? workload.serviceName : spec.subdomain
   const template = withLabels(workload.template, labels)
   return { name, of: { ...template, spec: { ...spec, hostname: name, subdomain } } }
+}
+
+const jobPod = ({ meta, template }: Workload, i: number): { name: string; of: PodTemplate } => ({
+  name: generatedName(`${meta.name}-`, `${meta.namespace}/${meta.name}/${i}`),
+  of: withLabels(template, jobLabels(meta.name)),
+})
+
+/** pkg/controller/job indexed_job_utils.go: the index is in the name, a label, an annotation and the hostname. */
+function indexedPod({ meta, template }: Workload, i: number): { name: string; of: PodTemplate } {
+  const index = { 'batch.kubernetes.io/job-completion-index': String(i) }
+  const labelled = withLabels(template, { ...jobLabels(meta.name), ...index })
+  const name = generatedName(`${meta.name}-${i}-`, `${meta.namespace}/${meta.name}/${i}`)
+  return {
+    name,
+    of: {
+      ...labelled,
+      annotations: { ...template.annotations, ...index },
+      spec: { ...template.spec, hostname: `${meta.name}-${i}` },
+    },
+  }
 }
 
 const jobLabels = (name: string): Labels => ({ 'batch.kubernetes.io/job-name': name, 'job-name': name })
@@ -153,7 +181,7 @@ function withTolerations(spec: PodSpec): PodSpec {
 
 /** Gives every pod its node: first those that have one, then manifests, then the made ones, in order of name. */
 function place(sources: WorkloadSources, plans: readonly Plan[], filling: Filling): PlacedPod[] {
-  const schedule = scheduler(sources.nodes)
+  const schedule = scheduler(sources.nodes, sources.namespaces)
   const topology = compareVersions(sources.kubernetesVersion, TOPOLOGY_LABELS_SINCE) >= 0
   const placed: PlacedPod[] = []
   const waiting: Found<PodDraft>[] = []
@@ -161,26 +189,46 @@ function place(sources: WorkloadSources, plans: readonly Plan[], filling: Fillin
     const { hasStatus, ...pod } = found.draft
     if (found.recorded || hasStatus) {
       placed.push({ pod: { kind: 'Pod', ...pod, at: found.at, assumed: false }, open: false })
-      if (pod.spec.nodeName !== '') schedule.occupy(pod.spec.nodeName, ownerKey(pod.meta) ?? pod.meta.name)
+      if (pod.spec.nodeName !== '' && !isFinished(pod)) schedule.occupy(pod.spec.nodeName, candidateOf(pod))
     } else waiting.push(found)
   }
   const put = (request: Request) => placed.push(runningPod(request, { topology, filling }))
-  for (const { draft, at } of waiting) {
-    const node = schedule.place(draft.spec, ownerKey(draft.meta) ?? `Pod ${draft.meta.namespace}/${draft.meta.name}`)
+  // A pod that is told its node stands there before others look for theirs.
+  const inOrder = [...waiting].sort(
+    (x, y) => Number(y.draft.spec.nodeName !== '') - Number(x.draft.spec.nodeName !== ''),
+  )
+  for (const { draft, at } of inOrder) {
+    const node = schedule.place(candidateOf(draft))
     put({ meta: draft.meta, spec: draft.spec, node, at, ips: draft.ips })
   }
+  const blocked = new Set<string>()
   for (const plan of plans) {
     const key = keyOfWorkload(plan.owner)
-    const nodes = plan.perNode
-      ? sources.nodes.filter((node) => fits(node, plan.template.spec))
-      : [schedule.place(plan.template.spec, key)]
-    for (const node of nodes) {
-      if (plan.perNode && node !== undefined) schedule.occupy(node.meta.name, key)
-      put({ ...podOf(plan, node), node, at: plan.owner.at, ips: [] })
+    if (blocked.has(key)) continue
+    if (plan.perNode) {
+      for (const node of sources.nodes) {
+        if (!fits(node, plan.template.spec)) continue
+        const pod = podOf(plan, node)
+        schedule.occupy(node.meta.name, candidateOf(pod))
+        put({ ...pod, node, at: plan.owner.at, ips: [] })
+      }
+      continue
     }
+    const node = schedule.place(candidateOf(podOf(plan, undefined)))
+    // The next pod of an ordered StatefulSet is made when this one runs.
+    if (node === undefined && plan.owner.podManagementPolicy === 'OrderedReady') blocked.add(key)
+    put({ ...podOf(plan, node), node, at: plan.owner.at, ips: [] })
   }
   return placed
 }
+
+const candidateOf = ({ meta, spec }: Pick<Pod, 'meta' | 'spec'>): Candidate => ({
+  namespace: meta.namespace,
+  labels: meta.labels,
+  spec,
+  owner: ownerKey(meta) ?? `Pod ${meta.namespace}/${meta.name}`,
+  terminating: meta.deletionTimestamp !== undefined,
+})
 
 /** Since v1.35 binding copies a node's zone and region to the pod's labels (KEP-4742). */
 const TOPOLOGY_LABELS_SINCE = 'v1.35.0'
@@ -197,7 +245,17 @@ function podOf(plan: Plan, node: KubeNode | undefined): { meta: Meta; spec: PodS
     annotations: template.annotations,
     owner: { kind: owner.kind, name: owner.meta.name },
   }
-  return { meta, spec: template.spec }
+  return { meta, spec: plan.perNode && node !== undefined ? pinnedTo(node, template.spec) : template.spec }
+}
+
+/** A DaemonSet's pod is scheduled too, by an affinity to its node's name (pkg/controller/daemon/util). */
+function pinnedTo(node: KubeNode, spec: PodSpec): PodSpec {
+  const field = { key: 'metadata.name', operator: 'In', values: [node.meta.name] }
+  const required = { nodeSelectorTerms: [{ matchFields: [field] }] }
+  const given = isObject(spec.affinity as Json) ? (spec.affinity as JsonObject) : {}
+  const ofNode = isObject(given.nodeAffinity) ? given.nodeAffinity : {}
+  const nodeAffinity = { ...ofNode, requiredDuringSchedulingIgnoredDuringExecution: required }
+  return { ...spec, affinity: { ...given, nodeAffinity } }
 }
 
 interface Request {

@@ -29,7 +29,7 @@ const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const
 const ADDRESS_TYPES = ['IPv4', 'IPv6', 'FQDN'] as const
 const SERVICE_NAME = 'kubernetes.io/service-name'
 
-/** Reads an EndpointSlice (discovery.k8s.io/v1), conditions as the API defines their absence. */
+/** Reads an EndpointSlice (discovery.k8s.io/v1), conditions as kube-proxy takes their absence. */
 export function readEndpointSlice(root: Place): Omit<EndpointSlice, 'kind' | 'at' | 'assumed'> {
   const meta = readMeta(root, 'namespaced')
   const addressType = oneOf(root, 'addressType', { values: ADDRESS_TYPES, absent: 'IPv4' })
@@ -65,7 +65,7 @@ function endpointOf(entry: Place, addressType: EndpointSlice['addressType']): En
   return {
     addresses: addresses.filter((address) => address.family === wanted),
     ready,
-    serving: flag(conditions, 'serving', ready),
+    serving: flag(conditions, 'serving', true),
     terminating: flag(conditions, 'terminating'),
     ...texted(entry, 'nodeName'),
     ...texted(entry, 'hostname'),
@@ -76,10 +76,10 @@ function endpointOf(entry: Place, addressType: EndpointSlice['addressType']): En
   }
 }
 
-/** A text member that is left out where it is absent. */
 /** The list itself as a place, for problems with its elements. */
 const childList = (place: Place, key: string): Place => ({ value: {}, key, parent: place, problems: place.problems })
 
+/** A text member that is left out where it is absent. */
 function texted<const K extends string>(place: Place, key: K): { readonly [k in K]?: string } {
   const value = optionalText(place, key)
   return (value === undefined ? {} : { [key]: value }) as { readonly [k in K]?: string }

@@ -2,6 +2,7 @@ import type { Prefix } from '../../packet/prefix.ts'
 import type { KubeNode, Taint } from '../objects.ts'
 import { readMeta } from './meta.ts'
 import { child, children, flag, has, ipAt, oneOf, optionalText, type Place, prefixes, specCidr, text } from './place.ts'
+import { milliCpu, parseQuantity } from './quantity.ts'
 
 /** Reads a Node. Host bits of a podCIDR are cut off as the kubelet and the CNIs do. */
 export function readNode(root: Place): Omit<KubeNode, 'kind' | 'at' | 'assumed'> {
@@ -17,7 +18,10 @@ export function readNode(root: Place): Omit<KubeNode, 'kind' | 'at' | 'assumed'>
   const named = addresses.find((address) => text(address, 'type') === 'Hostname')
   const ready = children(status, 'conditions').find((condition) => text(condition, 'type') === 'Ready')
   const kubeletVersion = optionalText(child(status, 'nodeInfo'), 'kubeletVersion')
-  const cpu = milliCpu(text(child(status, 'allocatable'), 'cpu'))
+  const allocatable = child(status, 'allocatable')
+  const cpu = milliCpu(text(allocatable, 'cpu'))
+  const memory = parseQuantity(text(allocatable, 'memory'))
+  const pods = parseQuantity(text(allocatable, 'pods'))
   return {
     meta,
     podCIDRs: podCIDRsOf(spec),
@@ -30,6 +34,8 @@ export function readNode(root: Place): Omit<KubeNode, 'kind' | 'at' | 'assumed'>
     ready: ready === undefined || text(ready, 'status') === 'True',
     ...(kubeletVersion === undefined || kubeletVersion === '' ? {} : { kubeletVersion }),
     ...(cpu === undefined ? {} : { allocatableMilliCpu: cpu }),
+    ...(memory === undefined ? {} : { allocatableMemory: memory }),
+    ...(pods === undefined ? {} : { allocatablePods: pods }),
   }
 }
 
@@ -47,9 +53,3 @@ const taintOf = (taint: Place): Taint => ({
   value: text(taint, 'value'),
   effect: oneOf(taint, 'effect', { values: EFFECTS, absent: 'NoSchedule' }),
 })
-
-/** A CPU quantity (`4`, `1500m`) in thousandths. */
-function milliCpu(quantity: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(m?)$/.exec(quantity)
-  return match === null ? undefined : Math.round(Number(match[1]) * (match[2] === 'm' ? 1 : 1000))
-}

@@ -17,6 +17,8 @@ import {
   textMap,
   texts,
 } from './place.ts'
+import { readPodCondition } from './pod-condition.ts'
+import { requestsOf } from './requests.ts'
 import { validatePodSpec } from './validate-pod.ts'
 
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const
@@ -41,6 +43,7 @@ export function readPod(root: Place): PodDraft {
     ips: addressesOf(status, { list: 'podIPs', single: 'podIP', code: 'pod-ip-invalid' }),
     hostIPs: addressesOf(status, { list: 'hostIPs', single: 'hostIP', code: 'host-ip-invalid' }),
     hasStatus: has(status, 'phase') || has(status, 'conditions'),
+    ...(has(status, 'phase') || has(status, 'conditions') ? { condition: readPodCondition(status) } : {}),
   }
 }
 
@@ -84,6 +87,7 @@ function readPodSpec(spec: Place): PodSpec {
     setHostnameAsFQDN: flag(spec, 'setHostnameAsFQDN'),
     enableServiceLinks: flag(spec, 'enableServiceLinks', true),
     serviceAccountName: text(spec, 'serviceAccountName') || text(spec, 'serviceAccount') || 'default',
+    ...requestsOf(spec),
     ...(has(spec, 'affinity') ? { affinity: raw(spec, 'affinity') } : {}),
     ...(has(spec, 'topologySpreadConstraints')
       ? { topologySpreadConstraints: raw(spec, 'topologySpreadConstraints') }

@@ -522,7 +522,9 @@ describe('EndpointSlices', () => {
 
   it.each([
     ['absent', '{}', [true, true, false]],
-    ['not ready: not serving either', '{ready: false}', [false, false, false]],
+    ['not ready: serving all the same, as kube-proxy has it', '{ready: false}', [false, true, false]],
+    ['terminating, serving absent: it still answers', '{ready: false, terminating: true}', [false, true, true]],
+    ['terminating and not serving', '{ready: false, serving: false, terminating: true}', [false, false, true]],
     ['terminating and serving', '{ready: false, serving: true, terminating: true}', [false, true, true]],
     ['absent ready beside others', '{serving: true, terminating: true}', [true, true, true]],
   ])('conditions %s', (_, conditions, expected) => {

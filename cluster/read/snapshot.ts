@@ -50,7 +50,7 @@ export function readSnapshot(inputs: readonly SourceFile[], unpacking: Unpacking
     const found = item.kind === 'Secret' ? undefined : readDraft(item, problems)
     if (found === undefined) return count(skipped, item.kind)
     const name = objectName(kindOf(found.draft), found.draft.meta)
-    for (const problem of problems) diagnose(fieldDiagnostic({ found, name, problem, sources }))
+    for (const problem of withoutRepeats(problems)) diagnose(fieldDiagnostic({ found, name, problem, sources }))
     if (found.draft.meta.name !== '') keep({ objects, diagnose }, found)
   }
   for (const file of files) readItems(file, { item, diagnose })
@@ -66,6 +66,13 @@ export function readSnapshot(inputs: readonly SourceFile[], unpacking: Unpacking
     sources,
     input: NOTHING_SKIPPED,
   }
+}
+
+/** A field that is looked at twice, to read it and to validate it, has one problem. */
+function withoutRepeats(problems: readonly FieldProblem[]): readonly FieldProblem[] {
+  if (problems.length < 2) return problems
+  const told = new Map(problems.map((problem) => [`${problem.code}\0${problemText(problem)}`, problem]))
+  return [...told.values()]
 }
 
 /** `kubectl version -o json` has no kind. */

@@ -1,7 +1,7 @@
 import type { Workload } from '../objects.ts'
 import { readMeta } from './meta.ts'
 import { readLabelSelector } from './network-policy.ts'
-import { child, flag, has, integer, type Place, text } from './place.ts'
+import { child, children, flag, has, integer, oneOf, type Place, text } from './place.ts'
 import { readPodTemplate } from './pod.ts'
 
 /** Reads a Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or CronJob. `replicas` is what it wants to run. */
@@ -11,25 +11,64 @@ export function readWorkload(root: Place, kind: Workload['kind']): Omit<Workload
   return {
     kind,
     meta: readMeta(root, 'namespaced'),
-    replicas: replicasOf(job, kind),
+    replicas: replicasOf(root, job, kind),
     selector: readLabelSelector(child(job, 'selector')),
     template: readPodTemplate(child(job, 'template')),
     serviceName: kind === 'StatefulSet' ? text(spec, 'serviceName') : '',
     ordinalsStart: kind === 'StatefulSet' ? integer(child(spec, 'ordinals'), 'start', 0) : 0,
+    ...ofKind(root, kind),
   }
 }
 
-function replicasOf(spec: Place, kind: Workload['kind']): number {
+function ofKind(root: Place, kind: Workload['kind']): Partial<Workload> {
+  const spec = child(root, 'spec')
+  switch (kind) {
+    case 'StatefulSet':
+      return { podManagementPolicy: oneOf(spec, 'podManagementPolicy', MANAGEMENT) }
+    case 'Job': {
+      const finished = finishedAs(root)
+      return {
+        indexed: oneOf(spec, 'completionMode', COMPLETION) === 'Indexed',
+        ...(finished === undefined ? {} : { finished }),
+      }
+    }
+    case 'CronJob':
+      return { schedule: text(spec, 'schedule') }
+    default:
+      return {}
+  }
+}
+
+const MANAGEMENT = { values: ['OrderedReady', 'Parallel'], absent: 'OrderedReady' } as const
+const COMPLETION = { values: ['NonIndexed', 'Indexed'], absent: 'NonIndexed' } as const
+
+/** The condition that ends a Job (pkg/controller/job IsJobFinished). */
+function finishedAs(root: Place): Workload['finished'] {
+  const conditions = children(child(root, 'status'), 'conditions')
+  return (['Complete', 'Failed'] as const).find((type) =>
+    conditions.some((condition) => text(condition, 'type') === type && text(condition, 'status') === 'True'),
+  )
+}
+
+function replicasOf(root: Place, spec: Place, kind: Workload['kind']): number {
   switch (kind) {
     case 'DaemonSet':
     case 'CronJob':
       return 0
-    case 'Job': {
-      if (flag(spec, 'suspend')) return 0
-      const parallelism = integer(spec, 'parallelism', 1)
-      return has(spec, 'completions') ? Math.min(parallelism, integer(spec, 'completions', 1)) : parallelism
-    }
+    case 'Job':
+      return activePods(root)
     default:
       return integer(spec, 'replicas', 1)
   }
+}
+
+/** How many pods of a Job run at once (pkg/controller/job manageJob): never more than are still to succeed. */
+function activePods(root: Place): number {
+  const spec = child(root, 'spec')
+  if (flag(spec, 'suspend') || finishedAs(root) !== undefined) return 0
+  const parallelism = integer(spec, 'parallelism', 1)
+  const succeeded = integer(child(root, 'status'), 'succeeded', 0)
+  // Without a number of completions the first success ends it: no further pod is made.
+  if (!has(spec, 'completions')) return succeeded > 0 ? 0 : parallelism
+  return Math.min(parallelism, Math.max(integer(spec, 'completions', 1) - succeeded, 0))
 }

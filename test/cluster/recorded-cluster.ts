@@ -44,6 +44,9 @@ interface Machines {
   }[]
 }
 
+/** What every machine of the recordings had to give. */
+const ALLOCATABLE = { cpu: '4', memory: '8042792Ki', pods: '110' }
+
 const CONTROL_PLANE = 'node-role.kubernetes.io/control-plane'
 
 /** The manifests of a recorded cluster, with its machines as Node manifests and a Lab. */
@@ -59,6 +62,7 @@ export function loadManifests(folder: string): Loaded {
       taints: [...(node.controlPlane ? [{ key: CONTROL_PLANE, effect: 'NoSchedule' }] : []), ...(node.taints ?? [])],
     },
     status: {
+      allocatable: ALLOCATABLE,
       addresses: [node.ip, node.ip6].flatMap((address) =>
         address === undefined ? [] : [{ type: 'InternalIP', address }],
       ),

@@ -1,0 +1,53 @@
+import { isList, isObject, type Json, member } from '../input/json-value.ts'
+import type { KubeNode, LabelExpression, LabelSelector, Labels, Namespace, PodSpec } from '../objects.ts'
+import { selectorMatches } from '../selector.ts'
+
+/** A pod as the scheduler sees it: what it wants, and the labels by which other pods look for it. */
+export interface Candidate {
+  readonly namespace: string
+  readonly labels: Labels
+  readonly spec: PodSpec
+  /** What made it: pods of one owner are spread. */
+  readonly owner: string
+  readonly terminating: boolean
+}
+
+/** A pod that is on its node. */
+export interface Placed extends Candidate {
+  readonly node: KubeNode
+}
+
+/** A label selector in a part of a spec that is kept as it stands. Absent, it selects nothing. */
+export function selectorOf(value: Json | undefined): LabelSelector | undefined {
+  if (!isObject(value)) return undefined
+  const labels = member(value, 'matchLabels')
+  const expressions = member(value, 'matchExpressions')
+  return {
+    matchLabels: isObject(labels)
+      ? Object.fromEntries(Object.entries(labels).map(([key, label]) => [key, String(label)]))
+      : {},
+    matchExpressions: (isList(expressions) ? expressions : []).filter(isObject).map((one): LabelExpression => {
+      const operator = member(one, 'operator')
+      return {
+        key: String(member(one, 'key') ?? ''),
+        operator: operator === 'NotIn' || operator === 'Exists' || operator === 'DoesNotExist' ? operator : 'In',
+        values: textsOf(member(one, 'values')),
+      }
+    }),
+  }
+}
+
+export const textsOf = (value: Json | undefined): string[] => (isList(value) ? value : []).map(String)
+
+/** A selector that the API server extends by the pod's own values of some labels (`matchLabelKeys`). */
+export function withOwnLabels(selector: LabelSelector, keys: readonly string[], labels: Labels): LabelSelector {
+  const own = keys.flatMap((key): LabelExpression[] => {
+    const value = Object.hasOwn(labels, key) ? labels[key] : undefined
+    return value === undefined ? [] : [{ key, operator: 'In', values: [value] }]
+  })
+  return { ...selector, matchExpressions: [...selector.matchExpressions, ...own] }
+}
+
+/** The names of the namespaces that a selector selects. */
+export const namespacesSelected = (namespaces: readonly Namespace[], selector: LabelSelector): readonly string[] =>
+  namespaces.filter(({ meta }) => selectorMatches(selector, meta.labels)).map(({ meta }) => meta.name)

@@ -1,0 +1,315 @@
+import { describe, expect, it } from 'vitest'
+import { loadText } from '../testing/load-text.ts'
+
+/** Nodes a1 and a2 in zone a, b1 in zone b, x without a zone. */
+const NODES = ['a1', 'a2', 'b1', 'x']
+const nodes = (spec: Readonly<Record<string, string>> = {}, status: Readonly<Record<string, string>> = {}): string =>
+  NODES.map((name, i) => {
+    const zone = name === 'x' ? '' : `topology.kubernetes.io/zone: ${name[0]}, `
+    return `{apiVersion: v1, kind: Node, metadata: {name: ${name}, labels: {${zone}kubernetes.io/hostname: ${name}}}, spec: ${spec[name] ?? '{}'}, status: {addresses: [{type: InternalIP, address: 192.168.1.${i + 1}}]${status[name] ?? ''}}}\n---\n`
+  }).join('')
+
+const podOf = (name: string, of: { labels?: string; spec?: string; at?: string; namespace?: string }): string =>
+  `{apiVersion: v1, kind: Pod, metadata: {name: ${name}, namespace: ${of.namespace ?? 'default'}, labels: ${of.labels ?? '{app: x}'}}, spec: {${of.at === undefined ? '' : `nodeName: ${of.at}, `}${of.spec ?? ''}}}\n---\n`
+
+const deployment = (replicas: number, spec: string): string =>
+  `{apiVersion: apps/v1, kind: Deployment, metadata: {name: d}, spec: {replicas: ${replicas}, template: {metadata: {labels: {app: x, version: v1}}, spec: {${spec}}}}}\n---\n`
+
+/** Nodes of the pods that were not placed by hand, sorted; `-` for one that fits nowhere. */
+function placesOf(text: string): string[] {
+  const { cluster } = loadText(text)
+  return cluster.pods
+    .filter(({ meta }) => !meta.name.startsWith('there'))
+    .map(({ spec }) => spec.nodeName || '-')
+    .sort()
+}
+
+const ZONE = 'topology.kubernetes.io/zone'
+const HOST = 'kubernetes.io/hostname'
+const term = (key: string, more = '') => `{topologyKey: ${key}, labelSelector: {matchLabels: {app: x}}${more}}`
+const required = (side: string, terms: string) =>
+  `affinity: {${side}: {requiredDuringSchedulingIgnoredDuringExecution: [${terms}]}}`
+const preferred = (side: string, weighted: string) =>
+  `affinity: {${side}: {preferredDuringSchedulingIgnoredDuringExecution: [${weighted}]}}`
+const spread = (more: string) =>
+  `topologySpreadConstraints: [{maxSkew: 1, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {app: x}}, ${more}}]`
+
+describe('pods of a Deployment', () => {
+  it.each([
+    ['spread over zones first, then over nodes', 4, '', ['a1', 'a2', 'b1', 'x']],
+    [
+      'anti-affinity by host: one to a node, the others wait',
+      5,
+      required('podAntiAffinity', term(HOST)),
+      ['-', 'a1', 'a2', 'b1', 'x'],
+    ],
+    [
+      'anti-affinity by zone: one to a zone; a node without a zone keeps nobody off',
+      5,
+      required('podAntiAffinity', term(ZONE)),
+      ['a1', 'b1', 'x', 'x', 'x'],
+    ],
+    ['affinity by zone: all where the first is', 3, required('podAffinity', term(ZONE)), ['a1', 'a1', 'a2']],
+    [
+      'affinity to pods that do not exist: nowhere',
+      2,
+      required('podAffinity', '{topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: other}}}'),
+      ['-', '-'],
+    ],
+    ['affinity without a selector: nowhere', 1, required('podAffinity', `{topologyKey: ${HOST}}`), ['-']],
+    [
+      'spread over zones by at most one; a node without the key takes none',
+      4,
+      spread(`topologyKey: ${ZONE}`),
+      ['a1', 'a2', 'b1', 'b1'],
+    ],
+    ['spread over hosts by at most one', 5, spread(`topologyKey: ${HOST}`), ['a1', 'a2', 'b1', 'b1', 'x']],
+    [
+      'spread that wants three domains and has two: only one pod each',
+      4,
+      spread(`topologyKey: ${ZONE}, minDomains: 3`),
+      ['-', '-', 'a1', 'b1'],
+    ],
+    [
+      'a node that the selector excludes does not count as a domain',
+      3,
+      `nodeSelector: {${ZONE}: a}, ${spread(`topologyKey: ${HOST}`)}`,
+      ['a1', 'a1', 'a2'],
+    ],
+    [
+      'unless the constraint ignores selectors',
+      3,
+      `nodeSelector: {${ZONE}: a}, ${spread(`topologyKey: ${HOST}, nodeAffinityPolicy: Ignore`)}`,
+      ['-', 'a1', 'a2'],
+    ],
+    [
+      'a spread that is only wished for never stops a pod',
+      3,
+      spread(`topologyKey: ${ZONE}`).replace('DoNotSchedule', 'ScheduleAnyway'),
+      ['a1', 'a2', 'b1'],
+    ],
+    [
+      'spread by version counts pods of that version alone',
+      2,
+      spread(`topologyKey: ${ZONE}, matchLabelKeys: [version]`),
+      ['a1', 'b1'],
+    ],
+  ] as const)('%s', (_, replicas, spec, expected) =>
+    expect(placesOf(nodes() + deployment(replicas, spec))).toEqual(expected),
+  )
+})
+
+describe('pods that are there already', () => {
+  it.each([
+    ['attract', podOf('there', { at: 'b1' }), required('podAffinity', term(ZONE)), 'b1'],
+    [
+      'do not attract from another namespace',
+      podOf('there', { at: 'b1', namespace: 'other' }),
+      required('podAffinity', term(ZONE, ', namespaces: [default]')),
+      'a1',
+    ],
+    [
+      'attract from a namespace that is named',
+      podOf('there', { at: 'b1', namespace: 'other' }),
+      required('podAffinity', term(ZONE, ', namespaces: [other]')),
+      'b1',
+    ],
+    [
+      'attract from namespaces that are selected',
+      podOf('there', { at: 'b1', namespace: 'other' }),
+      required('podAffinity', term(ZONE, ', namespaceSelector: {}')),
+      'b1',
+    ],
+    [
+      'attract from those selected by label',
+      podOf('there', { at: 'b1', namespace: 'other' }),
+      required('podAffinity', term(ZONE, ', namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: other}}')),
+      'b1',
+    ],
+    [
+      'repel by their own anti-affinity',
+      podOf('there', { at: 'a1', labels: '{app: y}', spec: required('podAntiAffinity', term(ZONE)) }),
+      '',
+      'b1',
+    ],
+    [
+      'repel whom they select alone',
+      podOf('there', {
+        at: 'a1',
+        labels: '{app: y}',
+        spec: required('podAntiAffinity', term(ZONE).replace('app: x', 'app: z')),
+      }),
+      '',
+      'a2',
+    ],
+    [
+      'must all match: two terms, one pod each',
+      podOf('there', { at: 'a1', labels: '{app: y}' }) + podOf('there2', { at: 'b1', labels: '{tier: z}' }),
+      required(
+        'podAffinity',
+        `{topologyKey: ${HOST}, labelSelector: {matchLabels: {app: y}}}, {topologyKey: ${HOST}, labelSelector: {matchLabels: {tier: z}}}`,
+      ),
+      '-',
+    ],
+    [
+      'attract by preference',
+      podOf('there', { at: 'x' }),
+      preferred('podAffinity', `{weight: 5, podAffinityTerm: ${term(HOST)}}`),
+      'x',
+    ],
+    [
+      'repel by preference',
+      podOf('there', { at: 'a1' }),
+      preferred('podAntiAffinity', `{weight: 5, podAffinityTerm: ${term(ZONE)}}`),
+      'b1',
+    ],
+    [
+      'node affinity by preference',
+      '',
+      preferred(
+        'nodeAffinity',
+        `{weight: 5, preference: {matchExpressions: [{key: ${HOST}, operator: In, values: [x]}]}}`,
+      ),
+      'x',
+    ],
+    [
+      'the heavier preference wins',
+      '',
+      preferred(
+        'nodeAffinity',
+        `{weight: 5, preference: {matchExpressions: [{key: ${HOST}, operator: In, values: [x]}]}}, {weight: 6, preference: {matchExpressions: [{key: ${HOST}, operator: In, values: [b1]}]}}`,
+      ),
+      'b1',
+    ],
+  ])('%s', (_, there, spec, expected) =>
+    expect(placesOf(nodes() + there + podOf('p', { spec, labels: '{app: x}' }))).toEqual([expected]),
+  )
+})
+
+describe('nodes', () => {
+  const full = { a1: ', allocatable: {cpu: "1", memory: 1Gi, pods: "2"}' }
+  it.each([
+    ['softly tainted: the last choice', nodes({ a1: '{taints: [{key: k, effect: PreferNoSchedule}]}' }), '', ['a2']],
+    [
+      'with memory for it',
+      nodes({}, full),
+      'nodeSelector: {kubernetes.io/hostname: a1}, containers: [{resources: {requests: {memory: 1Gi}}}]',
+      ['a1'],
+    ],
+    [
+      'without',
+      nodes({}, full),
+      'nodeSelector: {kubernetes.io/hostname: a1}, containers: [{resources: {requests: {memory: 1025Mi}}}]',
+      ['-'],
+    ],
+    [
+      'a limit stands for a request',
+      nodes({}, full),
+      'nodeSelector: {kubernetes.io/hostname: a1}, containers: [{resources: {limits: {cpu: 1001m}}}]',
+      ['-'],
+    ],
+    [
+      'containers add up',
+      nodes({}, full),
+      'nodeSelector: {kubernetes.io/hostname: a1}, containers: [{resources: {requests: {cpu: 600m}}}, {resources: {requests: {cpu: 500m}}}]',
+      ['-'],
+    ],
+    [
+      'init containers do not',
+      nodes({}, full),
+      'nodeSelector: {kubernetes.io/hostname: a1}, initContainers: [{resources: {requests: {cpu: 600m}}}], containers: [{resources: {requests: {cpu: 600m}}}]',
+      ['a1'],
+    ],
+    [
+      'sidecars do',
+      nodes({}, full),
+      'nodeSelector: {kubernetes.io/hostname: a1}, initContainers: [{restartPolicy: Always, resources: {requests: {cpu: 600m}}}], containers: [{resources: {requests: {cpu: 600m}}}]',
+      ['-'],
+    ],
+    [
+      'a pod that is told its node asks nobody',
+      nodes({}, full),
+      'nodeName: a1, containers: [{resources: {requests: {memory: 4Gi}}}]',
+      ['a1'],
+    ],
+  ])('%s', (_, given, spec, expected) => expect(placesOf(given + podOf('p', { spec }))).toEqual(expected))
+
+  it('take no more pods than they can', () =>
+    expect(placesOf(nodes({}, full) + deployment(3, 'nodeSelector: {kubernetes.io/hostname: a1}'))).toEqual([
+      '-',
+      'a1',
+      'a1',
+    ]))
+
+  it('fill up with what their pods request', () =>
+    expect(
+      placesOf(
+        nodes({}, full) +
+          deployment(
+            2,
+            'nodeSelector: {kubernetes.io/hostname: a1}, containers: [{resources: {requests: {memory: 600Mi}}}]',
+          ),
+      ),
+    ).toEqual(['-', 'a1']))
+})
+
+describe('a StatefulSet whose pods fit nowhere', () => {
+  const set = (policy: string) =>
+    `${nodes()}{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: s}, spec: {replicas: 3, serviceName: s${policy}, template: {spec: {nodeSelector: {disk: none}}}}}`
+  it.each([
+    ['ordered: the second is never made', '', ['s-0']],
+    ['parallel: all wait', ', podManagementPolicy: Parallel', ['s-0', 's-1', 's-2']],
+  ])('%s', (_, policy, expected) =>
+    expect(loadText(set(policy)).cluster.pods.map(({ meta }) => meta.name)).toEqual(expected),
+  )
+})
+
+describe('Jobs', () => {
+  const job = (spec: string, status = '{}') =>
+    `${nodes()}{apiVersion: batch/v1, kind: Job, metadata: {name: j}, spec: {${spec}}, status: ${status}}`
+  it.each([
+    ['one pod', '', '{}', 1],
+    ['as many at once as it says', 'parallelism: 3', '{}', 3],
+    ['never more than are still to succeed', 'parallelism: 3, completions: 4', '{succeeded: 2}', 2],
+    ['a work queue makes no further pod after the first success', 'parallelism: 3', '{succeeded: 1}', 0],
+    ['complete', 'parallelism: 3', '{conditions: [{type: Complete, status: "True"}]}', 0],
+    ['failed', '', '{conditions: [{type: Failed, status: "True"}]}', 0],
+    ['not yet failed', '', '{conditions: [{type: Failed, status: "False"}]}', 1],
+    ['suspended', 'suspend: true', '{}', 0],
+  ])('%s', (_, spec, status, expected) => expect(loadText(job(spec, status)).cluster.pods.length).toBe(expected))
+
+  it('an indexed one numbers its pods in name, label, annotation and hostname', () => {
+    const [first, second] = loadText(job('completionMode: Indexed, completions: 2, parallelism: 2')).cluster.pods
+    expect(first!.meta.name).toMatch(/^j-0-[a-z0-9]{5}$/)
+    expect(second!.meta.name).toMatch(/^j-1-[a-z0-9]{5}$/)
+    expect(second!.spec.hostname).toBe('j-1')
+    expect(second!.meta.labels['batch.kubernetes.io/job-completion-index']).toBe('1')
+    expect(second!.meta.annotations['batch.kubernetes.io/job-completion-index']).toBe('1')
+  })
+
+  it('a CronJob has no pod until its time', () => {
+    const { cluster } = loadText(
+      `${nodes()}{apiVersion: batch/v1, kind: CronJob, metadata: {name: c}, spec: {schedule: "0 3 * * *", jobTemplate: {spec: {template: {spec: {}}}}}}`,
+    )
+    expect(cluster.pods).toEqual([])
+    expect(cluster.workloads.map(({ kind, schedule }) => [kind, schedule])).toEqual([['CronJob', '0 3 * * *']])
+  })
+})
+
+it('a DaemonSet pins its pods to their nodes by name', () => {
+  const { cluster } = loadText(
+    `${nodes()}{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: ds}, spec: {template: {spec: {nodeSelector: {topology.kubernetes.io/zone: b}}}}}`,
+  )
+  expect(cluster.pods.map(({ spec }) => [spec.nodeName, spec.affinity])).toEqual([
+    [
+      'b1',
+      {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['b1'] }] }],
+          },
+        },
+      },
+    ],
+  ])
+})
