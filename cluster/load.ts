@@ -15,6 +15,11 @@ export interface LoadOptions {
   readonly lab?: Lab
   /** What to do with an object that the API server would refuse: use what is right in it, or leave it out. */
   readonly refused?: 'use' | 'drop'
+  /**
+   * The cluster before a change, where the files are the cluster after it: what its controllers had made and would not
+   * take away again is still there (the slices of a Service that lost its selector).
+   */
+  readonly before?: Pick<Cluster, 'endpointSlices' | 'endpoints'>
 }
 
 /**
@@ -25,7 +30,7 @@ export function load(inputs: readonly SourceFile[], options: LoadOptions = {}): 
   const snapshot = readSnapshot(inputs, options)
   const labs = readLabs(snapshot.labs, snapshot.sources)
   const lab = { ...labs.lab, ...options.lab }
-  const completed = completeCluster({ snapshot, lab, refused: options.refused ?? 'use' })
+  const completed = completeCluster({ snapshot, lab, refused: options.refused ?? 'use', before: options.before })
   const diagnostics: Diagnostic[] = [...snapshot.diagnostics, ...labs.diagnostics, ...completed.diagnostics]
   if (snapshot.found.length === 0) diagnostics.push(noObjects(inputs))
   const cluster: Cluster = deepFreeze(completed.cluster)

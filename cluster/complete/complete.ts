@@ -2,17 +2,15 @@ import { buildIndex } from '../build-index.ts'
 import { type Cluster, keyOf } from '../cluster.ts'
 import { clusterFacts } from '../cluster-facts.ts'
 import type { Lab } from '../lab.ts'
-import type { EndpointSlice, IpFamily, KubeNode, Meta, Pod, Service } from '../objects.ts'
+import type { IpFamily, KubeNode, Meta, Service } from '../objects.ts'
 import { byName, byText } from '../order.ts'
 import { type Found, kindOf, objectName } from '../read/object-kinds.ts'
 import type { Snapshot } from '../read/snapshot.ts'
 import type { Assumption, Diagnostic } from '../source.ts'
-import { computeSlices } from './endpoint-slices.ts'
+import { type Before, completeEndpoints } from './complete-endpoints.ts'
 import type { Filling } from './filling.ts'
 import { type Grouped, groupByKind } from './grouped.ts'
-import { hintsOf } from './hints.ts'
-import { kubernetesService, kubernetesSlice } from './kubernetes-service.ts'
-import { mirrorEndpoints, slicesOfEndpoints } from './mirrored-slices.ts'
+import { kubernetesService } from './kubernetes-service.ts'
 import { completeNamespaces } from './namespaces.ts'
 import { completeNodes } from './nodes.ts'
 import { completeAddresses } from './pod-addresses.ts'
@@ -26,10 +24,12 @@ export interface CompleteInput {
   readonly lab: Lab
   /** Whether an object that the API server would refuse is used all the same. */
   readonly refused: 'use' | 'drop'
+  /** The cluster before the change that the snapshot is: what its controllers leave behind stays. */
+  readonly before?: Before | undefined
 }
 
 /** Fills what the input leaves open, as the API server, the controllers and the scheduler would have. */
-export function completeCluster({ snapshot, lab, refused }: CompleteInput): {
+export function completeCluster({ snapshot, lab, refused, before }: CompleteInput): {
   cluster: Cluster
   diagnostics: readonly Diagnostic[]
 } {
@@ -74,7 +74,7 @@ export function completeCluster({ snapshot, lab, refused }: CompleteInput): {
     filling,
   )
   const services = completeServices({ groups, nodes, ranges: facts.serviceCIDRs }, filling)
-  const endpointSlices = completeSlices({ groups, nodes, pods, services }, filling)
+  const { endpointSlices, endpoints } = completeEndpoints({ groups, nodes, pods, services, before }, filling)
   const lists = {
     nodes: [...nodes].sort(byName),
     namespaces: completeNamespaces(groups.namespaces, [
@@ -85,7 +85,7 @@ export function completeCluster({ snapshot, lab, refused }: CompleteInput): {
     pods: [...pods].sort(byName),
     services,
     endpointSlices: [...endpointSlices].sort(byName),
-    endpoints: [...groups.endpoints].sort(byName),
+    endpoints: [...endpoints].sort(byName),
     configMaps: [...groups.configMaps].sort(byName),
     networkPolicies: [...groups.networkPolicies].sort(byName),
     workloads: [...groups.workloads, ...made.replicaSets].sort((x, y) => byName(x, y) || byText(x.kind, y.kind)),
@@ -136,60 +136,4 @@ function completeServices({ groups, nodes, ranges }: ServicesInput, filling: Fil
   const nothing = nodes.length + given.length === 0
   const api = hasApi || recorded || nothing ? undefined : kubernetesService(ranges, filling)
   return completeServiceAddresses(api === undefined ? given : [...given, api], ranges, filling)
-}
-
-interface SlicesInput {
-  readonly groups: Grouped
-  readonly nodes: readonly KubeNode[]
-  readonly pods: readonly Pod[]
-  readonly services: readonly Service[]
-}
-
-/**
- * The slices of the input; and for each Service that has none, those that the controllers would have made. Where the
- * input holds recorded slices, a recorded Service without one really has none.
- */
-function completeSlices({ groups, nodes, pods, services }: SlicesInput, filling: Filling): EndpointSlice[] {
-  const given = groups.endpointSlices
-  const recorded = given.some(({ meta }) => meta.uid !== undefined)
-  const owned = new Set(given.map((slice) => `${slice.meta.namespace}/${slice.serviceName}`))
-  const endpoints = new Map(groups.endpoints.map((one) => [keyOf(one.meta), one]))
-  const podsRecorded = pods.some(({ assumed }) => !assumed)
-  const byNamespace = groupPods(pods)
-  const node = new Map(nodes.map((one) => [one.meta.name, one]))
-  const hints = hintsOf(nodes)
-  const made = services.flatMap((service) => {
-    const key = keyOf(service.meta)
-    if (owned.has(key) || (recorded && service.meta.uid !== undefined)) return []
-    const written = endpoints.get(key)
-    if (key === 'default/kubernetes' && written === undefined) return [kubernetesSlice(service, { nodes, pods })]
-    // What the endpoints controller recorded is better than pods that are made up.
-    if (written?.meta.uid !== undefined && !podsRecorded) return slicesOfEndpoints(written)
-    if (service.selector === undefined) return written === undefined ? [] : mirrorEndpoints(written)
-    return computeSlices(service, { pods: byNamespace.get(service.meta.namespace) ?? [], node, hints })
-  })
-  for (const slice of made) assumeSlice(slice, filling)
-  return [...given, ...made]
-}
-
-function groupPods(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> {
-  const groups = new Map<string, Pod[]>()
-  for (const pod of pods) {
-    const group = groups.get(pod.meta.namespace)
-    if (group === undefined) groups.set(pod.meta.namespace, [pod])
-    else group.push(pod)
-  }
-  return groups
-}
-
-function assumeSlice(slice: EndpointSlice, filling: Filling): void {
-  const { namespace } = slice.meta
-  const name = `${namespace}/${slice.serviceName}`
-  filling.assume({
-    code: 'endpoints-computed',
-    text: `the ${slice.addressType} endpoints of ${name} are those that the controllers would have made`,
-    object: `Service ${name}`,
-    set: 'EndpointSlices in the input',
-    collect: `kubectl get endpointslices -n ${namespace} -o yaml`,
-  })
 }

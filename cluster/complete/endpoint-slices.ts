@@ -22,8 +22,8 @@ import { familyOfIp } from './service-addresses.ts'
 const MAX_ENDPOINTS = 100
 
 const SERVICE_NAME = 'kubernetes.io/service-name'
-const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by'
-const HEADLESS = 'service.kubernetes.io/headless'
+export const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by'
+export const HEADLESS = 'service.kubernetes.io/headless'
 export const SLICE_CONTROLLER = 'endpointslice-controller.k8s.io'
 const ZONE = 'topology.kubernetes.io/zone'
 

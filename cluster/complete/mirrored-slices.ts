@@ -1,17 +1,8 @@
-import { compareIp, type Ip, ipKey } from '../../packet/ip.ts'
+import { compareIp, type Ip } from '../../packet/ip.ts'
 import { generatedName } from '../allocate/names.ts'
-import type {
-  Endpoint,
-  EndpointAddress,
-  EndpointSlice,
-  EndpointSubset,
-  Endpoints,
-  EndpointsPort,
-  IpFamily,
-  Meta,
-} from '../objects.ts'
-import { byText } from '../order.ts'
+import type { Endpoint, EndpointSlice, Endpoints, EndpointsPort, IpFamily, Meta } from '../objects.ts'
 import { inSliceOrder } from './port-order.ts'
+import { type Reachable, repackSubsets } from './repack-subsets.ts'
 import { familyOfIp } from './service-addresses.ts'
 
 const SERVICE_NAME = 'kubernetes.io/service-name'
@@ -32,58 +23,12 @@ export function mirrorEndpoints(endpoints: Endpoints): EndpointSlice[] {
 
 /** The slices that say what an Endpoints object says. */
 export function slicesOfEndpoints(endpoints: Endpoints): EndpointSlice[] {
-  return repacked(endpoints.subsets).flatMap((subset) =>
+  return repackSubsets(endpoints.subsets).flatMap((subset) =>
     (['IPv4', 'IPv6'] as const).flatMap((family) => {
       const found = subset.addresses.filter(({ address }) => familyOfIp(address.ip) === family)
       return found.length === 0 ? [] : [sliceOf(endpoints, { family, ports: subset.ports, found })]
     }),
   )
-}
-
-interface Reachable {
-  readonly address: EndpointAddress
-  readonly ready: boolean
-}
-
-interface Repacked {
-  readonly ports: readonly EndpointsPort[]
-  readonly addresses: readonly Reachable[]
-}
-
-/**
- * Subsets put together again by what they offer (pkg/api/v1/endpoints RepackSubsets): an address keeps the fields of
- * its first mention, one that is both ready and not ready is not ready, and ports of equal addresses share a subset.
- */
-function repacked(subsets: readonly EndpointSubset[]): Repacked[] {
-  const first = new Map<string, EndpointAddress>()
-  const byPort = new Map<string, { port: EndpointsPort | undefined; ready: Map<string, boolean> }>()
-  const put = (address: EndpointAddress, port: EndpointsPort | undefined, ready: boolean) => {
-    const key = `${ipKey(address.ip)} ${JSON.stringify(address.targetRef ?? null)}`
-    if (!first.has(key)) first.set(key, address)
-    const name = JSON.stringify(port ?? null)
-    const entry = byPort.get(name) ?? { port, ready: new Map() }
-    byPort.set(name, entry)
-    if (entry.ready.get(key) !== false) entry.ready.set(key, ready)
-  }
-  for (const subset of subsets)
-    for (const port of subset.ports.length === 0 ? [undefined] : subset.ports) {
-      for (const address of subset.addresses) put(address, port, true)
-      for (const address of subset.notReadyAddresses) put(address, port, false)
-    }
-  const groups = new Map<string, { ports: EndpointsPort[]; ready: Map<string, boolean> }>()
-  for (const { port, ready } of byPort.values()) {
-    const key = JSON.stringify([...ready].sort(([x], [y]) => byText(x, y)))
-    const group = groups.get(key) ?? { ports: [], ready }
-    groups.set(key, group)
-    if (port !== undefined) group.ports.push(port)
-  }
-  return [...groups.values()].map(({ ports, ready }) => ({
-    ports,
-    addresses: [...ready].flatMap(([key, isReady]) => {
-      const address = first.get(key)
-      return address === undefined ? [] : [{ address, ready: isReady }]
-    }),
-  }))
 }
 
 function sliceOf(

@@ -1,7 +1,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { SourceFile } from '../../cluster/input/item.ts'
 import { load } from '../../cluster/load.ts'
-import type { Endpoint, EndpointPort, EndpointSlice, Service } from '../../cluster/objects.ts'
+import type {
+  Endpoint,
+  EndpointAddress,
+  EndpointPort,
+  EndpointSlice,
+  Endpoints,
+  Service,
+} from '../../cluster/objects.ts'
 import { formatIp } from '../../packet/ip.ts'
 import type { Judge } from './judge.ts'
 
@@ -39,18 +47,12 @@ export const controllersJudge: Judge = ({ cases, out }) => {
 }
 
 export function replayControllers(file: ControllersFile, one: ControllersCase): Record<string, unknown> {
-  const cluster = file.clusters[one.cluster]
-  const inNamespace = (object: RawObject) => ({ ...object, metadata: { namespace: one.namespace, ...object.metadata } })
-  const items = [
-    ...(cluster?.nodes ?? []),
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: one.namespace } },
-    ...serviceCIDRs(cluster?.serviceCIDRs ?? []),
-    ...one.applied.map((object) => inNamespace(patched(object, one))),
-    ...(one.pods ?? []),
-  ]
-  const text = JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
-  const bytes = new TextEncoder().encode(text)
-  const { cluster: loaded, diagnostics } = load([{ name: `${one.name}.json`, bytes }], { refused: 'drop' })
+  const before =
+    one.then?.patch === undefined ? undefined : load(itemsOf(file, one, 'before'), { refused: 'drop' }).cluster
+  const { cluster: loaded, diagnostics } = load(itemsOf(file, one, 'after'), {
+    refused: 'drop',
+    ...(before === undefined ? {} : { before }),
+  })
   const isOwn = ({ meta }: { readonly meta: { readonly namespace: string } }) => meta.namespace === one.namespace
   const refused = new Set(
     diagnostics.flatMap(({ refused, object }) => (refused && object !== undefined ? [object] : [])),
@@ -64,12 +66,29 @@ export function replayControllers(file: ControllersFile, one: ControllersCase): 
     endpointSlices: loaded.endpointSlices
       .filter(isOwn)
       .map((slice) => sliceObject(slice, given.get(`EndpointSlice ${slice.meta.name}`))),
+    endpoints: loaded.endpoints.filter(isOwn).map(endpointsObject),
+    namespaceLabels: loaded.index.namespace.get(one.namespace)?.meta.labels,
     refused: [...refused].map((object) => {
       const [kind = '', name = ''] = object.split(' ')
       const messages = diagnostics.filter((one) => one.refused && one.object === object).map(({ message }) => message)
       return { kind, name: name.split('/').at(-1), messages }
     }),
   }
+}
+
+/** What was given to the API server, before or after the change of a case with a history. */
+function itemsOf(file: ControllersFile, one: ControllersCase, when: 'before' | 'after'): SourceFile[] {
+  const cluster = file.clusters[one.cluster]
+  const inNamespace = (object: RawObject) => ({ ...object, metadata: { namespace: one.namespace, ...object.metadata } })
+  const items = [
+    ...(cluster?.nodes ?? []),
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: one.namespace } },
+    ...serviceCIDRs(cluster?.serviceCIDRs ?? []),
+    ...one.applied.map((object) => inNamespace(when === 'before' ? object : patched(object, one))),
+    ...(one.pods ?? []),
+  ]
+  const text = JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
+  return [{ name: `${one.name}.json`, bytes: new TextEncoder().encode(text) }]
 }
 
 const serviceCIDRs = (cidrs: readonly string[]): unknown[] => [
@@ -175,5 +194,29 @@ function sliceEndpoint(endpoint: Endpoint, mirrored: boolean): Record<string, un
           },
         }),
     targetRef,
+  }
+}
+
+/** An Endpoints object as the API has it: no empty names, no empty lists. */
+function endpointsObject({ meta, subsets }: Endpoints): Record<string, unknown> {
+  const address = ({ ip, hostname, nodeName, targetRef }: EndpointAddress) => ({
+    ip: formatIp(ip),
+    hostname,
+    nodeName,
+    targetRef,
+  })
+  return {
+    metadata: { name: meta.name, namespace: meta.namespace, labels: meta.labels },
+    ...(subsets.length === 0
+      ? {}
+      : {
+          subsets: subsets.map(({ addresses, notReadyAddresses, ports }) => ({
+            ...(addresses.length === 0 ? {} : { addresses: addresses.map(address) }),
+            ...(notReadyAddresses.length === 0 ? {} : { notReadyAddresses: notReadyAddresses.map(address) }),
+            ...(ports.length === 0
+              ? {}
+              : { ports: ports.map(({ name, ...port }) => ({ ...(name === '' ? {} : { name }), ...port })) }),
+          })),
+        }),
   }
 }
