@@ -2,8 +2,10 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { nearest } from '../cluster/nearest.ts'
 import { compare } from './compare.ts'
 import { demo } from './demo.ts'
+import { dns } from './dns.ts'
 import { EXIT } from './exit-code.ts'
 import { labList, labNew, labSchemaText, labValidate } from './lab.ts'
+import { labMaterialise } from './materialise.ts'
 import { NEW_LAB_NETWORKS } from './new-lab.ts'
 import { pcap } from './pcap.ts'
 import { schema } from './schema.ts'
@@ -95,6 +97,20 @@ function program(done: (code: number) => void): Command {
     .option('--at <point>', 'one capture point: NODE/LINK or NODE/NAMESPACE/POD/LINK (repeatable)', more)
     .action((options) => done(pcap(options)))
 
+  snapshotOptions(root.command('dns <name> [type]'))
+    .description('what a resolver asks for a name, who answers, and what would spare queries')
+    .requiredOption('--from <endpoint>', 'pod/NAME, node/NAME, ext/NAME or an address')
+    .option('-n, --namespace <name>', 'namespace of names without one', 'default')
+    .option('--resolver <name>', 'whose library or tool looks the name up', 'glibc')
+    .option('--seed <number>', 'seed of every random choice', whole(0, MOST_SEEDS), 1)
+    .option('--explain', 'every candidate, query, plugin and decision')
+    .option('-v, --verbose', 'the way of the first query too', count, 0)
+    .addOption(new Option('-o, --output <form>', 'how it is told').choices(['text', 'wide', 'json']).default('text'))
+    .option('--color', 'colours although this is no terminal')
+    .option('--no-color', 'no colours')
+    .option('--ascii', 'no characters outside ASCII')
+    .action((name, type, options) => done(dns(name, type, options)))
+
   snapshotOptions(root.command('show <what>'))
     .description(`what a node holds, as its own tools print it: ${NOUNS}`)
     .option('--node <name>', 'on this node')
@@ -123,6 +139,17 @@ function program(done: (code: number) => void): Command {
     .option('--nodes <number>', 'how many nodes', whole(1, 200), 3)
     .addOption(new Option('--cni <name>', 'pod network').choices(NEW_LAB_NETWORKS).default('flannel-vxlan'))
     .action((options) => done(labNew(options)))
+  snapshotOptions(lab.command('materialise'))
+    .description('the cluster as text that builds it out of network namespaces')
+    .option('-o, --output <dir>', 'the directory to write')
+    .option('--force', 'write into a directory that is not empty')
+    .option('--prefix <text>', 'stands before the name of each namespace', 'podwalk-')
+    .addOption(
+      new Option('--bgp <how>', 'routes of BGP: as they end up, or told by BIRD')
+        .choices(['routes', 'bird'])
+        .default('routes'),
+    )
+    .action((options) => done(labMaterialise(options)))
 
   root
     .command('schema')

@@ -36,6 +36,10 @@ export interface QueryView {
   readonly reply?: Trace
 }
 
+/** The name of the last query that had an answer. */
+export const foundAs = (queries: readonly QueryView[]): string | undefined =>
+  queries.findLast(({ rcode, answers }) => rcode === 'NOERROR' && answers.length > 0)?.name
+
 type DnsStepOf<Kind extends DnsStepBody['kind']> = Extract<Step, { kind: Kind }>
 
 /** Reads the client's lookup out of a walk; undefined where it looked nothing up. */

@@ -23,10 +23,8 @@ export interface Question {
 
 /** Turns a question into a probe, or says what is wrong with it. */
 export function readQuestion(built: Built, question: Question): Parsed<Probe> {
-  const from = parseEndpointName(question.from)
-  if (!from.ok) return refused(`--from: ${from.reason}`)
-  const source = findSource(built, from.value, question.namespace ?? 'default')
-  if (!source.ok) return refused(`--from ${question.from}: ${source.reason}`)
+  const source = readSource(built, question.from, question.namespace)
+  if (!source.ok) return source
   const to = parseEndpointName(question.to)
   if (!to.ok) return refused(`--to: ${to.reason}`)
   const target = findTarget(built, to.value, question)
@@ -42,6 +40,14 @@ export function readQuestion(built: Built, question: Question): Parsed<Probe> {
 }
 
 // ------------------------------------------------------------------------------------------------ from
+
+/** Who sends: a pod, a node, an outside host or an address of one. */
+export function readSource(built: Built, from: string, namespace = 'default'): Parsed<ProbeSource> {
+  const name = parseEndpointName(from)
+  if (!name.ok) return refused(`--from: ${name.reason}`)
+  const source = findSource(built, name.value, namespace)
+  return source.ok ? source : refused(`--from ${from}: ${source.reason}`)
+}
 
 function findSource(built: Built, name: EndpointName, namespace: string): Parsed<ProbeSource> {
   const { cluster } = built

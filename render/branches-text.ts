@@ -1,6 +1,7 @@
 import type { Conversation } from '../engine/conversation.ts'
 import { cutMiddle, table } from './columns.ts'
-import { renderConversation, type TextOptions } from './conversation-text.ts'
+import { renderConversation } from './conversation-text.ts'
+import type { TextOptions } from './text-options.ts'
 
 /** All ways a question can fall: a line for each with its probability, then the likeliest in full. */
 export function renderBranches(branches: readonly Conversation[], options: TextOptions): string {

@@ -8,6 +8,10 @@ export function cutMiddle(text: string, width: number, ellipsis = '…'): string
   return `${text.slice(0, head)}${ellipsis}${text.slice(text.length - (room - head))}`
 }
 
+/** Text that goes on beyond the line, cut at its end. */
+export const cutEnd = (text: string, width: number): string =>
+  text.length > width ? `${text.slice(0, width - 1)}…` : text
+
 /** Breaks at blanks; a word that is longer than the line (a path, a name) is cut in the middle. */
 export function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = []

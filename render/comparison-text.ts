@@ -4,8 +4,8 @@ import { isSuccess, type Trace } from '../engine/trace.ts'
 import { align } from './align.ts'
 import { toAscii } from './ascii.ts'
 import { labelled, table } from './columns.ts'
-import type { TextOptions } from './conversation-text.ts'
 import { hopLines } from './hop-lines.ts'
+import type { TextOptions } from './text-options.ts'
 
 /** The same question in several variants of a cluster, laid side by side: what all have in common once, the rest by name. */
 export function renderComparison(question: string, { walks, sameServer }: Comparison, how: TextOptions): string {

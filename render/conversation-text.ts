@@ -1,25 +1,14 @@
 import { match } from 'ts-pattern'
 import { describePeer, type Outcome } from '../engine/client.ts'
 import type { Conversation } from '../engine/conversation.ts'
-import type { LookupView, QueryView } from '../engine/lookup-view.ts'
-import { type Hop, isSuccess, type Trace } from '../engine/trace.ts'
+import { isSuccess, type Trace } from '../engine/trace.ts'
 import { formatIp } from '../packet/ip.ts'
 import { summaryOf } from '../packet/text.ts'
 import { toAscii } from './ascii.ts'
 import { cutMiddle, labelled, table } from './columns.ts'
-import { type Detail, type HopLine, hopLines } from './hop-lines.ts'
-import { type Paint, plainPaint } from './paint.ts'
-
-export interface TextOptions {
-  readonly detail: Detail
-  /** Columns; names longer than their place are cut in the middle. Infinity cuts nothing (`-o wide`). */
-  readonly width: number
-  readonly paint: Paint
-  /** Only characters of ASCII. */
-  readonly ascii: boolean
-}
-
-export const DEFAULT_TEXT: TextOptions = { detail: 'normal', width: 80, paint: plainPaint, ascii: false }
+import { lookupLines } from './lookup-text.ts'
+import { DEFAULT_TEXT, type TextOptions } from './text-options.ts'
+import { wayLines } from './way-text.ts'
 
 /** A conversation for people: the verdict, the lookup, the packet's way hop by hop, and the way back. */
 export function renderConversation(conversation: Conversation, options: Partial<TextOptions> = {}): string {
@@ -125,122 +114,6 @@ function firstLine(text: string, { octets, longest }: { octets: number; longest:
 
 /** The pod's name in a pod's namespace, the machine's in its own. */
 const placeName = (host: string, netns: string): string => (netns === 'root' ? host : netns)
-
-// ------------------------------------------------------------------------------------------------ lookup
-
-function lookupLines(lookup: LookupView | undefined, how: TextOptions): readonly string[] {
-  if (lookup === undefined) return []
-  const servers = lookup.servers.join(' ')
-  const head = `${lookup.name}: ${lookup.resolver}, ndots:${lookup.ndots}, server ${servers}`
-  const [first = '', ...more] = labelled('', head, { indent: 5, width: how.width })
-  const search =
-    lookup.search.length === 0 ? [] : labelled('', `search ${lookup.search.join(' ')}`, { indent: 5, width: how.width })
-  const rows = sameAnswers(lookup.queries).map(({ first, last, query, types }) => [
-    first === last ? `${first}` : `${first}-${last}`,
-    query.name,
-    types.join(' '),
-    query.rcode ?? 'no reply',
-    byText(query),
-  ])
-  // What the other columns and the blanks between take; the name gets the rest.
-  const others = [0, 2, 3, 4].reduce(
-    (sum, i) => sum + 2 + Math.max(...[COLUMNS, ...rows].map((row) => row[i]?.length ?? 0)),
-    0,
-  )
-  const nameWidth = Number.isFinite(how.width) ? Math.max(how.width - others, 20) : Number.POSITIVE_INFINITY
-  const cells = rows.map((row) => row.map((cell, i) => (i === 1 ? cutMiddle(cell, nameWidth) : cell)))
-  const found = lookup.queries.flatMap((query) => query.answers.map((answer) => ({ answer, object: query.object })))
-  const answers = found.map(
-    ({ answer, object }) => ` -> ${answer.replace(/\s+/g, ' ')}${object === undefined ? '' : `  from ${object}`}`,
-  )
-  return [
-    '',
-    `${how.paint.heading('DNS')}${first.slice(3)}`,
-    ...more,
-    ...search,
-    ...table([COLUMNS, ...cells]),
-    ...answers.map((line) => cutEnd(line, how.width)),
-    ...dnsWays(lookup, how),
-  ]
-}
-
-const COLUMNS = ['#', 'NAME', 'TYPE', 'RCODE', 'BY'] as const
-
-interface SameAnswer {
-  readonly first: number
-  readonly last: number
-  readonly query: QueryView
-  readonly types: readonly string[]
-}
-
-/** Queries for one name that were answered alike stand on one line: `1-2 web.default.svc. A AAAA NXDOMAIN`. */
-function sameAnswers(queries: readonly QueryView[]): readonly SameAnswer[] {
-  const groups: SameAnswer[] = []
-  for (const [i, query] of queries.entries()) {
-    const before = groups.at(-1)
-    const alike =
-      before !== undefined &&
-      before.query.name === query.name &&
-      before.query.rcode === query.rcode &&
-      byText(before.query) === byText(query)
-    if (alike && !before.types.includes(query.type))
-      groups[groups.length - 1] = { ...before, last: i + 1, types: [...before.types, query.type] }
-    else groups.push({ first: i + 1, last: i + 1, query, types: [query.type] })
-  }
-  return groups
-}
-
-const byText = ({ plugin, line }: QueryView): string => `${plugin ?? ''}${line === undefined ? '' : ` (${line})`}`
-
-/** With headers shown, the first query's own way is opened too: it is a packet like any other. */
-function dnsWays(lookup: LookupView, how: TextOptions): readonly string[] {
-  const [first] = lookup.queries
-  if (first === undefined) return []
-  const failed = lookup.queries.find((query) => query.rcode === undefined)
-  const opened = how.detail === 'normal' ? failed : first
-  if (opened === undefined) return []
-  return [...wayLines('QUERY', opened.request, how), ...wayLines('ANSWER', opened.reply, how)]
-}
-
-const cutEnd = (line: string, width: number): string => (line.length > width ? `${line.slice(0, width - 1)}…` : line)
-
-// ------------------------------------------------------------------------------------------------ the way
-
-const LABEL = 10
-
-function wayLines(title: string, trace: Trace | undefined, how: TextOptions): readonly string[] {
-  if (trace === undefined) return []
-  const lines = ['', `${how.paint.heading(title)}  ${cutEnd(summaryOf(trace.sent), how.width - title.length - 2)}`]
-  for (const [i, hop] of trace.hops.entries()) lines.push(...hopText(hop, i, how))
-  return lines
-}
-
-function hopText(hop: Hop, i: number, how: TextOptions): readonly string[] {
-  const where = hop.netns === 'root' ? hop.host : `${hop.netns} on ${hop.host}`
-  const devices = `${hop.in ?? ''}${hop.in === undefined ? '-> ' : ' -> '}${hop.out ?? ''}`.trim()
-  const number = `${i + 1}`.padEnd(3)
-  const lines = [
-    `${number}${how.paint.heading(cutMiddle(where, how.width - devices.length - 6))}  ${how.paint.faint(devices)}`.trimEnd(),
-  ]
-  let said = ''
-  for (const line of hopLines(hop, how.detail)) {
-    // Rules that follow each other for the same reason say it once.
-    lines.push(...lineText(line.because === said ? { label: line.label, text: line.text } : line, how))
-    said = line.because ?? said
-  }
-  return lines
-}
-
-function lineText(line: HopLine, how: TextOptions): readonly string[] {
-  const shout = line.label === line.label.toUpperCase() && line.label !== ''
-  const label = `   ${line.label}`
-  const body = labelled(label, line.text, { indent: LABEL + 3, width: how.width })
-  const because =
-    line.because === undefined
-      ? []
-      : labelled('', line.because, { indent: LABEL + 3, width: how.width }).map(how.paint.faint)
-  return [...(shout ? body.map(how.paint.bad) : body), ...because]
-}
 
 // ------------------------------------------------------------------------------------------------ the rest
 

@@ -2,7 +2,7 @@ import type { Conversation } from '../engine/conversation.ts'
 import { isSuccess } from '../engine/trace.ts'
 import { toAscii } from './ascii.ts'
 import { cutMiddle, table } from './columns.ts'
-import type { TextOptions } from './conversation-text.ts'
+import type { TextOptions } from './text-options.ts'
 
 /** A conversation, by the node at which its packets entered the cluster. */
 export interface EntryAnswer {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { renderConversation, type TextOptions } from '../../render/conversation-text.ts'
+import { renderConversation } from '../../render/conversation-text.ts'
+import type { TextOptions } from '../../render/text-options.ts'
 import { LAB_NAMES, labWalks } from '../labs.ts'
 import { podwalk } from './run-podwalk.ts'
 
