@@ -150,20 +150,36 @@ export interface Hello {
 /** The Python process that stands in the namespaces. Its requests are answered one at a time. */
 export interface KernelAgent {
   hello(): Promise<Hello>
-  up(lab: KernelLab, backend: 'legacy' | 'nft'): Promise<LabUp>
+  up(lab: KernelLab, backend: Backend): Promise<LabUp>
+  /** Builds a lab and puts its rounds of flows one after the other, each as if it were the first. */
+  run(lab: KernelLab, backend: Backend, work: LabWork): Promise<LabDone>
   start(actor: Actor): Promise<void>
   stop(): Promise<void>
   reset(): Promise<void>
   probe(request: ProbeRequest): Promise<ProbeAnswer>
-  run(argv: readonly string[]): Promise<{ status: number; stdout: string; stderr: string }>
+  command(argv: readonly string[]): Promise<{ status: number; stdout: string; stderr: string }>
   down(): Promise<void>
   close(): Promise<void>
 }
+
+/** Which iptables writes the rules. */
+export type Backend = 'legacy' | 'nft'
 
 export interface LabUp {
   readonly materialised: Materialised
   /** What the tools refused to do, in their words. */
   readonly refused: readonly string[]
+}
+
+/** Programs and flows by the names that the lab's namespaces really have. */
+export interface LabWork {
+  readonly actors: (materialised: Materialised) => readonly Actor[]
+  readonly rounds: (materialised: Materialised) => readonly ProbeRequest[]
+}
+
+export interface LabDone extends LabUp {
+  /** One for each round, in order; fewer where a round taught the kernel something that it cannot be made to forget. */
+  readonly rounds: readonly ProbeAnswer[]
 }
 
 const AGENT = join(dirname(fileURLToPath(import.meta.url)), 'agent')
@@ -173,34 +189,37 @@ export function startAgent(): KernelAgent {
   const folder = mkdtempSync(join(tmpdir(), 'kernel-lab-'))
   const ask = requests(child)
   let labs = 0
+  const made = (lab: KernelLab, backend: Backend) => {
+    const materialised = materialise(lab)
+    // The lab before is taken down by its own files: each stands in a directory of its own.
+    rmSync(join(folder, `${labs - 3}`), { recursive: true, force: true })
+    const directory = join(folder, `${labs}`)
+    labs += 1
+    writeFiles(directory, materialised.files)
+    const netns = [...materialised.places.keys(), ...materialised.switches]
+    const traced = tracedPlaces(lab.hosts, materialised.places)
+    const { steps, ipv6 } = materialised
+    return { materialised, request: { directory, steps, netns, traced, backend, ipv6 } }
+  }
   return {
     hello: async () => (await ask({ do: 'hello' })) as unknown as Hello,
     up: async (lab, backend) => {
-      const materialised = materialise(lab)
-      // The lab before is taken down by its own files: each stands in a directory of its own.
-      rmSync(join(folder, `${labs - 2}`), { recursive: true, force: true })
-      const directory = join(folder, `${labs}`)
-      labs += 1
-      writeFiles(directory, materialised.files)
-      const netns = [...materialised.places.keys(), ...materialised.switches]
-      const traced = tracedPlaces(lab.hosts, materialised.places)
-      const answer = await ask({
-        do: 'up',
-        directory,
-        steps: materialised.steps,
-        netns,
-        traced,
-        backend,
-        ipv6: materialised.ipv6,
-      })
+      const { materialised, request } = made(lab, backend)
+      const answer = await ask({ do: 'up', ...request })
       return { materialised, refused: answer.refused as string[] }
+    },
+    run: async (lab, backend, work) => {
+      const { materialised, request } = made(lab, backend)
+      const [actors, rounds] = [work.actors(materialised), work.rounds(materialised)]
+      const answer = await ask({ do: 'run', ...request, actors, rounds })
+      return { materialised, refused: answer.refused as string[], rounds: answer.rounds as ProbeAnswer[] }
     },
     start: async (actor) => void (await ask({ do: 'start', actor })),
     stop: async () => void (await ask({ do: 'stop' })),
     reset: async () => void (await ask({ do: 'reset' })),
     probe: async (request) => (await ask({ do: 'probe', ...request })) as unknown as ProbeAnswer,
-    run: async (argv) =>
-      (await ask({ do: 'run', argv })) as unknown as { status: number; stdout: string; stderr: string },
+    command: async (argv) =>
+      (await ask({ do: 'command', argv })) as unknown as { status: number; stdout: string; stderr: string },
     down: async () => void (await ask({ do: 'down' })),
     close: async () => {
       const ended = new Promise((resolve) => child.once('close', resolve))

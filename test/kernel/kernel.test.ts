@@ -39,7 +39,7 @@ describe.skipIf(!isRoot && process.env.CI === undefined)('the running kernel', (
   it.each(LIVE)('does what our model does: %s', async (name) => {
     if (missingNeeds(hello.capabilities).length > 0) return
     const scenario = SCENARIOS.find((one) => one.name === name)!
-    const judged = judge(scenario, truthOf(await runInKernel(agent, scenario, 'legacy')))
+    const judged = judge(scenario, truthOf(await runInKernel(agent, scenario)))
     expect(comparedAnything(judged)).toBe(true)
     expect(judged.differences.length === 0 ? '' : differencesText(name, judged)).toBe('')
   })

@@ -10,6 +10,7 @@ import type { Host } from '../../linux/netns.ts'
 import { type Op, ROOT_NETNS } from '../../linux/op.ts'
 import type { Program } from '../../linux/process.ts'
 import { startProcess } from '../../linux/run-process.ts'
+import { netnsOf } from '../../render/materialise/lab-machine.ts'
 import { type KernelLab, withKnobs } from './lab.ts'
 import { clientProgram, listenerProgram } from './model-programs.ts'
 import { flowName, type Scenario, type Standing, standingName, type UdpForwarder } from './scenario.ts'
@@ -63,13 +64,22 @@ function blueprintOf(lab: KernelLab, standing: readonly Standing[]): Blueprint {
   const configs = new Map<string, () => HostConfig>()
   for (const { name, ops } of lab.hosts) {
     const own = standing.filter((one) => one.host === name)
-    const config = applyOps(name, [...ops, ...own.map(startOp)], USUAL_CAPABILITIES)
+    const config = applyOps(name, [...ops, ...netnsOf(ops).map(noSilence), ...own.map(startOp)], USUAL_CAPABILITIES)
     configs.set(name, () => config)
     for (const one of own)
       programs.set(standingName(one), one.program === 'listen' ? listenerProgram(one, standingName(one)) : udpForwarder)
   }
   return { hosts: configs, segments: segmentsOf(lab), program: (name) => programs.get(name) }
 }
+
+/** The agent sets it for the whole machine, where alone it can be set. */
+const noSilence = (netns: string): Op => ({
+  kind: 'sysctl.set',
+  key: 'net.ipv4.route.redirect_silence',
+  value: '-1',
+  netns,
+  origin: { by: 'kernel judge' },
+})
 
 const startOp = (one: Standing): Op => ({
   kind: 'process.start',

@@ -1,22 +1,32 @@
 import { MODES, type Mode } from './scenario/recipe.ts'
 
 export const USAGE = `npm run kernel -- [NAME...] [--backend legacy|nft] [--record DIR] [--list]
-npm run kernel -- --scenarios N --seed S [--mode M] [--minutes T] [--keep DIR]
+npm run kernel -- --scenarios N --seed S [--mode M] [--minutes T] [--only I] [--keep DIR]
 
-Builds scenarios out of real network namespaces, sends their packets, and compares
-every frame, rule hit, table entry and socket event with our model. Exit code 0: no
-difference.
+Builds labs out of real network namespaces, sends their packets, and compares every
+frame, rule hit, table entry and socket event with our model. Exit code 0: no
+difference; 1: a difference, or nothing compared; 2: wrong arguments, or a kernel
+that cannot judge. Takes root.
 
   NAME         scenarios whose name holds it; all that are written by hand unless said
-  --record     writes what the kernel did as cases for test/kernel/replay.test.ts
-  --scenarios  so many made up from the seed, instead of those written by hand
-  --mode       only of this kind: ${MODES.join(', ')}
+  --scenarios  so many labs made up from the seed, instead of those written by hand
+  --seed       the seed; of the clock unless said
+  --mode       only labs of this mode: ${MODES.join(', ')}
   --minutes    stop after so long
-  --keep       directory for the smallest scenarios that differ`
+  --only       only the lab of this number (a difference names it: seed-S-I-ROUND)
+  --backend    which iptables writes the rules; as the lab says, else legacy
+  --record     writes what the kernel did as cases for test/kernel/replay.test.ts
+  --keep       directory for the smallest scenarios that differ
+  --report     writes what was compared as JSON
+  --list       names the scenarios written by hand
+  --help       this`
 
 export interface Options {
   readonly names: readonly string[]
-  readonly backend: 'legacy' | 'nft'
+  readonly backend: 'legacy' | 'nft' | undefined
+  readonly report: string | undefined
+  readonly help: boolean
+  readonly only: number | undefined
   readonly record: string | undefined
   readonly keep: string | undefined
   readonly list: boolean
@@ -33,29 +43,36 @@ export function readOptions(argv: readonly string[]): Options | string {
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] ?? ''
     if (!word.startsWith('--')) names.push(word)
-    else if (word === '--list') values.set(word, '')
+    else if (word === '--list' || word === '--help') values.set(word, '')
     else if (WITH_VALUE.has(word)) values.set(word, argv[++i] ?? '')
     else return `unknown option ${word}`
   }
-  const backend = values.get('--backend') ?? 'legacy'
-  if (backend !== 'legacy' && backend !== 'nft') return `--backend ${backend}: legacy or nft`
+  const backend = values.get('--backend')
+  if (backend !== undefined && backend !== 'legacy' && backend !== 'nft') return `--backend ${backend}: legacy or nft`
   const mode = MODES.find((one) => one === values.get('--mode'))
   if (values.has('--mode') && mode === undefined) return `--mode ${values.get('--mode')}: one of ${MODES.join(', ')}`
   const number = (option: string, fallback: number): number => Number(values.get(option) ?? fallback)
   const seed = number('--seed', Math.floor(Date.now() / 1000) % 1_000_000)
   const [scenarios, minutes] = [number('--scenarios', 0), number('--minutes', 60)]
-  if ([seed, scenarios, minutes].some(Number.isNaN)) return '--seed, --scenarios and --minutes take a number'
+  const only = values.has('--only') ? number('--only', 0) : undefined
+  if ([seed, scenarios, minutes, only].some(Number.isNaN))
+    return '--seed, --scenarios, --minutes and --only take a number'
   return {
     names,
     backend,
     record: values.get('--record'),
     keep: values.get('--keep'),
     list: values.has('--list'),
-    scenarios,
+    help: values.has('--help'),
+    report: values.get('--report'),
+    only,
+    scenarios: only === undefined ? scenarios : Math.max(scenarios, 1),
     seed,
     mode,
     minutes,
   }
 }
 
-const WITH_VALUE = new Set(['--backend', '--record', '--keep', '--scenarios', '--seed', '--mode', '--minutes'])
+const WITH_VALUE = new Set(
+  ['backend', 'record', 'keep', 'report', 'scenarios', 'seed', 'mode', 'minutes', 'only'].map((name) => `--${name}`),
+)

@@ -1,4 +1,4 @@
-import type { Actor, Flow, KernelAgent, ProbeAnswer } from './agent.ts'
+import type { Actor, Flow, KernelAgent, ProbeAnswer, ProbeRequest } from './agent.ts'
 import type { KernelLab, Place } from './lab.ts'
 import { withKnobs } from './lab.ts'
 import type { Materialised } from './materialise.ts'
@@ -13,22 +13,45 @@ export interface KernelRun {
 }
 
 /** Builds the scenario's lab, starts its programs, and runs its flows. */
-export async function runInKernel(
-  agent: KernelAgent,
-  scenario: Scenario,
-  backend: 'legacy' | 'nft',
-): Promise<KernelRun> {
-  const lab = withKnobs(scenario.lab)
-  const { materialised, refused } = await agent.up(lab, backend)
-  const names = new Map([...materialised.places].map(([name, place]) => [placeKey(place), name]))
-  for (const one of scenario.standing) await agent.start(actorOf(one, names))
-  await agent.reset()
-  const answer = await agent.probe({
+export async function runInKernel(agent: KernelAgent, scenario: Scenario): Promise<KernelRun> {
+  const [run] = await runRounds(agent, [scenario])
+  if (run === undefined) throw new Error(`${scenario.name}: nothing was run`)
+  return run
+}
+
+/**
+ * Runs scenarios that share one lab in one building of it, each as if it were alone. Where a round taught the kernel
+ * what it cannot forget, those after it get a lab of their own.
+ */
+export async function runRounds(agent: KernelAgent, scenarios: readonly Scenario[]): Promise<readonly KernelRun[]> {
+  const [first] = scenarios
+  if (first === undefined) return []
+  const lab = withKnobs(first.lab)
+  const together = counts(lab) ? [first] : scenarios
+  const { materialised, refused, rounds } = await agent.run(lab, first.backend ?? 'legacy', {
+    actors: (made) => first.standing.map((one) => actorOf(one, namesOf(made))),
+    rounds: (made) => together.map((one) => requestOf(one, made)),
+  })
+  const runs = rounds.map((answer): KernelRun => ({ lab, materialised, refused, answer }))
+  return [...runs, ...(await runRounds(agent, scenarios.slice(runs.length)))]
+}
+
+/** Whether a rule counts packets: its counter cannot be set back. */
+const counts = ({ hosts }: KernelLab): boolean =>
+  hosts.some(({ ops }) =>
+    ops.some((op) => 'args' in op && typeof op.args === 'string' && op.args.includes('--mode nth')),
+  )
+
+const namesOf = ({ places }: Materialised): ReadonlyMap<string, string> =>
+  new Map([...places].map(([name, place]) => [placeKey(place), name]))
+
+function requestOf(scenario: Scenario, made: Materialised): ProbeRequest {
+  const names = namesOf(made)
+  return {
     flows: scenario.flows.map((flow, index) => flowOf(flow, index, names)),
     ...(scenario.observeMs === undefined ? {} : { observeMs: scenario.observeMs }),
-    collect: [...materialised.places.keys()],
-  })
-  return { lab, materialised, refused, answer }
+    collect: [...made.places.keys()],
+  }
 }
 
 const placeKey = (place: Place): string => `${place.host} ${place.netns}`

@@ -1,15 +1,24 @@
+import type { Hello } from './agent.ts'
+import { missing } from './capability.ts'
 import type { Comparison, Difference } from './compare.ts'
 import { observedText } from './compare.ts'
 import { EXCEPTIONS, type ExceptionName } from './exceptions.ts'
+import { FEATURES } from './features.ts'
 import type { Judgement } from './judge.ts'
+import type { Options } from './options.ts'
 import type { Scenario } from './scenario.ts'
 
 /** What was compared over many scenarios. */
 export interface Tally {
+  labs: number
+  /** Rounds of flows, each judged by itself. */
   scenarios: number
   /** Sockets that asked something. */
   probes: number
-  readonly modes: Map<string, number>
+  /** Labs by what they are about. */
+  readonly features: Map<string, number>
+  /** Scenarios of which no frame was seen: a send that fails at once. */
+  silent: number
   same: number
   differences: number
   fed: number
@@ -20,9 +29,11 @@ export interface Tally {
 }
 
 export const newTally = (): Tally => ({
+  labs: 0,
   scenarios: 0,
   probes: 0,
-  modes: new Map(),
+  features: new Map(),
+  silent: 0,
   same: 0,
   differences: 0,
   fed: 0,
@@ -34,8 +45,7 @@ export const newTally = (): Tally => ({
 export function addToTally(tally: Tally, judged: Judgement, scenario: Scenario): void {
   tally.scenarios++
   tally.probes += scenario.flows.length
-  const mode = scenario.mode ?? 'by hand'
-  tally.modes.set(mode, (tally.modes.get(mode) ?? 0) + 1)
+  if (!comparedAnything(judged)) tally.silent++
   if (judged.differences.length === 0) tally.same++
   tally.differences += judged.differences.length
   tally.fed += judged.fed
@@ -43,11 +53,18 @@ export function addToTally(tally: Tally, judged: Judgement, scenario: Scenario):
   for (const [name, count] of judged.exceptions) tally.exceptions.set(name, (tally.exceptions.get(name) ?? 0) + count)
 }
 
-export function tallyText(tally: Tally): string {
-  const { compared, exceptions } = tally
+interface Run {
+  readonly seconds: number
+  /** Whether every feature must have come up. */
+  readonly expectAll: boolean
+}
+
+export function tallyText(tally: Tally, { seconds, expectAll }: Run): string {
+  const { compared, exceptions, features } = tally
   const lines = [
-    `scenarios        ${tally.same} of ${tally.scenarios} the same: ${[...tally.modes].map(([mode, count]) => `${mode} ${count}`).join(', ')}`,
-    `probes           ${tally.probes}`,
+    `labs             ${tally.labs} in ${Math.round(seconds)} s`,
+    `scenarios        ${tally.same} of ${tally.scenarios} the same, ${tally.silent} of them without any frame`,
+    `probes           ${tally.probes}, ${(tally.probes / Math.max(seconds, 0.001)).toFixed(1)} a second`,
     `frames           ${compared.frames}`,
     `rule hits        ${compared.rules}`,
     `socket events    ${compared.socketEvents}`,
@@ -55,11 +72,38 @@ export function tallyText(tally: Tally): string {
     `draws            ${tally.fed} fed from the kernel`,
     `differences      ${tally.differences}, and ${tally.notRepeated} scenarios that differed once and not again`,
   ]
-  for (const name of Object.keys(EXCEPTIONS) as ExceptionName[]) {
-    const used = exceptions.get(name) ?? 0
-    if (used > 0) lines.push(`exception        ${name}: ${used} times. ${EXCEPTIONS[name]}`)
-  }
+  for (const name of Object.keys(EXCEPTIONS) as ExceptionName[])
+    lines.push(`exception        ${name}: ${exceptions.get(name) ?? 0} times. ${EXCEPTIONS[name]}`)
+  const counted = FEATURES.map((name) => [name, features.get(name) ?? 0] as const)
+  if (features.size > 0)
+    lines.push(`labs with        ${counted.flatMap(([name, n]) => (n > 0 ? [`${name} ${n}`] : [])).join(', ')}`)
+  const absent = counted.flatMap(([name, n]) => (n === 0 ? [name] : []))
+  if (expectAll && absent.length > 0) lines.push(`not come up      ${absent.join(', ')}`)
   return lines.join('\n')
+}
+
+/** What a run compared, for docs/fidelity.md. */
+export function reportOf(
+  tally: Tally,
+  { seconds, hello, options }: { readonly seconds: number; readonly hello: Hello; readonly options: Options },
+) {
+  return {
+    versions: hello.versions,
+    missing: missing(hello.capabilities),
+    seed: options.seed,
+    seconds: Math.round(seconds),
+    labs: tally.labs,
+    scenarios: tally.scenarios,
+    probes: tally.probes,
+    compared: tally.compared,
+    fed: tally.fed,
+    differences: tally.differences,
+    notRepeated: tally.notRepeated,
+    exceptions: Object.fromEntries(
+      Object.keys(EXCEPTIONS).map((name) => [name, tally.exceptions.get(name as ExceptionName) ?? 0]),
+    ),
+    features: Object.fromEntries(FEATURES.map((name) => [name, tally.features.get(name) ?? 0])),
+  }
 }
 
 /** The differences of a scenario side by side, with the frames around the first one. */

@@ -8,6 +8,8 @@ export interface Scenario {
   readonly about: string
   /** What kind of lab it is, for the count by mode. */
   readonly mode?: string
+  /** Which iptables writes the rules; legacy unless said. */
+  readonly backend?: 'legacy' | 'nft'
   readonly lab: KernelLab
   readonly standing: readonly Standing[]
   /** One after the other, each when the one before has come to rest. */

@@ -107,6 +107,8 @@ class Socket:
         return [self.socket.fileno()]
 
     def bind(self):
+        if self.family == 6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         wildcard = '0.0.0.0' if self.family == 4 else '::'
         self.socket.bind((self.asked.get('ip', wildcard), self.asked['port']))
 

@@ -28,6 +28,8 @@ KNOBS = (
     # Dynamic neighbours are counted over all namespaces.
     ('/proc/sys/net/ipv4/neigh/default/gc_thresh3', '65536'),
     ('/proc/sys/net/ipv6/neigh/default/gc_thresh3', '65536'),
+    # ICMP redirects to one host are limited over time (ip_rt_send_redirect); probes follow one another at once.
+    ('/proc/sys/net/ipv4/route/redirect_silence', '-1'),
 )
 
 
@@ -119,6 +121,17 @@ class Netns:
                 self.write(f'/proc/sys/net/{family}/route/flush', '0' if family == 'ipv6' else '1')
             except OSError:
                 continue
+
+    def forget_recent(self):
+        """Empties the lists of -m recent (xt_recent: `/` written to a list)."""
+        with self:
+            try:
+                lists = os.listdir('/proc/net/xt_recent')
+            except OSError:
+                return
+            for name in lists:
+                with open('/proc/net/xt_recent/' + name, 'w', encoding='ascii') as file:
+                    file.write('/')
 
     def offloads_off(self):
         """Real segments and full checksums on every device: what a network card would put on the wire."""

@@ -7,7 +7,7 @@ import type { RecipeBase } from './recipe.ts'
 const ORIGIN = { by: 'operator' }
 
 /** The lab with the recipe's own rules and settings. */
-export function withExtras(lab: KernelLab, { rules, sysctls }: RecipeBase): KernelLab {
+export function withExtras(lab: KernelLab, { rules, sysctls }: Pick<RecipeBase, 'rules' | 'sysctls'>): KernelLab {
   return {
     hosts: lab.hosts.map(({ name, ops }) => ({
       name,
@@ -16,6 +16,7 @@ export function withExtras(lab: KernelLab, { rules, sysctls }: RecipeBase): Kern
         ...sysctls
           .filter(({ host }) => host === name)
           .map(({ netns, key, value }): Op => ({ kind: 'sysctl.set', key, value, netns, origin: ORIGIN })),
+        ...rules.filter(({ host }) => host === name).flatMap(({ set }) => setOps(set)),
         ...rules
           .filter(({ host }) => host === name)
           .map(({ family, table, chain, args, top }): Op => {
@@ -27,8 +28,17 @@ export function withExtras(lab: KernelLab, { rules, sysctls }: RecipeBase): Kern
   }
 }
 
+function setOps(set: RecipeBase['rules'][number]['set']): Op[] {
+  if (set === undefined) return []
+  const made: Op = { kind: 'set.new', set: set.name, type: set.type, netns: ROOT_NETNS, origin: ORIGIN }
+  const adds = set.entries.map(
+    (entry): Op => ({ kind: 'set.add', set: set.name, entry, netns: ROOT_NETNS, origin: ORIGIN }),
+  )
+  return [made, ...adds]
+}
+
 /** What stands, without the dead. */
-export function alive(standing: readonly Standing[], { dead }: RecipeBase): readonly Standing[] {
+export function alive(standing: readonly Standing[], { dead }: Pick<RecipeBase, 'dead'>): readonly Standing[] {
   return standing.filter((one) => one.program !== 'listen' || !dead.includes(listenerKey(one)))
 }
 

@@ -4,7 +4,6 @@ import type { Lab } from '../../../cluster/lab.ts'
 import { load } from '../../../cluster/load.ts'
 import { type Built, build } from '../../../engine/build.ts'
 import type { Scenario } from '../scenario.ts'
-import { alive, withExtras } from './extras.ts'
 import type { RecipeBase } from './recipe.ts'
 import { clusterScenario, TOPOLOGIES } from './topologies.ts'
 
@@ -31,7 +30,5 @@ function buildOne(topology: string, lab: Lab): Built {
   return build(load([{ name: file, bytes: new Uint8Array(readFileSync(file)) }], { lab }).cluster)
 }
 
-export function buildTopology(recipe: TopologyRecipe): Pick<Scenario, 'lab' | 'standing'> {
-  const { lab, standing } = clusterScenario(builtTopology(recipe))
-  return { lab: withExtras(lab, recipe), standing: alive(standing, recipe) }
-}
+export const buildTopology = (recipe: TopologyRecipe): Pick<Scenario, 'lab' | 'standing'> =>
+  clusterScenario(builtTopology(recipe))
