@@ -39,6 +39,7 @@ export function loadCorefile(source: Omit<CorefileSource, 'isDirective'>, world:
     text: `no file is known that matches import ${pattern} (${name}:${line})`,
     line: { file: name, line },
   }))
+  const echoedOptions = new Set<number>()
   const handlers = new Map<KeyedBlock, Handler[]>(keyed.value.map((block) => [block, []]))
   for (const directive of DIRECTIVES)
     for (const block of keyed.value) {
@@ -55,14 +56,19 @@ export function loadCorefile(source: Omit<CorefileSource, 'isDirective'>, world:
         continue
       }
       const words = new Dispenser(source.name, tokens)
-      const setup = plugin.setup({ words, line, zones: block.zones, world, notModelled: tell })
+      const setup = plugin.setup({ words, line, zones: block.zones, world, notModelled: tell, echoedOptions })
       if (!setup.ok) return setup
       handlers.get(block)?.push(...setup.value)
     }
-  const listeners = listenersOf(keyed.value, handlers)
+  const listeners = listenersOf(keyed.value, { handlers, echoedOptions })
   if (!listeners.ok) return listeners
   const twice = servedTwice(keyed.value)
   if (twice !== undefined) return refused(`cannot serve ${twice} - it is already defined`)
+  for (const links of handlers.values())
+    for (const handler of links) {
+      const wrong = handler.link?.(links)
+      if (wrong !== undefined) return refused(wrong)
+    }
   for (const block of keyed.value)
     for (const { transport } of block.keys)
       if (transport !== 'dns')
@@ -133,17 +139,23 @@ function servedTwice(blocks: readonly KeyedBlock[]): string | undefined {
 
 function listenersOf(
   blocks: readonly KeyedBlock[],
-  handlers: ReadonlyMap<KeyedBlock, readonly Handler[]>,
+  made: {
+    readonly handlers: ReadonlyMap<KeyedBlock, readonly Handler[]>
+    readonly echoedOptions: ReadonlySet<number>
+  },
 ): Parsed<readonly Listener[]> {
-  const ports = new Map<number, { zones: Map<string, Zone>; anyClass: boolean }>()
+  const ports = new Map<number, { zones: Map<string, Zone[]>; anyClass: boolean }>()
   for (const block of blocks)
     for (const { transport, zone, port } of block.keys) {
       if (port < 0 || port > 0xffff) return refused(`address ${port}: invalid port`)
       if (transport !== 'dns') continue
-      const listener = ports.get(port) ?? { zones: new Map<string, Zone>(), anyClass: false }
+      const listener = ports.get(port) ?? { zones: new Map<string, Zone[]>(), anyClass: false }
       ports.set(port, listener)
-      if (!listener.zones.has(zone)) listener.zones.set(zone, { zone, handlers: handlers.get(block) ?? [] })
+      const own = { zone, handlers: made.handlers.get(block) ?? [] }
+      listener.zones.set(zone, [...(listener.zones.get(zone) ?? []), own])
       listener.anyClass ||= ANY_CLASS.some((directive) => block.directives.has(directive))
     }
-  return parsed([...ports].map(([port, { zones, anyClass }]) => ({ port, zones, anyClass })))
+  return parsed(
+    [...ports].map(([port, { zones, anyClass }]) => ({ port, zones, anyClass, echoedOptions: made.echoedOptions })),
+  )
 }

@@ -2,9 +2,11 @@ import type { Errno, SocketAddress } from '../../linux/process.ts'
 import type { Family, Ip } from '../../packet/ip.ts'
 import type { Parsed } from '../../packet/parsed.ts'
 import type { Message, Question } from '../message.ts'
+import type { ResourceRecord } from '../record.ts'
 import type { ConfigLine, DnsStepBody } from '../step.ts'
 import type { DnsApiView } from './api-view.ts'
 import type { CorefileError, Dispenser } from './corefile/dispenser.ts'
+import type { Entry } from './service-backend.ts'
 
 /** A query on its way down the chain. A plugin that changes it hands on a new one. */
 export interface Request {
@@ -17,6 +19,13 @@ export interface Request {
   readonly local: Ip | undefined
   readonly transport: 'udp' | 'tcp'
   readonly server: ServerAccess
+  /** How often the server has asked itself on the way here (dnsserver.LoopKey). */
+  readonly depth: number
+  /**
+   * CoreDNS's plugins share one message and change it: what the server reads of it when it sends (OPT, flags) is as the
+   * last of them left it. `question` and `message` above are as they were when this plugin got them.
+   */
+  readonly shared: { message: Message }
 }
 
 /** What a plugin may ask of the server that runs it. */
@@ -24,6 +33,8 @@ export interface ServerAccess {
   /** `dns://.:53`. */
   readonly name: string
   readonly port: number
+  /** EDNS options of a query that go back with the reply (edns.SetSupportedOption). */
+  readonly echoedOptions: ReadonlySet<number>
   /** The families of its own addresses. */
   readonly families: readonly Family[]
   /** Nanoseconds on the virtual clock. */
@@ -79,6 +90,33 @@ export interface Handler {
   serve(request: Request, next: Next): Serving
   /** What it does once the server listens. */
   start?(server: ServerAccess): Serving<void>
+  /** Whether its server block is for this query at all (dnsserver.Viewer). */
+  admits?(request: Request): boolean
+  /** Once all plugins are set up: takes what it needs of others in its block, or says why the server cannot start. */
+  link?(block: readonly Handler[]): string | undefined
+  readonly offers?: Offers
+}
+
+/** What a plugin has for others of its server block. */
+export interface Offers {
+  /** The search path of a client, for autopath: names with a final dot, `''` at the end. */
+  searchPath?(request: Request): readonly string[] | undefined
+  /** Names outside the cluster's own zone, for k8s_external. */
+  readonly external?: ExternalSource
+  /** All records of a zone, for transfer: undefined where the zone is not this plugin's. */
+  transfer?(zone: string, serial: number): readonly ResourceRecord[] | undefined
+}
+
+/** What k8s_external asks of the kubernetes plugin (plugin/k8s_external Externaler). */
+export interface ExternalSource {
+  services(
+    question: { readonly name: string; readonly type: string },
+    where: { readonly zone: string; readonly headless: boolean },
+  ): { readonly entries: readonly Entry[]; readonly rcode: number }
+  /** Names of services that have an external address, relative to the zone; undefined where none has it. */
+  reverse(ip: Ip): readonly Entry[]
+  addresses(zone: string, headless: boolean): readonly Ip[]
+  readonly serial: number
 }
 
 /** What a directive's setup gives: links of the chain, or the reason the server does not start. */
@@ -99,6 +137,8 @@ export interface Controller {
   readonly world: World
   /** Tells that something is not emulated. */
   notModelled(what: string): void
+  /** EDNS options that the server is to send back where a query has them. */
+  readonly echoedOptions: Set<number>
 }
 
 /** The process CoreDNS runs as. */

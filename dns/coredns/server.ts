@@ -4,12 +4,13 @@ import { type Message, replyTo } from '../message.ts'
 import { decodeHeader, decodeMessage } from '../message-decode.ts'
 import { encodeMessage } from '../message-encode.ts'
 import { encodeToFit, type Fitted } from '../message-fit.ts'
-import { labelsOf, lowerName } from '../name.ts'
+import { labelsOf } from '../name.ts'
 import { OPCODE, RCODE, rcodeName } from '../record.ts'
 import { recordText } from '../record-text.ts'
 import type { DnsStep, DnsStepBody } from '../step.ts'
 import { clientSize, replyEdns } from './edns.ts'
 import type { Handler, Next, Outcome, Request, ServerAccess, Serving } from './plugin.ts'
+import { newRequest } from './request.ts'
 
 /** One zone of a listener: the chain of its server block. */
 export interface Zone {
@@ -20,7 +21,9 @@ export interface Zone {
 /** All zones of one port: core/dnsserver/server.go. */
 export interface Listener {
   readonly port: number
-  readonly zones: ReadonlyMap<string, Zone>
+  /** Several server blocks of one zone have a `view`: the first that admits a query takes it. */
+  readonly zones: ReadonlyMap<string, readonly Zone[]>
+  readonly echoedOptions: ReadonlySet<number>
   /** A block with `chaos` or `forward` makes the whole listener answer classes other than IN. */
   readonly anyClass: boolean
 }
@@ -62,13 +65,17 @@ export class Server implements ServerAccess {
     return this.around.now
   }
 
+  get echoedOptions(): ReadonlySet<number> {
+    return this.listener.echoedOptions
+  }
+
   get families(): readonly Family[] {
     return this.around.families
   }
 
   /** What the plugins do once the server listens. */
   starts(): readonly Serving<void>[] {
-    const handlers = new Set([...this.listener.zones.values()].flatMap((zone) => zone.handlers))
+    const handlers = new Set([...this.listener.zones.values()].flat().flatMap((zone) => zone.handlers))
     return [...handlers].flatMap((handler) => (handler.start ? [handler.start(this)] : []))
   }
 
@@ -96,15 +103,7 @@ export class Server implements ServerAccess {
     const question = message.questions[0]
     if (!question) return undefined
     const { client, transport } = arrival
-    const request: Request = {
-      message,
-      question,
-      name: lowerName(question.name),
-      client,
-      local: arrival.local,
-      transport,
-      server: this,
-    }
+    const request = newRequest(message, { client, local: arrival.local, transport, server: this })
     this.note({ kind: 'dns.request', server: this.name, question, from: client.ip, transport })
     const fitted = yield* this.fitted(request)
     return fitted?.bytes
@@ -129,27 +128,34 @@ export class Server implements ServerAccess {
       case 'reply':
         return this.sent(request, outcome.message, outcome.by)
       case 'code':
-        return this.sent(request, replyTo(message, outcome.rcode), undefined)
+        // Of a code that is not among these the server believes that a plugin has sent it (plugin.ClientWrite).
+        if (!UNWRITTEN.has(outcome.rcode)) return undefined
+        return this.sent(request, replyTo(request.shared.message, outcome.rcode), undefined)
     }
   }
 
-  /** The longest zone on this port; DS is asked of the parent where that is ours too. */
-  private zoneFor({ name, question }: Request): Zone | undefined {
+  /** The longest zone on this port whose block admits the query; DS is asked of the parent where that is ours too. */
+  private zoneFor(request: Request): Zone | undefined {
     const { zones } = this.listener
+    const { name, question, message } = request
+    const isDs = message.opcode === OPCODE.QUERY && question.type === 'DS'
     let ofDs: Zone | undefined
     let suffix = name
     for (const label of labelsOf(name)) {
-      const zone = zones.get(suffix)
-      if (zone && (question.type !== 'DS' || zone.handlers.length === 0)) return zone
-      ofDs = zone ?? ofDs
+      for (const zone of zones.get(suffix) ?? []) {
+        if (zone.handlers.length === 0) return zone
+        if (!admits(zone, request)) continue
+        if (!isDs) return zone
+        ofDs = zone
+      }
       suffix = suffix.slice(label.length + 1)
     }
-    return ofDs ?? zones.get('.')
+    return ofDs ?? zones.get('.')?.find((zone) => zone.handlers.length > 0 && admits(zone, request))
   }
 
   /** The scrub writer: OPT, size, compression, truncation (request.Scrub). */
   private sent(request: Request, reply: Message, by: string | undefined): Fitted | undefined {
-    const edns = replyEdns(request.message, reply)
+    const edns = replyEdns(request, reply)
     const { edns: _, ...bare } = reply
     const whole: Message = edns ? { ...bare, edns } : reply
     const fitted = encodeToFit(whole, clientSize(request), compressOver(request))
@@ -171,11 +177,16 @@ export class Server implements ServerAccess {
   }
 }
 
+const admits = ({ handlers }: Zone, request: Request): boolean =>
+  handlers.every((handler) => handler.admits?.(request) ?? true)
+
 /** Over UDP a reply that would leave in fragments is compressed although it fits (request.Scrub). */
 function compressOver({ transport, client }: Request): number {
   if (transport === 'tcp') return 0xffff
   return client.ip.family === 4 ? 1480 : 1220
 }
+
+const UNWRITTEN: ReadonlySet<number> = new Set([RCODE.SERVFAIL, RCODE.REFUSED, RCODE.FORMERR, RCODE.NOTIMP])
 
 /** The handlers as one: each gets the rest of the chain as `next`; behind the last is SERVFAIL. */
 function chain(handlers: readonly Handler[]): Next {

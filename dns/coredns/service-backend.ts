@@ -4,6 +4,7 @@ import { type Message, replyTo } from '../message.ts'
 import { fqdn, isSubdomain, joinName, lowerName } from '../name.ts'
 import { RCODE, type ResourceRecord } from '../record.ts'
 import type { Request, Serving } from './plugin.ts'
+import { lookUp, withQuestion } from './request.ts'
 
 /**
  * Records made from services, as CoreDNS makes them for the kubernetes and k8s_external plugins
@@ -117,7 +118,7 @@ export function* addresses(
         truncated ||= next.truncated
         continue
       }
-      const reply = yield* request.server.serve(withQuestion(request, alias.target))
+      const reply = yield* lookUp(request, alias.target)
       if (!reply) continue
       truncated ||= reply.flags.truncated
       answers.push(alias, ...reply.answers)
@@ -136,17 +137,6 @@ export function* addresses(
     truncated,
     objects,
     ...(listed.why !== undefined && { why: listed.why }),
-  }
-}
-
-/** The same question for another name; the client, its size and its transport stay. */
-export function withQuestion(request: Request, name: string, type: string = request.question.type): Request {
-  const question = { name: fqdn(name), type, class: 'IN' }
-  return {
-    ...request,
-    question,
-    name: lowerName(question.name),
-    message: { ...request.message, questions: [question] },
   }
 }
 

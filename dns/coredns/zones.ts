@@ -28,8 +28,8 @@ export function parseServerKey(key: string): Parsed<ServerKey> {
   return parsed({ transport: transport ?? 'dns', zones: reverseZones(host) ?? [lowerName(fqdn(host))], port })
 }
 
-/** miekg/dns IsDomainName: no empty label, none too long. */
-function isDomainName(text: string): boolean {
+/** miekg/dns IsDomainName: no empty label, none too long; a final dot may be missing. */
+export function isDomainName(text: string): boolean {
   if (text === '.') return true
   if (text === '' || text.startsWith('.') || /[^\\]\.\./.test(text)) return false
   return labelsOf(fqdn(text)).every((label) => {

@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { formatIp, type Ip, ip } from '../../packet/ip.ts'
 import {
   GLIBC_POLICY,
+  GO_POLICY,
   likelySource,
+  MUSL_POLICY,
   type Policy,
-  RFC6724_POLICY,
   type Sources,
   sortedDestinations,
 } from './address-order.ts'
@@ -45,7 +46,6 @@ describe('destination address order', () => {
       ['2001:db8:1::7'],
       ['2001:db8:1::1', '2001:db8:2::1'],
     ],
-    ['IPv4 stays as it came', ['192.0.2.9', '10.244.1.1'], ['10.244.1.7'], ['192.0.2.9', '10.244.1.1']],
     [
       'what can be reached, though of another scope than the source',
       ['192.0.2.1', 'fec0::1'],
@@ -60,7 +60,21 @@ describe('destination address order', () => {
     ],
     ['loopback can always be reached', ['192.0.2.9', '127.0.0.1'], [], ['127.0.0.1', '192.0.2.9']],
   ])('%s, by either table', (_, destinations, own, order) => {
-    for (const policy of [GLIBC_POLICY, RFC6724_POLICY]) expect(sortedBy(policy, destinations, own)).toEqual(order)
+    for (const policy of [GLIBC_POLICY, MUSL_POLICY]) expect(sortedBy(policy, destinations, own)).toEqual(order)
+  })
+
+  const near = ['192.0.2.9', '10.244.1.1']
+  it('IPv4 stays as it came; musl takes the common prefix for it too', () => {
+    for (const policy of [GLIBC_POLICY, GO_POLICY]) expect(sortedBy(policy, near, ['10.244.1.7'])).toEqual(near)
+    expect(sortedBy(MUSL_POLICY, near, ['10.244.1.7'])).toEqual([...near].reverse())
+  })
+
+  it('Go leaves what cannot be reached as it came, and compares 64 bits of IPv6', () => {
+    const unreachable = ['192.0.2.1', '2001:db8::1']
+    expect(sortedBy(GO_POLICY, unreachable, [])).toEqual(unreachable)
+    const hosts = ['2001:db8:1::8000', '2001:db8:1::6']
+    expect(sortedBy(GO_POLICY, hosts, ['2001:db8:1::7'])).toEqual(hosts)
+    expect(sortedBy(MUSL_POLICY, hosts, ['2001:db8:1::7'])).toEqual([...hosts].reverse())
   })
 
   // As glibc 2.36 sorts on a machine with these addresses and default routes.
@@ -104,9 +118,6 @@ describe('destination address order', () => {
   })
 
   it('RFC 6724 puts IPv4 before unique local', () => {
-    expect(sortedBy(RFC6724_POLICY, ['fd00::1', '10.96.0.1'], ['10.244.1.7', 'fd00::7'])).toEqual([
-      '10.96.0.1',
-      'fd00::1',
-    ])
+    expect(sortedBy(MUSL_POLICY, ['fd00::1', '10.96.0.1'], ['10.244.1.7', 'fd00::7'])).toEqual(['10.96.0.1', 'fd00::1'])
   })
 })

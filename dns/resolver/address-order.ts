@@ -13,7 +13,7 @@ export interface Sources {
 export function sortedDestinations(destinations: readonly Ip[], sources: Sources, policy: Policy): readonly Ip[] {
   const rows = destinations.map((ip, index) => {
     const source = sources.sourceFor(ip)
-    return { ip, index, source, common: source ? commonPrefix(ip, source, sources.prefixLengthOf(source)) : 0 }
+    return { ip, index, source, common: source ? policy.nearness(ip, source, sources.prefixLengthOf(source)) : 0 }
   })
   rows.sort((x, y) => compare(x, y, policy) || x.index - y.index)
   return rows.map(({ ip }) => ip)
@@ -30,6 +30,7 @@ function compare(x: Row, y: Row, policy: Policy): number {
   const labelOf = (ip: Ip) => policyOf(policy, ip).label
   const usable = Number(y.source !== undefined) - Number(x.source !== undefined)
   if (usable !== 0) return usable
+  if (x.source === undefined && !policy.ranksUnreachable) return 0
   const scope = matches(y, scopeOf) - matches(x, scopeOf)
   if (scope !== 0) return scope
   const label = matches(y, labelOf) - matches(x, labelOf)
@@ -41,11 +42,15 @@ function compare(x: Row, y: Row, policy: Policy): number {
   return x.ip.family === y.ip.family && x.source ? y.common - x.common : 0
 }
 
-/** IPv4 addresses outside of the source's subnet are all as far. */
-function commonPrefix(destination: Ip, source: Ip, length: number | undefined): number {
+/** glibc: IPv4 addresses outside of the source's subnet are all as far. */
+function nearnessInSubnet(destination: Ip, source: Ip, length: number | undefined): number {
   const near = destination.family === 6 || contains(networkOf(source, length ?? bitsOf(source.family)), destination)
   return near ? commonBits(destination, source) : 0
 }
+
+/** Go: only IPv6, and no further than the interface identifier (golang issues 13283 and 18518). */
+const nearnessOfPrefix = (destination: Ip, source: Ip): number =>
+  destination.family === 6 ? Math.min(commonBits(destination, source), 64) : 0
 
 const matches = ({ ip, source }: Row, of: (ip: Ip) => number): number =>
   Number(source !== undefined && of(ip) === of(source))
@@ -70,8 +75,17 @@ function scopeOf(ip: Ip): number {
   return ip.family === 6 && isSiteLocal(ip) ? 5 : 14
 }
 
-/** A policy table: the first row that holds an address counts. */
-export type Policy = readonly {
+/** How one library sorts. */
+export interface Policy {
+  /** The first row that holds an address counts. */
+  readonly table: PolicyTable
+  /** Rule 9: how near a destination is to the source that would be taken. */
+  readonly nearness: (destination: Ip, source: Ip, prefixLength: number | undefined) => number
+  /** Whether destinations without a route are put into an order among themselves. */
+  readonly ranksUnreachable: boolean
+}
+
+type PolicyTable = readonly {
   readonly holds: (ip: Ip) => boolean
   readonly precedence: number
   readonly label: number
@@ -84,34 +98,58 @@ const isTeredo = (ip: Ip) => ip.a === 0x20010000
 const is6to4 = (ip: Ip) => ip.a >>> 16 === 0x2002
 const isSiteLocal = (ip: Ip) => ip.a >>> 22 === 0xfec0 >>> 6
 const isUniqueLocal = (ip: Ip) => ip.a >>> 25 === 0xfc >>> 1
+const is6bone = (ip: Ip) => ip.a >>> 16 === 0x3ffe
 const isAny = () => true
 
-/** RFC 6724 §2.1: unique local addresses come after IPv4. musl has it. */
-export const RFC6724_POLICY: Policy = [
-  { holds: isLoopbackV6, precedence: 50, label: 0 },
-  { holds: isV4, precedence: 35, label: 4 },
-  { holds: isCompatible, precedence: 1, label: 3 },
-  { holds: isTeredo, precedence: 5, label: 5 },
-  { holds: is6to4, precedence: 30, label: 2 },
-  { holds: isSiteLocal, precedence: 1, label: 11 },
-  { holds: isUniqueLocal, precedence: 3, label: 13 },
-  { holds: isAny, precedence: 40, label: 1 },
-]
+/** RFC 6724 §2.1 as Go has it (src/net/addrselect.go): unique local addresses come after IPv4. */
+export const GO_POLICY: Policy = {
+  nearness: nearnessOfPrefix,
+  ranksUnreachable: false,
+  table: [
+    { holds: isLoopbackV6, precedence: 50, label: 0 },
+    { holds: isV4, precedence: 35, label: 4 },
+    { holds: isCompatible, precedence: 1, label: 3 },
+    { holds: isTeredo, precedence: 5, label: 5 },
+    { holds: is6to4, precedence: 30, label: 2 },
+    { holds: is6bone, precedence: 1, label: 12 },
+    { holds: isSiteLocal, precedence: 1, label: 11 },
+    { holds: isUniqueLocal, precedence: 3, label: 13 },
+    { holds: isAny, precedence: 40, label: 1 },
+  ],
+}
+
+/** defpolicy of musl (src/network/lookup_name.c): RFC 6724 without the ranges that were given back. */
+export const MUSL_POLICY: Policy = {
+  nearness: commonBits,
+  ranksUnreachable: true,
+  table: [
+    { holds: isLoopbackV6, precedence: 50, label: 0 },
+    { holds: isV4, precedence: 35, label: 4 },
+    { holds: is6to4, precedence: 30, label: 2 },
+    { holds: isTeredo, precedence: 5, label: 5 },
+    { holds: isUniqueLocal, precedence: 3, label: 13 },
+    { holds: isAny, precedence: 40, label: 1 },
+  ],
+}
 
 /** glibc's built-in gai.conf (default_precedence, default_labels): RFC 3484, unique local before IPv4. */
-export const GLIBC_POLICY: Policy = [
-  { holds: isLoopbackV6, precedence: 50, label: 0 },
-  { holds: isV4, precedence: 10, label: 4 },
-  { holds: isCompatible, precedence: 20, label: 3 },
-  { holds: isTeredo, precedence: 40, label: 7 },
-  { holds: is6to4, precedence: 30, label: 2 },
-  { holds: isSiteLocal, precedence: 40, label: 5 },
-  { holds: isUniqueLocal, precedence: 40, label: 6 },
-  { holds: isAny, precedence: 40, label: 1 },
-]
+export const GLIBC_POLICY: Policy = {
+  nearness: nearnessInSubnet,
+  ranksUnreachable: true,
+  table: [
+    { holds: isLoopbackV6, precedence: 50, label: 0 },
+    { holds: isV4, precedence: 10, label: 4 },
+    { holds: isCompatible, precedence: 20, label: 3 },
+    { holds: isTeredo, precedence: 40, label: 7 },
+    { holds: is6to4, precedence: 30, label: 2 },
+    { holds: isSiteLocal, precedence: 40, label: 5 },
+    { holds: isUniqueLocal, precedence: 40, label: 6 },
+    { holds: isAny, precedence: 40, label: 1 },
+  ],
+}
 
 const policyOf = (policy: Policy, ip: Ip): { readonly precedence: number; readonly label: number } =>
-  policy.find(({ holds }) => holds(ip)) ?? { precedence: 0, label: 0 }
+  policy.table.find(({ holds }) => holds(ip)) ?? { precedence: 0, label: 0 }
 
 function commonBits(x: Ip, y: Ip): number {
   const [a, b] = [ipBytes(x), ipBytes(y)]

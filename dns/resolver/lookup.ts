@@ -1,5 +1,5 @@
 import type { ProcessContext, ProcessEvent, SocketAddress, Syscall } from '../../linux/process.ts'
-import type { Ip } from '../../packet/ip.ts'
+import type { Family, Ip } from '../../packet/ip.ts'
 import type { DnsStep, DnsStepBody } from '../step.ts'
 import { likelySource } from './address-order.ts'
 
@@ -12,11 +12,23 @@ export interface LookupRequest {
   readonly addrConfig?: boolean
   /** Where /etc is; `''` unless the process has another root. */
   readonly root?: string
+  /** The record type that a tool is told to ask for; absent: addresses. */
+  readonly type?: string
 }
 
-export type LookupOutcome =
+export type LookupOutcome = (
   | { readonly ok: true; readonly addresses: readonly Ip[]; readonly canonicalName: string }
   | { readonly ok: false; readonly error: LookupError; readonly message: string }
+) & {
+  /** Of a tool: what it writes, and how it ends. */
+  readonly printed?: Printed
+}
+
+export interface Printed {
+  readonly stdout: string
+  readonly stderr: string
+  readonly exitCode: number
+}
 
 /** getaddrinfo's error names (netdb.h). */
 export type LookupError = 'EAI_NONAME' | 'EAI_NODATA' | 'EAI_AGAIN' | 'EAI_FAIL' | 'EAI_SYSTEM' | 'EAI_ADDRFAMILY'
@@ -35,22 +47,29 @@ export interface Wait {
 /** One resolver library. */
 export interface Resolver {
   readonly name: string
+  /** What it is, in a line. */
+  readonly about: string
   lookup(io: LookupIo, request: LookupRequest): Waiting<LookupOutcome>
 }
+
+/** What a process keeps from one lookup to the next: the caches and choices of its library. */
+export type LookupMemory = Map<string, unknown>
 
 /** A lookup's side of the system call interface: what it does collects until the next wait. */
 export class LookupIo {
   now: number
   readonly open = new Set<number>()
+  readonly memory: LookupMemory
   private syscalls: Syscall[] = []
   private notes: DnsStep[] = []
   private context: ProcessContext
   private nextFd: number
 
-  constructor(context: ProcessContext, firstFd: number) {
+  constructor(context: ProcessContext, firstFd: number, memory: LookupMemory = new Map()) {
     this.context = context
     this.now = context.now
     this.nextFd = firstFd
+    this.memory = memory
   }
 
   /** Called at each event, before the resolver goes on. */
@@ -84,8 +103,17 @@ export class LookupIo {
     return fd
   }
 
-  send(fd: number, bytes: Uint8Array): void {
-    this.call({ kind: 'send', fd, bytes })
+  /** A new UDP socket with a port of its own, connected to nobody: ICMP errors do not reach it. */
+  bound(family: Family): number {
+    const fd = this.nextFd++
+    this.open.add(fd)
+    this.call({ kind: 'socket', fd, family, type: 'udp' })
+    this.call({ kind: 'bind', fd, port: 0 })
+    return fd
+  }
+
+  send(fd: number, bytes: Uint8Array, to?: SocketAddress): void {
+    this.call({ kind: 'send', fd, bytes, ...(to && { to }) })
   }
 
   close(fd: number): void {
@@ -144,11 +172,12 @@ export interface LookupStart {
   readonly request: LookupRequest
   /** The first descriptor number the lookup may use; it counts up from there. */
   readonly firstFd: number
+  readonly memory?: LookupMemory
 }
 
 /** Begins a lookup in a program: its system calls are the program's. */
 export function startLookup(start: LookupStart, context: ProcessContext): LookupResult {
-  const io = new LookupIo(context, start.firstFd)
+  const io = new LookupIo(context, start.firstFd, start.memory)
   const state: LookupState = { io, running: start.resolver.lookup(io, start.request), wait: 0, timer: false }
   return advance(state, (running) => running.next())
 }

@@ -1,13 +1,45 @@
-import { glibcGetaddrinfo } from './glibc/getaddrinfo.ts'
+import { GLIBC, glibcGetaddrinfo, glibcGetaddrinfoOf } from './glibc/getaddrinfo.ts'
 import { glibcGetentHosts } from './glibc/gethostbyname.ts'
+import { goLookupOf } from './go/lookup.ts'
+import { GO } from './go/version.ts'
 import type { Resolver } from './lookup.ts'
+import { muslGetaddrinfoOf } from './musl/getaddrinfo.ts'
+import { muslVersion } from './musl/version.ts'
 
-/** The resolver libraries that are emulated. A new one is a file and a line here. */
+/** The resolver libraries and tools that are emulated, by the name they are asked for. A new one is a line here. */
 export const resolvers = {
   glibc: glibcGetaddrinfo,
   'glibc-gethostbyname': glibcGetentHosts,
+  'glibc-2.17': glibcGetaddrinfoOf(17),
+  'glibc-2.26': glibcGetaddrinfoOf(26),
+  musl: muslGetaddrinfoOf('musl', muslVersion(1, 2, 5), 'getaddrinfo of musl 1.2.5 (Alpine 3.18 and later)'),
+  'musl-1.2.3': muslGetaddrinfoOf('musl-1.2.3', muslVersion(1, 2, 3), 'getaddrinfo of musl before 1.2.4: no TCP'),
+  'musl-1.1': muslGetaddrinfoOf(
+    'musl-1.1',
+    muslVersion(1, 1, 24),
+    'getaddrinfo of musl 1.1.24 (Alpine 3.12 and before)',
+  ),
+  go: goLookupOf('go', GO),
+  'go-1.19': goLookupOf('go-1.19', 19),
 } as const satisfies Record<string, Resolver>
 
 export type ResolverName = keyof typeof resolvers
 
 export const isResolverName = (name: string): name is ResolverName => Object.hasOwn(resolvers, name)
+
+/** Other names people give them. */
+const ALIASES: Readonly<Record<string, ResolverName>> = {
+  [`glibc-2.${GLIBC}`]: 'glibc',
+  'glibc-getaddrinfo': 'glibc',
+  'getent-hosts': 'glibc-gethostbyname',
+  'musl-1.2.5': 'musl',
+  'musl-1.2': 'musl',
+}
+
+/** The resolver of a name or an alias; letter case does not count. */
+export function resolverNamed(text: string): ResolverName | undefined {
+  const name = text.toLowerCase()
+  return isResolverName(name) ? name : ALIASES[name]
+}
+
+export const resolverNames: readonly ResolverName[] = Object.keys(resolvers).filter(isResolverName)

@@ -1,4 +1,5 @@
 import { type Ip, ip, parseIp } from '../../packet/ip.ts'
+import { domainOfHost } from './etc.ts'
 
 /** What glibc takes from /etc/resolv.conf (resolv/res_init.c, glibc 2.36). */
 export interface ResolvConf {
@@ -75,7 +76,7 @@ export function parseResolvConf(text: string | undefined, around: ResolvConfSurr
   if (resOptions !== undefined) readOptions(options, resOptions, around.glibc)
   return {
     servers: servers.length > 0 ? servers : [LOOPBACK],
-    search: cutSearch(search ?? domainOf(around.hostname), around.glibc),
+    search: cutSearch(search ?? domainOfHost(around.hostname), around.glibc),
     ndots: options.ndots,
     timeout: options.timeout,
     attempts: options.attempts,
@@ -84,12 +85,6 @@ export function parseResolvConf(text: string | undefined, around: ResolvConfSurr
 }
 
 const words = (text: string): readonly string[] => text.split(/[ \t\r]+/).filter((word) => word !== '')
-
-/** The part behind the first dot of the machine's own name. */
-function domainOf(hostname: string): readonly string[] {
-  const dot = hostname.indexOf('.')
-  return dot < 0 || dot === hostname.length - 1 ? [] : [hostname.slice(dot + 1)]
-}
 
 function serverAddress(text: string): Ip | undefined {
   const word = words(text)[0] ?? ''

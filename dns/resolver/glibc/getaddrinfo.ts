@@ -1,20 +1,33 @@
-import { type Family, formatIp, type Ip, isLoopback } from '../../../packet/ip.ts'
+import { type Family, type Ip, isLoopback } from '../../../packet/ip.ts'
 import type { Message } from '../../message.ts'
 import { lowerName, withoutFinalDot } from '../../name.ts'
 import { GLIBC_POLICY, sortedDestinations } from '../address-order.ts'
+import { environmentOf, hostnameOf, readEtc } from '../etc.ts'
 import { hostsOf, parseHostsFile } from '../hosts-file.ts'
 import type { LookupError, LookupIo, LookupOutcome, LookupRequest, Resolver, Waiting } from '../lookup.ts'
 import { hostsSources } from '../nsswitch.ts'
 import { numericHost } from '../numeric-host.ts'
 import { parseResolvConf, type ResolvConf } from '../resolv-conf.ts'
+import { noteBegun, noted, noteSource } from '../told.ts'
+import { ahostsPrinted } from './getent.ts'
 import { type HostError, resSearch } from './search.ts'
 import { newResState } from './send.ts'
 
 /** The minor release of glibc 2.x that is followed where nothing says another. */
 export const GLIBC = 36
 
-/** getaddrinfo(3) of glibc: nss/getaddrinfo.c and nss_dns, 2.36. */
-export const glibcGetaddrinfo: Resolver = { name: 'glibc', lookup: getaddrinfo }
+/** getaddrinfo(3) of glibc 2.`minor`, printed as `getent ahosts` does: nss/getaddrinfo.c and nss_dns. */
+export const glibcGetaddrinfoOf = (minor: number): Resolver => ({
+  name: minor === GLIBC ? 'glibc' : `glibc-2.${minor}`,
+  about: `getaddrinfo of glibc 2.${minor}, as getent ahosts calls it`,
+  *lookup(io, request) {
+    const outcome = noted(io, request.name, yield* resolve(io, request, minor))
+    return { ...outcome, printed: ahostsPrinted(outcome) }
+  },
+})
+
+/** The glibc that is taken where nothing names one. */
+export const glibcGetaddrinfo: Resolver = glibcGetaddrinfoOf(GLIBC)
 
 /** gai_strerror(3). */
 export const GAI_MESSAGE: Readonly<Record<LookupError, string>> = {
@@ -26,24 +39,13 @@ export const GAI_MESSAGE: Readonly<Record<LookupError, string>> = {
   EAI_ADDRFAMILY: 'Address family for hostname not supported',
 }
 
-function* getaddrinfo(io: LookupIo, request: LookupRequest): Waiting<LookupOutcome> {
-  const outcome = yield* resolve(io, request)
-  io.note({
-    kind: 'dns.result',
-    name: request.name,
-    addresses: outcome.ok ? outcome.addresses : [],
-    ...(outcome.ok ? { canonicalName: outcome.canonicalName } : { error: `${outcome.error}: ${outcome.message}` }),
-  })
-  return outcome
-}
-
-function* resolve(io: LookupIo, request: LookupRequest): Waiting<LookupOutcome> {
+export function* resolve(io: LookupIo, request: LookupRequest, minor: number): Waiting<LookupOutcome> {
   const { name } = request
   const families = wantedFamilies(io, request)
   if (families.length === 0 || name === '') return failed('EAI_NONAME')
   const literal = numericHost(name)
   if (literal) {
-    io.note({ kind: 'dns.source', source: 'literal address', name, found: [formatIp(literal)] })
+    noteSource(io, 'literal address', name, [literal])
     return families.includes(literal.family) ? found([literal], name, io) : failed('EAI_ADDRFAMILY')
   }
   let last: LookupOutcome = failed('EAI_NONAME')
@@ -52,9 +54,9 @@ function* resolve(io: LookupIo, request: LookupRequest): Waiting<LookupOutcome> 
       const outcome = fromHostsFile(io, request, families)
       if (outcome) return outcome
     } else if (source === 'dns') {
-      last = yield* fromDns(io, request, families)
+      last = yield* fromDns(io, { request, families, minor })
       if (last.ok) return last
-    } else io.note({ kind: 'dns.source', source: `nsswitch ${source} (not modelled)`, name, found: [] })
+    } else noteSource(io, `nsswitch ${source} (not modelled)`, name, [])
   }
   return last
 }
@@ -73,35 +75,25 @@ function fromHostsFile(io: LookupIo, request: LookupRequest, families: readonly 
   const text = readEtc(io, request, 'hosts')
   if (text === undefined) return undefined
   const lines = hostsOf(parseHostsFile(text), request.name).filter(({ address }) => families.includes(address.family))
-  io.note({
-    kind: 'dns.source',
-    source: '/etc/hosts',
-    name: request.name,
-    found: lines.map((line) => formatIp(line.address)),
-  })
+  const addresses = lines.map(({ address }) => address)
+  noteSource(io, '/etc/hosts', request.name, addresses)
   const [first] = lines
   if (!first) return undefined
-  return found(
-    lines.map(({ address }) => address),
-    first.names[0] ?? request.name,
-    io,
-  )
+  return found(addresses, first.names[0] ?? request.name, io)
 }
 
-function* fromDns(io: LookupIo, request: LookupRequest, families: readonly Family[]): Waiting<LookupOutcome> {
-  const conf = readResolvConf(io, request)
+interface FromDns {
+  readonly request: LookupRequest
+  readonly families: readonly Family[]
+  readonly minor: number
+}
+
+function* fromDns(io: LookupIo, { request, families, minor }: FromDns): Waiting<LookupOutcome> {
+  const conf = readResolvConf(io, request, minor)
   const asked = families.filter((family) => family === 4 || families.length === 1 || !conf.flags.has('no-aaaa'))
   const types = asked.length === 2 ? (['A', 'AAAA'] as const) : ([asked[0] === 6 ? 'AAAA' : 'A'] as const)
-  io.note({
-    kind: 'dns.lookup',
-    resolver: 'glibc',
-    name: request.name,
-    types,
-    servers: conf.servers.map(formatIp),
-    search: conf.search,
-    ndots: conf.ndots,
-  })
-  const searched = yield* resSearch(io, newResState(conf, GLIBC), request.name, types)
+  noteBegun(io, { ...conf, resolver: 'glibc', name: request.name, types })
+  const searched = yield* resSearch(io, newResState(conf, minor), request.name, types)
   if (!searched.ok) return failed(errorOf(searched.error))
   const addresses = searched.replies.flatMap((reply) => addressesIn(reply, searched.name))
   // An answer of nothing but aliases ends the search all the same.
@@ -110,21 +102,12 @@ function* fromDns(io: LookupIo, request: LookupRequest, families: readonly Famil
   return found(addresses, withoutFinalDot(canonicalName(reply, searched.name)), io)
 }
 
-export function readResolvConf(io: LookupIo, request: LookupRequest): ResolvConf {
-  return parseResolvConf(readEtc(io, request, 'resolv.conf'), {
-    glibc: GLIBC,
-    hostname: (readEtc(io, request, 'hostname') ?? io.host).trim(),
-    env: environment(io.file(`${request.root ?? ''}/proc/1/environ`)),
+export const readResolvConf = (io: LookupIo, request: LookupRequest, minor: number): ResolvConf =>
+  parseResolvConf(readEtc(io, request, 'resolv.conf'), {
+    glibc: minor,
+    hostname: hostnameOf(io, request),
+    env: environmentOf(io, request),
   })
-}
-
-export const readEtc = (io: LookupIo, { root }: LookupRequest, name: string): string | undefined =>
-  io.file(`${root ?? ''}/etc/${name}`)
-
-function environment(text: string | undefined): ReadonlyMap<string, string> {
-  const variables = (text ?? '').split('\0').filter((line) => line.includes('='))
-  return new Map(variables.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))
-}
 
 /** The addresses of a reply that the question's name leads to, through its aliases. */
 export function addressesIn(reply: Message, name: string): readonly Ip[] {

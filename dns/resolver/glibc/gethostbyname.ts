@@ -1,10 +1,13 @@
 import { type Family, formatIp, type Ip, parseIp } from '../../../packet/ip.ts'
 import { withoutFinalDot } from '../../name.ts'
+import { readEtc } from '../etc.ts'
 import { hostsOf, parseHostsFile } from '../hosts-file.ts'
 import type { LookupIo, LookupOutcome, LookupRequest, Resolver, Waiting } from '../lookup.ts'
 import { hostsSources } from '../nsswitch.ts'
 import { reverseName } from '../reverse-name.ts'
-import { addressesIn, canonicalName, errorOf, failed, GLIBC, readEtc, readResolvConf } from './getaddrinfo.ts'
+import { noteBegun, noted, noteSource } from '../told.ts'
+import { addressesIn, canonicalName, errorOf, failed, GLIBC, readResolvConf } from './getaddrinfo.ts'
+import { hostsPrinted } from './getent.ts'
 import { resQuery, resSearch } from './search.ts'
 import { newResState, type ResState } from './send.ts'
 
@@ -12,10 +15,17 @@ import { newResState, type ResState } from './send.ts'
  * What `getent hosts` does: gethostbyaddr(3) for an address, else gethostbyname2(3) for IPv6, and only if that finds
  * nothing for IPv4. Each goes through the whole search list (nss_dns gethostbyname3_r, glibc 2.36).
  */
-export const glibcGetentHosts: Resolver = { name: 'glibc gethostbyname', lookup: getentHosts }
+export const glibcGetentHosts: Resolver = {
+  name: 'glibc-gethostbyname',
+  about: `gethostbyname of glibc 2.${GLIBC}, as getent hosts calls it`,
+  *lookup(io, request) {
+    const outcome = noted(io, request.name, yield* getentHosts(io, request))
+    return { ...outcome, printed: hostsPrinted(outcome) }
+  },
+}
 
 function* getentHosts(io: LookupIo, request: LookupRequest): Waiting<LookupOutcome> {
-  const state = newResState(readResolvConf(io, request), GLIBC)
+  const state = newResState(readResolvConf(io, request, GLIBC), GLIBC)
   const literal = parseIp(request.name)
   if (literal.ok) return yield* byAddress(io, { request, state, address: literal.value })
   const six = yield* byName(io, { request, state, family: 6 })
@@ -34,13 +44,18 @@ function* byName(io: LookupIo, { request, state, family }: ByName): Waiting<Look
     if (source === 'files') {
       const lines = hostsOf(parseHostsFile(readEtc(io, request, 'hosts') ?? ''), request.name)
       const own = lines.filter(({ address }) => address.family === family)
-      const found = own.map(({ address }) => formatIp(address))
-      io.note({ kind: 'dns.source', source: '/etc/hosts', name: request.name, found })
+      noteSource(
+        io,
+        '/etc/hosts',
+        request.name,
+        own.map(({ address }) => address),
+      )
       const [first] = own
       if (first) return { ok: true, addresses: own.map(({ address }) => address), canonicalName: first.names.join(' ') }
     } else if (source === 'dns') {
-      noteLookup(io, request, state, family === 4 ? 'A' : 'AAAA')
-      const searched = yield* resSearch(io, state, request.name, [family === 4 ? 'A' : 'AAAA'])
+      const type = family === 4 ? 'A' : 'AAAA'
+      noteBegun(io, { ...state.conf, resolver: 'glibc gethostbyname', name: request.name, types: [type] })
+      const searched = yield* resSearch(io, state, request.name, [type])
       if (!searched.ok) {
         last = failed(errorOf(searched.error))
         continue
@@ -74,10 +89,4 @@ function* byAddress(
     }
   }
   return failed('EAI_NONAME')
-}
-
-function noteLookup(io: LookupIo, { name }: LookupRequest, { conf }: ResState, type: string): void {
-  const servers = conf.servers.map(formatIp)
-  const { search, ndots } = conf
-  io.note({ kind: 'dns.lookup', resolver: 'glibc gethostbyname', name, types: [type], servers, search, ndots })
 }

@@ -1,7 +1,9 @@
 import { type Message, query as newQuery } from '../../message.ts'
 import { checkName, countDots, fqdn } from '../../name.ts'
 import { RCODE, rcodeName } from '../../record.ts'
+import { noteDecision } from '../exchange.ts'
 import type { LookupIo, Waiting } from '../lookup.ts'
+import { noteCandidate } from '../told.ts'
 import { type Queries, type ResState, type Sent, send } from './send.ts'
 
 /** h_errno of netdb.h. */
@@ -95,10 +97,15 @@ export function* resSearch(io: LookupIo, state: ResState, name: string, types: T
     const why = trailing
       ? 'it ends in a dot: as it is, and nothing else'
       : `${dots} dots, ndots is ${ndots}: as it is first`
-    io.note({ kind: 'dns.candidate', name: asIs, why })
+    noteCandidate(io, asIs, why)
     const answer = yield* resQuery(io, state, asIs, types)
     if (answer.ok) return answer
-    decide(io, asIs, answer.why, trailing ? 'give up' : search.length > 0 ? 'go through the search list' : 'give up')
+    noteDecision(
+      io,
+      asIs,
+      answer.why,
+      trailing ? 'give up' : search.length > 0 ? 'go through the search list' : 'give up',
+    )
     if (trailing) return { ok: false, error: answer.error }
     asIsError = answer.error
     last = answer.error
@@ -109,14 +116,10 @@ export function* resSearch(io: LookupIo, state: ResState, name: string, types: T
   last = outcome.last ?? last
   const searched = search.length > 0
   if ((dots > 0 || !searched || !flags.has('no-tld-query')) && asIsError === undefined && !outcome.rootOnList) {
-    io.note({
-      kind: 'dns.candidate',
-      name: asIs,
-      why: searched ? 'last, as it is' : 'as it is: there is no search list',
-    })
+    noteCandidate(io, asIs, searched ? 'last, as it is' : 'as it is: there is no search list')
     const answer = yield* resQuery(io, state, asIs, types)
     if (answer.ok) return answer
-    decide(io, asIs, answer.why, 'give up')
+    noteDecision(io, asIs, answer.why, 'give up')
     last = answer.error
   }
   if (asIsError) return { ok: false, error: asIsError }
@@ -154,26 +157,22 @@ function* throughList({ io, state, name, types, dots }: ListSearch): Waiting<Lis
     if (root) rootOnList = true
     const candidate = root ? fqdn(name) : fqdn(`${name}.${domain.replace(/^\./, '')}`)
     const few = dots < ndots ? `${dots} dots, ndots is ${ndots}: ` : ''
-    io.note({ kind: 'dns.candidate', name: candidate, why: `${few}search domain ${i + 1} of ${search.length}` })
+    noteCandidate(io, candidate, `${few}search domain ${i + 1} of ${search.length}`)
     const answer = yield* resQuery(io, state, candidate, types)
     if (answer.ok) return { found: answer, rootOnList, gotNoData, gotServfail }
     last = answer.error
     if (answer.refused) {
-      decide(io, candidate, answer.why, 'give up: no server is listening')
+      noteDecision(io, candidate, answer.why, 'give up: no server is listening')
       return { stop: true, rootOnList, gotNoData, gotServfail }
     }
     const more = i + 1 < search.length ? 'try the next search domain' : 'the search list is through'
     if (answer.error === 'NO_DATA') gotNoData = true
     else if (answer.error === 'TRY_AGAIN' && answer.rcode === RCODE.SERVFAIL) gotServfail = true
     else if (answer.error !== 'HOST_NOT_FOUND') {
-      decide(io, candidate, answer.why, 'leave the search list')
+      noteDecision(io, candidate, answer.why, 'leave the search list')
       break
     }
-    decide(io, candidate, answer.why, more)
+    noteDecision(io, candidate, answer.why, more)
   }
   return { rootOnList, gotNoData, gotServfail, ...(last && { last }) }
-}
-
-function decide(io: LookupIo, name: string, result: string, next: string): void {
-  io.note({ kind: 'dns.decision', name, result, next })
 }

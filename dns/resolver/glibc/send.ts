@@ -1,12 +1,20 @@
 import type { Errno } from '../../../linux/process.ts'
 import type { Ip } from '../../../packet/ip.ts'
-import type { Message, Question } from '../../message.ts'
+import type { Message } from '../../message.ts'
 import { decodeMessage } from '../../message-decode.ts'
-import { encodeMessage } from '../../message-encode.ts'
-import { lowerName } from '../../name.ts'
-import { RCODE, rcodeName } from '../../record.ts'
-import { recordText } from '../../record-text.ts'
+import { RCODE } from '../../record.ts'
 import { appended, framed, unframed } from '../../stream.ts'
+import {
+  bytesOf,
+  DNS_PORT,
+  isReplyTo,
+  noteQuery,
+  noteReply,
+  noteSilence,
+  questionOf,
+  SECOND,
+  type Transport,
+} from '../exchange.ts'
 import type { LookupIo, Waiting } from '../lookup.ts'
 import type { ResolvConf } from '../resolv-conf.ts'
 
@@ -49,10 +57,8 @@ export type Sent =
       readonly lastRcode: number
     }
 
-const SECOND = 1_000_000_000
 /** Asked one by one, a failed first query no longer waits for the reply to one that was never sent (bug 30081). */
 const WAITS_NO_MORE = 36
-const DNS_PORT = 53
 
 /** __res_context_send of resolv/res_send.c, glibc 2.36. */
 export function* send(io: LookupIo, state: ResState, queries: Queries): Waiting<Sent> {
@@ -179,7 +185,7 @@ function* datagramRound(over: Over): Waiting<Round> {
     const which = reply.ok ? matching(queries, received, reply.value) : undefined
     if (!reply.ok || which === undefined) continue
     memory.gotSomewhere = true
-    noteReply(over, reply.value, event, 'udp')
+    noteReply(io, reply.value, { server, transport: 'udp', size: event.bytes.length })
     const message = reply.value
     if (buffers === 0) memory.lastRcode = message.rcode & 0xf
     buffers++
@@ -225,7 +231,7 @@ function* overStream(over: Over): Waiting<Result> {
     if (event.kind === 'timer' || event.fd !== fd) continue
     if (event.kind === 'connected') {
       io.send(fd, joined(queries.map((query) => framed(bytesOf(query)))))
-      for (const query of queries) noteQuery(over, fd, query, 'tcp')
+      for (const query of queries) tellQuery(over, 'tcp', fd, query)
       continue
     }
     if (event.kind !== 'data') {
@@ -243,7 +249,7 @@ function* overStream(over: Over): Waiting<Result> {
       if (replies.length === 0) memory.lastRcode = reply.value.rcode & 0xf
       replies.push(reply.value)
       received[which] = true
-      noteReply(over, reply.value, { bytes }, 'tcp')
+      noteReply(io, reply.value, { server, transport: 'tcp', size: bytes.length })
     }
     if (received[0] && received[1]) {
       io.close(fd)
@@ -263,10 +269,7 @@ function isUseless({ rcode, flags, answers, additionals, edns }: Message): boole
 function matching(queries: Queries, received: readonly boolean[], reply: Message): 0 | 1 | undefined {
   for (const which of [0, 1] as const) {
     const query = queries[which]
-    if (!query || received[which] || query.id !== reply.id) continue
-    const asked = query.questions[0]
-    const told = reply.questions[0]
-    if (asked && told && asked.type === told.type && lowerName(asked.name) === lowerName(told.name)) return which
+    if (query && !received[which] && isReplyTo(query, reply)) return which
   }
   return undefined
 }
@@ -285,62 +288,26 @@ function closeAll(io: LookupIo, state: ResState): void {
   state.sockets.clear()
 }
 
-/** A query's octets; its name has been checked where the query was made. */
-function bytesOf(query: Message): Uint8Array {
-  const bytes = encodeMessage(query)
-  return bytes.ok ? bytes.value : new Uint8Array(0)
-}
-
 function joined(parts: readonly Uint8Array[]): Uint8Array {
   return parts.reduce((all, part) => appended(all, part), new Uint8Array(0))
 }
 
 function transmit(over: Over, fd: number, query: Message): void {
-  noteQuery(over, fd, query, 'udp')
+  tellQuery(over, 'udp', fd, query)
   over.io.send(fd, bytesOf(query))
 }
 
-const questionOf = (message: Message): Question => message.questions[0] ?? { name: '.', type: 'A', class: 'IN' }
-
-function noteQuery(over: Over, fd: number, query: Message, transport: 'udp' | 'tcp'): void {
-  const { name, type } = questionOf(query)
-  const attempt =
-    query === over.queries[0]
-      ? (over.memory.attempts.get(over.index) ?? 0) + 1
-      : (over.memory.attempts.get(over.index) ?? 1)
-  over.memory.attempts.set(over.index, attempt)
-  over.io.note({
-    kind: 'dns.query',
-    question: { name, type },
-    id: query.id,
-    server: over.server,
-    transport,
-    fd,
-    attempt,
-    ...(query.edns && { edns: query.edns.size }),
-  })
+function tellQuery(
+  { io, queries, index, server, memory }: Over,
+  transport: Transport,
+  fd: number,
+  query: Message,
+): void {
+  const attempt = (memory.attempts.get(index) ?? 0) + (query === queries[0] ? 1 : 0)
+  memory.attempts.set(index, Math.max(attempt, 1))
+  noteQuery(io, query, { server, transport, fd, attempt: Math.max(attempt, 1) })
 }
 
-function noteReply(over: Over, reply: Message, event: { readonly bytes: Uint8Array }, transport: 'udp' | 'tcp'): void {
-  const { name, type } = questionOf(reply)
-  over.io.note({
-    kind: 'dns.reply',
-    question: { name, type },
-    server: over.server,
-    transport,
-    rcode: rcodeName(reply.rcode),
-    truncated: reply.flags.truncated,
-    answers: reply.answers.map(recordText),
-    size: event.bytes.length,
-  })
-}
-
-function noReply(over: Over, received: readonly boolean[], reason: string): void {
-  const open = over.queries.filter((_, i) => !received[i]).map((query) => questionOf(query))
-  over.io.note({
-    kind: 'dns.noReply',
-    server: over.server,
-    questions: open.map(({ name, type }) => ({ name, type })),
-    reason,
-  })
+function noReply({ io, server, queries }: Over, received: readonly boolean[], reason: string): void {
+  noteSilence(io, server, queries.filter((_, i) => !received[i]).map(questionOf), reason)
 }

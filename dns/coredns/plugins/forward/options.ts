@@ -5,6 +5,7 @@ import { RCODE } from '../../../record.ts'
 import type { CorefileError } from '../../corefile/dispenser.ts'
 import { durationSeconds } from '../../duration.ts'
 import { type Controller, pluginError } from '../../plugin.ts'
+import { parseClientConfig } from '../../resolv-conf.ts'
 import { zonesOf } from '../../zones.ts'
 
 /** A `forward` stanza. */
@@ -96,8 +97,8 @@ function parseUpstreams(controller: Controller, to: readonly string[]): Parsed<r
       controller.notModelled(`forward: to ${text}, which is neither an address nor a file here`)
       continue
     }
-    const servers = [...file.matchAll(/^nameserver[ \t]+(\S+)/gm)].flatMap(([, word]) => {
-      const ip = parseIp((word ?? '').split('%', 1)[0] ?? '')
+    const servers = parseClientConfig(file).servers.flatMap((word) => {
+      const ip = parseIp(word.split('%', 1)[0] ?? '')
       return ip.ok ? [{ ip: ip.value, port: 53 }] : []
     })
     if (servers.length === 0) return { ok: false, reason: `no nameservers found in ${rest}` }

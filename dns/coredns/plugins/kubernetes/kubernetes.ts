@@ -5,6 +5,7 @@ import { RCODE } from '../../../record.ts'
 import { recordText } from '../../../record-text.ts'
 import { UNSYNCED_VIEW } from '../../api-view.ts'
 import type { Controller, Handler, Next, Outcome, Plugin, Request, Serving } from '../../plugin.ts'
+import { withQuestion } from '../../request.ts'
 import {
   type Asked,
   addresses,
@@ -16,7 +17,6 @@ import {
   type ServiceBackend,
   soaRecord,
   srvRecords,
-  withQuestion,
 } from '../../service-backend.ts'
 import { fallsThrough } from '../../zones.ts'
 import { parseOptions } from './options.ts'
@@ -53,7 +53,7 @@ function handler({ line }: Controller, data: KubernetesData): Handler {
       const zone = own === '.' ? own : request.question.name.slice(-own.length)
       const { type } = request.question
       if (type === 'AXFR' || type === 'IXFR') return { kind: 'code', rcode: RCODE.REFUSED }
-      const found = yield* lookUp(backend, { request, zone })
+      const found = yield* recordsFor(backend, { request, zone })
       return yield* finish({ request, next, zone, found })
     },
   }
@@ -101,7 +101,7 @@ function handler({ line }: Controller, data: KubernetesData): Handler {
 const NO_RECORDS: Found = { kind: 'found', answers: [], additionals: [], truncated: false, objects: [] }
 
 /** By type: kubernetes.ServeDNS. */
-function* lookUp(backend: ServiceBackend, asked: Asked): Serving<Found> {
+function* recordsFor(backend: ServiceBackend, asked: Asked): Serving<Found> {
   const { request, zone } = asked
   const { question, name } = request
   switch (question.type) {
