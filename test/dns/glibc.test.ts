@@ -1,15 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { type Message, replyTo } from '../../dns/message.ts'
-import { decodeMessage } from '../../dns/message-decode.ts'
-import { encodeMessage } from '../../dns/message-encode.ts'
-import { RCODE, type ResourceRecord } from '../../dns/record.ts'
-import { parseRecord } from '../../dns/record-text.ts'
+import { RCODE } from '../../dns/record.ts'
 import { lookupProgram } from '../../dns/resolver/program.ts'
 import type { DnsStep } from '../../dns/step.ts'
-import { framed, unframed } from '../../dns/stream.ts'
 import type { Program } from '../../linux/process.ts'
 import { formatIp } from '../../packet/ip.ts'
 import { VirtualNetwork } from '../judge/virtual-network.ts'
+import { nothing, recordOf, scriptedServer } from './scripted-server.ts'
 
 /** By `NAME TYPE` or `NAME`: what the server does. Anything else does not exist. */
 type Behaviours = Readonly<
@@ -44,47 +41,12 @@ function answerer(behaviours: Behaviours, log: string[]) {
   }
 }
 
-function recordOf(text: string): ResourceRecord {
-  const record = parseRecord(text)
-  if (!record.ok) throw new Error(record.reason)
-  return record.value
-}
-
-function server(behaviours: Behaviours, log: string[], closes: boolean): Program<null, never> {
-  const answer = answerer(behaviours, log)
-  const replyTo_ = (bytes: Uint8Array, transport: 'udp' | 'tcp') => {
-    const query = decodeMessage(bytes)
-    const reply = query.ok ? answer(query.value, transport) : undefined
-    const encoded = reply && encodeMessage(reply)
-    return encoded?.ok ? encoded.value : undefined
-  }
-  return {
-    name: 'dns',
-    start: () => ({
-      state: null,
-      syscalls: [
-        { kind: 'socket', fd: 3, family: 4, type: 'udp' },
-        { kind: 'bind', fd: 3, port: 53 },
-        { kind: 'socket', fd: 4, family: 4, type: 'tcp' },
-        { kind: 'bind', fd: 4, port: 53 },
-        { kind: 'listen', fd: 4 },
-      ],
-    }),
-    step: (state, event) => {
-      if (event.kind !== 'data') return { state, syscalls: [] }
-      if (event.from) {
-        const reply = replyTo_(event.bytes, 'udp')
-        return { state, syscalls: reply ? [{ kind: 'send', fd: 3, bytes: reply, to: event.from }] : [] }
-      }
-      if (closes) {
-        log.push('closes')
-        return { state, syscalls: [{ kind: 'close', fd: event.fd }] }
-      }
-      const replies = unframed(event.bytes).messages.flatMap((message) => replyTo_(message, 'tcp') ?? [])
-      return { state, syscalls: replies.map((reply) => ({ kind: 'send', fd: event.fd, bytes: framed(reply) })) }
-    },
-  }
-}
+const server = (behaviours: Behaviours, log: string[], closes: boolean): Program<null, never> =>
+  scriptedServer({
+    address: '127.0.0.2',
+    answer: answerer(behaviours, log),
+    ...(closes && { closesStream: () => log.push('closes') }),
+  })
 
 interface Row {
   readonly rule: string
@@ -374,12 +336,7 @@ describe('glibc getaddrinfo', () => {
   }
 
   it('where nobody listens the search list is given up', () => {
-    const nobody: Program<null, never> = {
-      name: 'nobody',
-      start: () => ({ state: null, syscalls: [] }),
-      step: (state) => ({ state, syscalls: [] }),
-    }
-    expect(against(nobody)).toEqual({ candidates: ['x.s1.test.'], error: [AGAIN], seconds: 0 })
+    expect(against(nothing)).toEqual({ candidates: ['x.s1.test.'], error: [AGAIN], seconds: 0 })
   })
 
   it('and where nobody listens any more once one of two replies has come', () => {

@@ -2,59 +2,72 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ownCasesFolder } from './cases-folder.ts'
-import { replaySequence, replayTranscript, type Scenario, type Sequences, type TranscriptQuery } from './resolvers.ts'
+import { settled, withoutChance } from './resolver-compare.ts'
+import { replaySequence, type Sequences } from './resolver-sequences.ts'
+import { replayTranscript, type TranscriptQuery, type Transcripts } from './resolver-transcripts.ts'
 
 const folder = ownCasesFolder('resolvers')
 const read = <T>(file: string): T => JSON.parse(readFileSync(join(folder, file), 'utf8')) as T
 
-const transcripts = read<{
-  readonly zone: Parameters<typeof replayTranscript>[0]
-  readonly scenarios: readonly Scenario[]
-}>('transcripts.json')
+const transcripts = read<Transcripts>('transcripts.json')
+const sequences = read<Sequences>('sequences.json')
 
-/** Without times; queries with the same number left from the same socket. */
-const shape = (queries: readonly TranscriptQuery[]) =>
-  queries.map(
-    ({ name, type, server, transport, socket, edns }) =>
-      `${name} ${type} ${server} ${transport}${socket}${edns ? ' edns' : ''}`,
+/** Milliseconds within which queries left together, and that times may differ. */
+const TOGETHER = 2
+const TOLERANCE = 50
+
+function shape(queries: readonly TranscriptQuery[]): readonly string[] {
+  let start = Number.NEGATIVE_INFINITY
+  return settled(
+    queries.map(({ name, type, server, transport, socket, edns, atMs }) => {
+      if (atMs - start > TOGETHER) start = atMs
+      return {
+        what: `${name} ${type} ${server} ${transport}${edns ? ' edns' : ''}`,
+        socket: `${transport}${socket}`,
+        batch: start,
+      }
+    }),
   )
+}
 
 describe('queries of real resolvers, with their times', () => {
   const rows = transcripts.scenarios.flatMap((scenario) =>
-    Object.entries(scenario.clients).flatMap(([client, recorded]) => {
-      const ours = replayTranscript(transcripts.zone, scenario, client)
-      return ours ? [[scenario.scenario, client, { recorded, ours }] as const] : []
-    }),
+    Object.entries(scenario.clients).map(
+      ([client, recorded]) => [scenario.scenario, client, scenario, recorded] as const,
+    ),
   )
 
-  it('has every scenario of glibc', () => expect(rows.filter(([, client]) => client === 'glibc2.36')).toHaveLength(22))
-
-  it.each(rows)('%s / %s', (_, __, { recorded, ours }) => {
-    expect(shape(ours.queries)).toEqual(shape(recorded.queries))
-    for (const [i, { atMs }] of recorded.queries.entries())
-      expect(Math.abs((ours.queries[i]?.atMs ?? 0) - atMs)).toBeLessThan(50)
-    expect(Math.abs(ours.seconds - recorded.seconds)).toBeLessThan(0.05)
-    expect(ours.output).toBe(recorded.output)
+  it.each(rows)('%s / %s', (_, client, scenario, recorded) => {
+    const ours = replayTranscript(transcripts.zone, scenario, client)
+    expect(ours && shape(ours.queries)).toEqual(shape(recorded.queries))
+    // The jitter of c-ares is chance.
+    if (client !== 'node-resolve4') {
+      for (const [i, { atMs }] of recorded.queries.entries())
+        expect(Math.abs((ours?.queries[i]?.atMs ?? 0) - atMs)).toBeLessThan(TOLERANCE)
+      expect(Math.abs((ours?.seconds ?? 0) - recorded.seconds)).toBeLessThan(2 * (TOLERANCE / 1000))
+    }
+    expect(withoutChance(ours?.output ?? '')).toBe(withoutChance(recorded.output))
   })
 })
 
 describe('query sequences of real tools', () => {
-  const sequences = read<Sequences>('sequences.json')
+  const lines = (queries: readonly string[]) =>
+    settled(
+      queries.map((line) => {
+        const [name, type, answer, batch = '', socket = '', ...rest] = line.split(' ')
+        const timeless = rest.filter((word) => !word.startsWith('t='))
+        return { what: [name, type, answer, ...timeless].join(' '), socket, batch }
+      }),
+    )
+
   const rows = Object.entries(sequences.cases).flatMap(([group, cases]) =>
-    cases.flatMap((one) => {
-      const ours = replaySequence(sequences, group, one)
-      return ours ? [[group, one.variant ?? '', one.tool, one.name, { recorded: one, ours }] as const] : []
-    }),
+    cases.map((one) => [group, one.variant ?? '', one.tool, one.name, one] as const),
   )
 
-  it('has every case of the glibc tools', () => expect(rows.length).toBeGreaterThanOrEqual(188))
-
-  it.each(rows)('%s / %s / %s %s', (_, __, ___, ____, { recorded, ours }) => {
-    expect(ours.queries).toEqual(recorded.queries)
-    expect(ours.rc).toBe(recorded.rc)
-    // The recorded result ends after 160 characters.
-    expect(ours.result.replace(/RAW +\//g, 'RAW /').slice(0, 120)).toBe(
-      recorded.result.replace(/RAW +\//g, 'RAW /').slice(0, 120),
-    )
+  it.each(rows)('%s / %s / %s %s', (group, _, __, ___, recorded) => {
+    const ours = replaySequence(sequences, group, recorded)
+    expect(lines(ours?.queries ?? [])).toEqual(lines(recorded.queries))
+    expect(ours?.rc).toBe(recorded.rc)
+    expect(withoutChance(ours?.result ?? '')).toBe(withoutChance(recorded.result))
   })
 })

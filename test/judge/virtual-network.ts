@@ -10,9 +10,15 @@ export class VirtualNetwork {
   now = 0
   /** Everything that was sent, in order. */
   readonly sent: Sent[] = []
+  /** Nanoseconds a datagram is under way. */
+  readonly delayOf: (datagram: Pick<Sent, 'to' | 'source' | 'bytes'>) => number
   private readonly machines: Machine[] = []
   private readonly queue: { at: number; order: number; run: () => void }[] = []
   private order = 0
+
+  constructor(delayOf: VirtualNetwork['delayOf'] = () => 0) {
+    this.delayOf = delayOf
+  }
 
   start(options: MachineOptions): Machine {
     const machine = new Machine(this, options)
@@ -156,7 +162,7 @@ export class Machine {
         return
       case 'bind': {
         const socket = this.sockets.get(call.fd)
-        if (socket) socket.local = { ip: call.ip ?? WILDCARD.ip, port: call.port }
+        if (socket) socket.local = { ip: call.ip ?? WILDCARD.ip, port: call.port === 0 ? this.nextPort++ : call.port }
         return
       }
       case 'listen': {
@@ -266,8 +272,13 @@ export class Machine {
     const owner = this.network.owner(target.ip)
     const listener = owner?.listenerOn(target, 'udp')
     if (!owner) return
-    if (listener === undefined) return this.network.after(0, () => this.failed(fd, 'ECONNREFUSED'))
-    this.network.after(0, () => owner.event({ kind: 'data', fd: listener, bytes, from: source, to: target }))
+    if (listener === undefined) {
+      // The port unreachable finds a socket only where it is connected.
+      if (socket.peer) this.network.after(0, () => this.failed(fd, 'ECONNREFUSED'))
+      return
+    }
+    const delay = this.network.delayOf({ to: target, source, bytes })
+    this.network.after(delay, () => owner.event({ kind: 'data', fd: listener, bytes, from: source, to: target }))
   }
 
   private sourceOf(socket: Socket, target: SocketAddress): SocketAddress {

@@ -4,7 +4,7 @@ import { checkName, withoutFinalDot } from '../../name.ts'
 import { RCODE } from '../../record.ts'
 import { GO_POLICY, sortedDestinations } from '../address-order.ts'
 import { hostnameOf, readEtc } from '../etc.ts'
-import { exchange, isReplyTo, noteDecision, SECOND, type Transport } from '../exchange.ts'
+import { type Exchanged, exchange, isReplyTo, noteDecision, SECOND, type Transport } from '../exchange.ts'
 import { hostsOf, parseHostsFile } from '../hosts-file.ts'
 import type { LookupError, LookupIo, LookupOutcome, LookupRequest, Resolver, Waiting } from '../lookup.ts'
 import { hostsSources } from '../nsswitch.ts'
@@ -124,7 +124,7 @@ const serverText = (server: Ip): string => (server.family === 6 ? `[${formatIp(s
 
 /** tryOneName: every server once per attempt, until one answers or says that there is nothing. */
 function* tryOneName(asking: Asking, name: string, type: QueryType): Waiting<Tried> {
-  const { io, conf, version } = asking
+  const { conf, version } = asking
   const offset = conf.rotate ? asking.begun++ : 0
   let last: Tried = { ok: false, error: 'EAI_AGAIN', message: 'no answer from DNS server' }
   if (!checkName(name).ok) return { ok: false, error: 'EAI_NONAME', message: 'cannot marshal DNS message' }
@@ -179,9 +179,7 @@ function* askServer({ io, conf, version }: Asking, { name, type, server, attempt
   return { ok: false, error: 'EAI_AGAIN', message: 'no answer from DNS server' }
 }
 
-function failure(
-  got: { readonly kind: 'timeout' | 'closed' } | { readonly kind: 'error'; readonly errno: string },
-): string {
+function failure(got: Exclude<Exchanged, { kind: 'reply' }>): string {
   if (got.kind === 'timeout') return 'i/o timeout'
   if (got.kind === 'closed') return 'EOF'
   const text = ERRNO_TEXT[got.errno] ?? got.errno
