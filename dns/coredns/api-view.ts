@@ -12,6 +12,8 @@ export interface DnsApiView {
   service(namespace: string, name: string): Service | undefined
   slicesOf(namespace: string, service: string): readonly EndpointSlice[]
   servicesWithIp(ip: Ip): readonly Service[]
+  /** By an external address or one of a load balancer. */
+  servicesWithExternalIp(ip: Ip): readonly Service[]
   endpointsWithIp(ip: Ip): readonly EndpointAt[]
   /** Pods by address in text, as CoreDNS compares. */
   podsWithIp(text: string): readonly Pod[]
@@ -31,6 +33,9 @@ export function dnsApiView(objects: DnsObjects, serial: number = newestTimestamp
   const services = new Map(objects.services.map((service) => [keyOf(service.meta), service]))
   const slices = grouped(objects.endpointSlices, (slice) => [`${slice.meta.namespace}/${slice.serviceName}`])
   const byClusterIp = lazy(() => grouped(objects.services, (service) => service.clusterIPs.map(ipKey)))
+  const byExternalIp = lazy(() =>
+    grouped(objects.services, (service) => externalHosts(service).flatMap((host) => (host.ip ? [ipKey(host.ip)] : []))),
+  )
   const byEndpointIp = lazy(() =>
     grouped(allEndpoints(objects.endpointSlices), ({ endpoint }) => endpoint.addresses.map(ipKey)),
   )
@@ -42,6 +47,7 @@ export function dnsApiView(objects: DnsObjects, serial: number = newestTimestamp
     service: (namespace: string, name: string) => services.get(`${namespace}/${name}`),
     slicesOf: (namespace: string, service: string) => slices.get(`${namespace}/${service}`) ?? [],
     servicesWithIp: (ip: Ip) => byClusterIp().get(ipKey(ip)) ?? [],
+    servicesWithExternalIp: (ip: Ip) => byExternalIp().get(ipKey(ip)) ?? [],
     endpointsWithIp: (ip: Ip) => byEndpointIp().get(ipKey(ip)) ?? [],
     podsWithIp: (text: string) => byPodIp().get(text) ?? [],
   })
@@ -55,6 +61,7 @@ export const UNSYNCED_VIEW: DnsApiView = Object.freeze({
   service: () => undefined,
   slicesOf: () => [],
   servicesWithIp: () => [],
+  servicesWithExternalIp: () => [],
   endpointsWithIp: () => [],
   podsWithIp: () => [],
 })
@@ -65,6 +72,12 @@ const isListed = (pod: Pod): boolean =>
   pod.phase !== 'Failed' &&
   pod.phase !== 'Unknown' &&
   pod.meta.deletionTimestamp === undefined
+
+/** Where a service is reached from outside: its external addresses, then those of load balancers (object/service.go). */
+export const externalHosts = (service: Service): readonly { readonly ip?: Ip; readonly hostname?: string }[] => [
+  ...service.externalIPs.map((ip) => ({ ip })),
+  ...service.loadBalancerIngress,
+]
 
 /** Only ready endpoints are kept (object/endpoint.go): serving and terminating do not matter. */
 export const isServed = (endpoint: Endpoint): boolean => endpoint.ready

@@ -11,6 +11,7 @@ import { errors } from './plugins/errors.ts'
 import { forward } from './plugins/forward/forward.ts'
 import { header } from './plugins/header.ts'
 import { hosts } from './plugins/hosts.ts'
+import { k8sExternal } from './plugins/k8s-external.ts'
 import { kubernetes } from './plugins/kubernetes/kubernetes.ts'
 import { loadbalance } from './plugins/loadbalance.ts'
 import { local } from './plugins/local.ts'
@@ -55,6 +56,7 @@ export const plugins = {
   minimal,
   transfer,
   hosts,
+  k8s_external: k8sExternal,
   kubernetes,
   loop,
   forward,

@@ -167,6 +167,9 @@ function directRecord(
   return { key: formatIp(host.ip), record: { ...head, type, address: host.ip } }
 }
 
+/** The weight of each of so many targets, in the two steps in floating point that CoreDNS takes. */
+export const sharedWeight = (total: number): number => Math.max(Math.floor((100 / (100 * total)) * 100), 1)
+
 /** SRV records: one per target and port; the weight is shared out among all that match. */
 export function srvRecords(backend: ServiceBackend, { request, zone }: Asked): Found {
   const listed = backend.services({ name: request.name, type: 'SRV' }, zone)
@@ -178,8 +181,7 @@ export function srvRecords(backend: ServiceBackend, { request, zone }: Asked): F
   const seen = new Set<string>()
   for (const entry of listed.entries) {
     if (entry.port === -1 || entry.host.kind !== 'address') continue
-    // The same two steps in floating point as CoreDNS takes: 100 / (100 n) * 100.
-    const weight = Math.max(Math.floor((100 / (100 * total)) * 100), 1)
+    const weight = sharedWeight(total)
     const { ip } = entry.host
     const head = { ttl: entry.ttl, class: 'IN' }
     if (isFirst(seen, `${entry.owner} ${entry.port}`))

@@ -1,4 +1,12 @@
-import type { EndpointSlice, Meta, Namespace, Pod, PodSpec, Service } from '../../cluster/objects.ts'
+import type {
+  EndpointSlice,
+  LoadBalancerIngress,
+  Meta,
+  Namespace,
+  Pod,
+  PodSpec,
+  Service,
+} from '../../cluster/objects.ts'
 import type { DnsObjects } from '../../dns/coredns/api-view.ts'
 import { type Ip, parseIp } from '../../packet/ip.ts'
 
@@ -66,8 +74,13 @@ function serviceOf(json: Json): Service {
     loadBalancerSourceRanges: [],
     allocateLoadBalancerNodePorts: true,
     healthCheckNodePort: 0,
-    loadBalancerIngress: [],
+    loadBalancerIngress: (json.status?.loadBalancer?.ingress ?? []).map(ingressOf),
   }
+}
+
+function ingressOf({ ip, hostname }: Json): LoadBalancerIngress {
+  const [address] = addressesOf(ip ? [ip] : [])
+  return { ...(address && { ip: address }), ...(hostname && { hostname }), ipMode: 'VIP' }
 }
 
 function sliceOf(json: Json): EndpointSlice {

@@ -268,6 +268,7 @@ class MutableApi {
       service: (namespace, name) => now().service(namespace, name),
       slicesOf: (namespace, service) => now().slicesOf(namespace, service),
       servicesWithIp: (address) => now().servicesWithIp(address),
+      servicesWithExternalIp: (address) => now().servicesWithExternalIp(address),
       endpointsWithIp: (address) => now().endpointsWithIp(address),
       podsWithIp: (text) => now().podsWithIp(text),
     }

@@ -1,11 +1,13 @@
+import { formatIp } from '../../../../packet/ip.ts'
 import { parsed } from '../../../../packet/parsed.ts'
 import { replyTo } from '../../../message.ts'
-import { longestZone } from '../../../name.ts'
+import { fqdn, longestZone, lowerName } from '../../../name.ts'
 import { RCODE } from '../../../record.ts'
 import { recordText } from '../../../record-text.ts'
 import { UNSYNCED_VIEW } from '../../api-view.ts'
 import type { Controller, Handler, Next, Outcome, Plugin, Request, Serving } from '../../plugin.ts'
 import { withQuestion } from '../../request.ts'
+import { parseClientConfig } from '../../resolv-conf.ts'
 import {
   type Asked,
   addresses,
@@ -19,8 +21,9 @@ import {
   srvRecords,
 } from '../../service-backend.ts'
 import { fallsThrough } from '../../zones.ts'
+import { externalSource } from './external.ts'
 import { parseOptions } from './options.ts'
-import { findEntries, findReverse, type KubernetesData } from './records.ts'
+import { findEntries, findReverse, isSelected, type KubernetesData } from './records.ts'
 
 /** The kubernetes plugin of CoreDNS 1.15: plugin/kubernetes/handler.go. */
 export const kubernetes: Plugin = {
@@ -32,11 +35,18 @@ export const kubernetes: Plugin = {
     // An API server of its own, outside the cluster: nothing of it is known.
     const reachable = options.value.apiServer === undefined
     const data: KubernetesData = { options: options.value, api: (reachable && api) || UNSYNCED_VIEW, localIps }
-    return parsed([handler(controller, data)])
+    const resolvConf = parseClientConfig(controller.world.file('/etc/resolv.conf') ?? '')
+    return parsed([
+      handler(
+        controller,
+        data,
+        resolvConf.search.map((name) => lowerName(fqdn(name))),
+      ),
+    ])
   },
 }
 
-function handler({ line }: Controller, data: KubernetesData): Handler {
+function handler({ line }: Controller, data: KubernetesData, ownSearch: readonly string[]): Handler {
   const { options, api } = data
   const backend: ServiceBackend = {
     services: (question, zone) => findEntries(data, question, zone),
@@ -47,6 +57,7 @@ function handler({ line }: Controller, data: KubernetesData): Handler {
   return {
     plugin: 'kubernetes',
     line,
+    offers: { searchPath, external: externalSource(data) },
     *serve(request, next) {
       const own = longestZone(options.zones, request.name)
       if (own === undefined) return yield* next(request)
@@ -56,6 +67,16 @@ function handler({ line }: Controller, data: KubernetesData): Handler {
       const found = yield* recordsFor(backend, { request, zone })
       return yield* finish({ request, next, zone, found })
     },
+  }
+
+  /** The search path of the pod that asks, found by its address: needs `pods verified` (autopath.go). */
+  function searchPath({ name, client }: Request): readonly string[] | undefined {
+    const zone = longestZone(options.zones, name)
+    if (zone === undefined || options.pods !== 'verified') return undefined
+    const pod = api.podsWithIp(formatIp(client.ip)).find(({ meta }) => isSelected(options.labels, meta))
+    if (!pod) return undefined
+    const below = zone === '.' ? 'svc.' : `svc.${zone}`
+    return [`${pod.meta.namespace}.${below}`, below, zone, ...ownSearch, '']
   }
 
   function* finish(state: { request: Request; next: Next; zone: string; found: Found }): Serving<Outcome> {

@@ -22,7 +22,7 @@ export interface KubernetesData {
 const SCHEMA_VERSION = '1.1.0'
 const SCHEMA_TTL = 28800
 /** A service or slice without ports counts as one with this port: it has addresses, but no SRV record. */
-const NO_PORT = -1
+export const NO_PORT = -1
 
 /** Kubernetes.Services of plugin/kubernetes/kubernetes.go. `name` is lower case, `zone` as in the query. */
 export function findEntries(
@@ -73,7 +73,7 @@ function findRecords(data: KubernetesData, name: string, zone: string): Entries 
   return asked.kind === 'pod' ? findPods(data, asked, zone) : findServices(data, asked, zone)
 }
 
-function isExposed({ options, api }: KubernetesData, namespace: string): boolean {
+export function isExposed({ options, api }: KubernetesData, namespace: string): boolean {
   const labels = api.namespace(namespace)
   if (labels === undefined) return false
   if (options.namespaces.size > 0 && !options.namespaces.has(namespace)) return false
@@ -197,7 +197,7 @@ function whyNoEndpoint(
 }
 
 /** Every address of every endpoint that is served, with where it stands. */
-function readyAddresses(data: KubernetesData, service: Service): readonly ReadyAddress[] {
+export function readyAddresses(data: KubernetesData, service: Service): readonly ReadyAddress[] {
   return slicesOf(data, service).flatMap((slice) =>
     slice.endpoints.filter(isServed).flatMap((endpoint) => endpoint.addresses.map((ip) => ({ slice, endpoint, ip }))),
   )
@@ -212,11 +212,14 @@ const slicesOf = ({ options, api }: KubernetesData, { meta }: Service): readonly
     ? api.slicesOf(meta.namespace, meta.name).filter((slice) => isSelected(options.labels, slice.meta))
     : []
 
-const isSelected = (selector: LabelSelector | undefined, meta: Meta): boolean =>
+export const isSelected = (selector: LabelSelector | undefined, meta: Meta): boolean =>
   selector === undefined || selectorMatches(selector, meta.labels)
 
 /** matchPortAndProtocol: an empty one matches all; letter case does not count. */
-function isAskedPort(asked: KubernetesName, port: { readonly name: string; readonly protocol: string }): boolean {
+export function isAskedPort(
+  asked: Pick<KubernetesName, 'port' | 'protocol'>,
+  port: { readonly name: string; readonly protocol: string },
+): boolean {
   const matches = (wanted: string, own: string) => wanted === '' || lowerName(wanted) === lowerName(own)
   return matches(asked.port, port.name) && matches(asked.protocol, port.protocol)
 }
@@ -279,7 +282,7 @@ function nameServers(data: KubernetesData, zone: string): readonly { readonly na
   return data.localIps().map((ip) => ({ name: joinName('ns.dns', zone), ip }))
 }
 
-function objectOf(kind: string, object: Pod | Service | EndpointSlice): EntryObject {
+export function objectOf(kind: string, object: Pod | Service | EndpointSlice): EntryObject {
   return { name: `${kind} ${keyOf(object.meta)}`, ...(object.at && { source: place(object.at) }) }
 }
 
