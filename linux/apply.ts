@@ -5,6 +5,7 @@ import { automaticAddresses, automaticRoutes } from './automatic.ts'
 import { type FibEntry, type FibRule, fibTable } from './fib.ts'
 import type { HostConfig, LinkConfig, NetnsConfig, PermanentNeighbor, RefusedOp } from './host-config.ts'
 import type { Capabilities } from './host-facts.ts'
+import { applyIpvsOp, finishIpvs, type IpvsBuilder, newIpvsBuilder } from './ipvs/ipvs-config.ts'
 import { linkConf } from './link-conf.ts'
 import {
   applyIptablesOp,
@@ -12,6 +13,7 @@ import {
   newRulesetBuilder,
   type RulesetBuilder,
 } from './netfilter/iptables/ruleset.ts'
+import { applyNftOp, finishNftTables, type NftBuilder, newNftBuilder } from './netfilter/nftables/ruleset.ts'
 import type { BridgePort, FdbEntry, LinkAddress } from './netns.ts'
 import { type AddrOp, type LinkType, type Op, type ProcessOp, ROOT_NETNS, type Route } from './op.ts'
 import type { Origin } from './origin.ts'
@@ -45,7 +47,9 @@ interface NetnsBuilder {
   readonly files: Map<string, string>
   readonly processes: (Omit<ProcessOp, 'kind'> & { readonly origin: Origin })[]
   readonly iptables: RulesetBuilder
+  readonly nftables: NftBuilder
   readonly sets: Map<string, { readonly type: string; readonly entries: string[] }>
+  readonly ipvs: IpvsBuilder
 }
 
 export interface LinkBuilder {
@@ -55,6 +59,8 @@ export interface LinkBuilder {
   readonly origin: Origin
   mac: Mac
   mtu: number
+  /** Set after the link was made: a bridge then keeps it (BROPT_MTU_SET_BY_USER). */
+  mtuByHand: boolean
   up: boolean
   master: string | undefined
   port: BridgePort
@@ -64,6 +70,7 @@ export interface LinkBuilder {
 }
 
 function addNetns(machine: Machine, name: string, origin: Origin): NetnsBuilder {
+  const registrations = { next: 0 }
   const space: NetnsBuilder = {
     name,
     links: new Map(),
@@ -73,8 +80,10 @@ function addNetns(machine: Machine, name: string, origin: Origin): NetnsBuilder 
     sysctls: new Map(),
     files: new Map(),
     processes: [],
-    iptables: newRulesetBuilder(),
+    iptables: newRulesetBuilder(registrations),
+    nftables: newNftBuilder(registrations),
     sets: new Map(),
+    ipvs: newIpvsBuilder(),
   }
   machine.netns.set(name, space)
   addLink(space, { name: 'lo', type: { kind: 'loopback' }, mac: 0 as Mac, mtu: 65536, origin })
@@ -92,6 +101,7 @@ function addLink(
     origin,
     mac,
     mtu,
+    mtuByHand: false,
     up: false,
     master: undefined,
     port: { hairpin: false, learning: true, flood: true },
@@ -160,6 +170,15 @@ function applyOp(machine: Machine, op: Op): string | undefined {
       set.entries.push(op.entry)
       return undefined
     }
+    case 'nft.add':
+    case 'nft.flush':
+    case 'nft.delete':
+    case 'nft.block':
+      return applyNftOp(space.nftables, op)
+    case 'ipvs.service':
+    case 'ipvs.destination':
+    case 'ipvs.timeouts':
+      return applyIpvsOp(space.ipvs, op)
     default:
       return applyIptablesOp(space.iptables, op)
   }
@@ -191,12 +210,28 @@ function addLinks(machine: Machine, space: NetnsBuilder, op: Extract<Op, { kind:
 function setLink(space: NetnsBuilder, op: Extract<Op, { kind: 'link.set' }>): string | undefined {
   return onLink(space, op.name, (link) => {
     link.up = op.up ?? link.up
-    link.mtu = op.mtu ?? link.mtu
+    if (op.mtu !== undefined) {
+      link.mtu = op.mtu
+      link.mtuByHand = true
+    }
     link.mac = op.mac ?? link.mac
-    if (op.master === undefined) return
-    link.master = op.master
-    space.links.get(op.master)?.ports.unshift(link.name)
+    if (op.master !== undefined) {
+      link.master = op.master
+      space.links.get(op.master)?.ports.unshift(link.name)
+    }
+    if (op.master !== undefined || op.mtu !== undefined) adjustBridgeMtu(space, link.master)
   })
+}
+
+/**
+ * br_mtu_auto_adjust, Linux net/bridge/br_if.c: a bridge takes the least MTU of its ports, unless somebody has set its
+ * own after it was made. What it was made with does not count.
+ */
+function adjustBridgeMtu(space: NetnsBuilder, name: string | undefined): void {
+  const bridge = name === undefined ? undefined : space.links.get(name)
+  if (bridge === undefined || bridge.mtuByHand) return
+  const mtus = bridge.ports.flatMap((port) => space.links.get(port)?.mtu ?? [])
+  if (mtus.length > 0) bridge.mtu = Math.min(...mtus)
 }
 
 function addAddress(space: NetnsBuilder, op: AddrOp, origin: Origin): string | undefined {
@@ -291,7 +326,12 @@ function freezeNetns(space: NetnsBuilder, capabilities: Capabilities): NetnsConf
     sysctls,
     files: space.files,
     processes: space.processes,
-    netfilter: { iptables: finishRulesets(space.iptables), sets: space.sets },
+    netfilter: {
+      iptables: finishRulesets(space.iptables),
+      nftables: finishNftTables(space.nftables),
+      sets: space.sets,
+      ipvs: finishIpvs(space.ipvs),
+    },
   }
 }
 

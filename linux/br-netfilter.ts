@@ -1,6 +1,6 @@
-import { fragmentIp } from '../packet/fragment.ts'
 import { sameIp } from '../packet/ip.ts'
 import { lengthOfIp } from '../packet/length.ts'
+import { fragmentsOf } from './fragments.ts'
 import { runHook } from './ip-hook.ts'
 import { cachedMac, neighOutput } from './neighbor.ts'
 import { type Link, type Netns, sysctl } from './netns.ts'
@@ -81,13 +81,23 @@ export function bridgeForwardHook(skb: Skb, bridge: Link, out: Link): boolean {
   return runHook(skb, 'forward', { in: bridge, out: bridge })
 }
 
-/** br_nf_post_routing and br_nf_dev_queue_xmit: a packet put together from fragments is cut again for the port. */
+/**
+ * br_nf_post_routing and br_nf_dev_queue_xmit: what is larger than the port or than the parts that it was put together
+ * from is cut for the bridge (ip_skb_dst_mtu of its fake route). What must not be cut is dropped without a word.
+ */
 export function bridgePostRouting(skb: Skb, bridge: Link, out: Link): readonly Skb[] {
   if (skb.bridge?.physOut === undefined || !isIp(skb)) return [skb]
   if (!runHook(skb, 'postrouting', { out: bridge })) return []
-  if (skb.fragMaxSize === 0 || lengthOfIp(skb.packet) <= out.mtu) return [skb]
-  const size = Math.min(skb.fragMaxSize, out.mtu)
-  const parts = fragmentIp(skb.packet, size)
+  const length = lengthOfIp(skb.packet)
+  if (length <= Math.min(out.mtu, skb.fragMaxSize || out.mtu)) return [skb]
+  const size = Math.min(bridge.mtu, skb.fragMaxSize || bridge.mtu)
+  if (skb.fragMaxSize > bridge.mtu || (!skb.mayCut && (skb.packet.src.family === 6 || skb.packet.dontFragment))) {
+    const detail = `${length} octets, but port ${out.name} takes ${out.mtu}; a bridge sends no ICMP`
+    skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'PKT_TOO_BIG', detail })
+    return []
+  }
+  // br_validate_ipv4 has cleared IPSKB_FRAG_PMTU: no part keeps DF.
+  const parts = fragmentsOf({ ...skb, packet: { ...skb.packet, dontFragment: false } }, size)
   skb.ns.host.kernel.record(skb, { kind: 'fragment', mtu: size, parts: parts.length })
   return parts.map((packet) => ({ ...cloneSkb(skb), packet, fragMaxSize: 0, fragSizes: [] }))
 }

@@ -1,7 +1,7 @@
-import { fragmentIp, fragmentIpAs } from '../packet/fragment.ts'
-import { type Ip, ipKey, sameIp } from '../packet/ip.ts'
+import { type Ip, sameIp } from '../packet/ip.ts'
 import { lengthOfIp } from '../packet/length.ts'
 import type { IpPacket } from '../packet/packet.ts'
+import { fragmentsOf, pairOf } from './fragments.ts'
 import { runHook } from './ip-hook.ts'
 import { neighOutput } from './neighbor.ts'
 import { attachConntrack } from './netfilter/conntrack-table.ts'
@@ -71,6 +71,11 @@ function routeAgain(skb: IpSkb): boolean {
   return true
 }
 
+/** Out by the way that IPVS has chosen: OUTPUT, as if it were made here, but seen as come in by `skb.dev`. */
+export function sendOn(skb: IpSkb): void {
+  if (skb.dst !== undefined && runHook(skb, 'output', { out: skb.dst.dev })) ipOutput(skb)
+}
+
 /** ip_output: POSTROUTING, fragments if need be, and the neighbour. */
 export function ipOutput(skb: IpSkb): void {
   if (skb.dst === undefined) return
@@ -123,23 +128,10 @@ function cut(skb: IpSkb, mtu: number): readonly IpPacket[] | undefined {
     ns.host.stack.icmpError(skb, { kind: 'tooBig', mtu })
     return undefined
   }
-  const marked = packet.src.family === 6 && packet.id === 0 ? { ...packet, id: fragmentId(ns, packet) } : packet
-  const parts = fragmentIpAs(marked, skb.fragSizes, size) ?? fragmentIp(marked, size)
+  const parts = fragmentsOf(skb, size)
   ns.host.kernel.record(skb, { kind: 'fragment', mtu: size, parts: parts.length })
   return parts
 }
-
-function fragmentId(ns: Netns, packet: IpPacket): number {
-  const site = {
-    host: ns.host.name,
-    netns: ns.name,
-    purpose: 'fragment-id',
-    entry: pairOf(packet.src, packet.dst, 0),
-  } as const
-  return ns.host.kernel.draw(site, 0x100000000)
-}
-
-const pairOf = (src: Ip, dst: Ip, protocol: number): string => `${ipKey(src)}>${ipKey(dst)}/${protocol}`
 
 /**
  * __ip_select_ident: identifications count up per address pair and protocol from a random start. 0 in IPv6, which

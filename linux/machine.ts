@@ -4,6 +4,7 @@ import { devQueueXmit, netifReceive } from './device.ts'
 import type { MachineEvent } from './event.ts'
 import type { HostConfig, LinkConfig, NetnsConfig } from './host-config.ts'
 import { icmpError } from './icmp.ts'
+import { ipLocalOut, sendOn } from './ip-output.ts'
 import { neighborTimer } from './neighbor.ts'
 import { newNetfilterState } from './netfilter/netfilter.ts'
 import type { Host, Kernel, Link, Netns, Stack } from './netns.ts'
@@ -19,7 +20,9 @@ import { sendReset } from './tcp-output.ts'
 const STACK: Stack = {
   xmit: devQueueXmit,
   receive: netifReceive,
+  localOut: (skb) => void ipLocalOut(skb),
   icmpError,
+  sendOn,
   tcpReset: (skb) => sendReset(skb, 'REJECT'),
 }
 

@@ -1,4 +1,4 @@
-import { type Ip, ipv6, isLinkLocal, sameIp } from '../packet/ip.ts'
+import { type Ip, ipv6, isLinkLocal, isMulticast, sameIp } from '../packet/ip.ts'
 import type { Mac } from '../packet/mac.ts'
 import { ICMP6, type IcmpBody, type IpPacket } from '../packet/packet.ts'
 import type { Neighbor } from './neighbor.ts'
@@ -20,22 +20,16 @@ export function solicitNdp(neighbor: Neighbor, skb: IpSkb | undefined): void {
   if (source === undefined) return
   const unicast = neighbor.state === 'probe' && mac !== undefined
   const body: IcmpBody = { kind: 'neighborSolicitation', target: ip, sourceMac: link.mac }
-  sendNdp(
-    link,
-    { src: source, dst: unicast ? ip : solicitedNode(ip), body },
-    unicast ? mac : multicastMac(solicitedNode(ip)),
-    skb?.id,
-  )
+  sendNdp(link, { src: source, dst: unicast ? ip : solicitedNode(ip), body }, skb?.id)
 }
 
 export const linkLocalAddress = (link: Link): Ip | undefined =>
   link.addresses.find((address) => isLinkLocal(address.ip) && address.ip.family === 6)?.ip
 
-/** ndisc_send_skb: hop limit 255. NDP passes the OUTPUT hook in the kernel; rules that touch it are not modelled. */
+/** ndisc_send_skb: hop limit 255, by OUTPUT and POSTROUTING like any packet, and by the device it is about. */
 export function sendNdp(
   link: Link,
   { src, dst, body }: { src: Ip; dst: Ip; body: IcmpBody },
-  to: Mac,
   cause: number | undefined,
 ): void {
   const type = body.kind === 'neighborSolicitation' ? ICMP6.neighborSolicitation : ICMP6.neighborAdvertisement
@@ -50,14 +44,20 @@ export function sendNdp(
     flowLabel: 0,
     payload: { kind: 'icmp', type, code: 0, body },
   }
-  const { kernel } = link.ns.host
-  const skb = newSkb(link, packet, kernel.newPacket())
-  skb.mac = { src: link.mac, dst: to }
+  const { kernel, stack } = link.ns.host
+  const skb = newSkb(link, packet, kernel.newPacket()) as IpSkb
   kernel.record(skb, {
     kind: 'arp.send',
-    frame: { src: link.mac, dst: to, payload: packet },
+    frame: { src: link.mac, dst: multicastMac(dst), payload: packet },
     link: link.name,
     ...(cause === undefined ? {} : { cause }),
   })
-  link.ns.host.stack.xmit(skb)
+  skb.dst = {
+    type: isMulticast(dst) ? 'multicast' : 'unicast',
+    dev: link,
+    via: undefined,
+    entry: undefined,
+    table: undefined,
+  }
+  stack.localOut(skb)
 }

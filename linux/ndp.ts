@@ -1,7 +1,7 @@
 import { ip, isMulticast, isUnspecified, sameIp } from '../packet/ip.ts'
 import type { IcmpBody } from '../packet/packet.ts'
-import { multicastMac, sendNdp } from './ndp-solicit.ts'
-import { findNeighbor, neighborAsked, resolveNeighbor, updateNeighbor } from './neighbor.ts'
+import { sendNdp } from './ndp-solicit.ts'
+import { findNeighbor, neighborAsked, updateNeighbor } from './neighbor.ts'
 import type { IpSkb } from './skb.ts'
 
 const ALL_NODES = ip('ff02::1')
@@ -22,10 +22,7 @@ export function solicitationReceive(skb: IpSkb, body: Extract<IcmpBody, { kind: 
     override: true,
   }
   const dst = anonymous ? ALL_NODES : packet.src
-  const known = anonymous ? multicastMac(ALL_NODES) : (body.sourceMac ?? findNeighbor(dev, packet.src)?.mac)
-  // The answer goes by the neighbour entry as any packet does: one that was stale is to be confirmed.
-  if (!anonymous && known !== undefined) resolveNeighbor(dev, packet.src)
-  if (known !== undefined) sendNdp(dev, { src: body.target, dst, body: answer }, known, skb.id)
+  sendNdp(dev, { src: body.target, dst, body: answer }, skb.id)
 }
 
 /** ndisc_recv_na (RFC 4861 §7.2.5): only an entry that exists is updated. */

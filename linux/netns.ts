@@ -31,10 +31,14 @@ export interface Host {
 export interface Stack {
   /** dev_queue_xmit: out by `skb.dev`. */
   readonly xmit: (skb: Skb) => void
+  /** ip6_local_out: a packet of this machine that knows its way (`skb.dst`). */
+  readonly localOut: (skb: IpSkb) => void
   /** netif_receive_skb: in by `skb.dev`. */
   readonly receive: (skb: Skb) => void
   /** icmp_send, icmpv6_send: tells the sender of `skb`, if the rules of RFC 1122 allow it. */
   readonly icmpError: (skb: IpSkb, error: IcmpError) => void
+  /** NF_HOOK(NF_INET_LOCAL_OUT, ..., dst_output): what a virtual server sends on, to where `skb.dst` says. */
+  readonly sendOn: (skb: IpSkb) => void
   /** nf_send_reset. */
   readonly tcpReset: (skb: IpSkb) => void
 }

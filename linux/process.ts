@@ -49,6 +49,8 @@ export type Syscall =
       readonly family: 4 | 6
       readonly type: SocketType
       readonly ttl?: number
+      /** IPV6_V6ONLY: the wildcard address does not take IPv4. */
+      readonly v6only?: boolean
     }
   /** `ip` absent: the wildcard address (and for IPv6 both families, as Linux does). Port 0: an ephemeral one. */
   | { readonly kind: 'bind'; readonly fd: number; readonly ip?: Ip; readonly port: number }

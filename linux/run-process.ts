@@ -78,7 +78,7 @@ function finish(
 function syscall(ns: Netns, running: RunningProcess, call: Syscall, cause: number | undefined): void {
   switch (call.kind) {
     case 'socket':
-      openSocket(ns, { fd: call.fd, process: running.name, type: call.type, family: call.family, ttl: call.ttl })
+      openSocket(ns, { ...call, process: running.name })
       return
     case 'tun':
       running.tuns.set(call.fd, call.device)
@@ -105,7 +105,7 @@ function onSocket(ns: Netns, running: RunningProcess, call: SocketCall, cause: n
   if (socket === undefined) return
   switch (call.kind) {
     case 'bind':
-      if (call.port !== 0 && portTaken(ns, socket, call.port)) return fail(ns, socket, 'EADDRINUSE')
+      if (call.port !== 0 && portTaken(ns, socket, call.port, call.ip)) return fail(ns, socket, 'EADDRINUSE')
       socket.local = { ip: call.ip, port: call.port }
       return
     case 'listen':

@@ -15,6 +15,7 @@ export interface Socket {
   remote: SocketAddress | undefined
   /** IP_TTL, where the process set one. */
   readonly ttl: number | undefined
+  readonly v6only: boolean
   /** IP identification of the next packet of a connected socket (inet_id). */
   ident: number | undefined
   /** IPv6 flow label (sk_txhash). */
@@ -52,7 +53,10 @@ export const newSocketTable = (): SocketTable => ({ sockets: new Map(), nextId: 
 
 export function openSocket(
   ns: Netns,
-  how: Pick<Socket, 'fd' | 'process' | 'type' | 'family'> & { readonly ttl?: number | undefined },
+  how: Pick<Socket, 'fd' | 'process' | 'type' | 'family'> & {
+    readonly ttl?: number | undefined
+    readonly v6only?: boolean | undefined
+  },
 ): Socket {
   const socket: Socket = {
     id: ns.state.sockets.nextId++,
@@ -63,6 +67,7 @@ export function openSocket(
     local: { ip: undefined, port: 0 },
     remote: undefined,
     ttl: how.ttl,
+    v6only: how.v6only ?? false,
     ident: undefined,
     flowLabel: undefined,
     echoes: 0,
@@ -115,7 +120,7 @@ export function fail(
 
 /** An IPv6 wildcard socket takes IPv4 too, as Linux does unless IPV6_V6ONLY is set. */
 const takesFamily = (socket: Socket, family: 4 | 6): boolean =>
-  socket.family === family || (socket.family === 6 && socket.local.ip === undefined)
+  socket.family === family || (socket.family === 6 && !socket.v6only && socket.local.ip === undefined)
 
 /** The socket a packet belongs to: the connected one, then the one bound to the address, then the wildcard. */
 export function lookupSocket(
@@ -154,8 +159,18 @@ export function ephemeralPort(ns: Netns, socket: Socket, entry: string): number 
   return 0
 }
 
-export function portTaken(ns: Netns, socket: Socket, port: number): boolean {
+/** inet_rcv_saddr_equal: one port may be bound twice only to different addresses, or in families that do not mix. */
+export function portTaken(ns: Netns, socket: Socket, port: number, address?: Ip): boolean {
   for (const other of ns.state.sockets.sockets.values())
-    if (other !== socket && other.type === socket.type && other.local.port === port) return true
+    if (other !== socket && other.type === socket.type && other.local.port === port && overlap(socket, other, address))
+      return true
   return false
+}
+
+function overlap(socket: Socket, other: Socket, address: Ip | undefined): boolean {
+  if (socket.family !== other.family) {
+    const six = socket.family === 6 ? socket : other
+    return !six.v6only && (six === socket ? address : six.local.ip) === undefined
+  }
+  return address === undefined || other.local.ip === undefined || sameIp(address, other.local.ip)
 }

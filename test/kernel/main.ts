@@ -179,7 +179,7 @@ async function judgeRounds(
     const flows = recipe.rounds[round]
     if (scenario === undefined || flows === undefined) continue
     try {
-      if (await count(bench, scenario, { judged: judge(scenario, truth), truth })) continue
+      if (await count(bench, scenario, { judged: judge(scenario, truth), truth }) || bench.options.quick) continue
       await shrink(bench, { ...recipe, rounds: [flows] }, scenario.name)
     } catch (failure) {
       console.log(`${scenario.name}: ${(failure as Error).stack}\n${JSON.stringify(recipe)}`)

@@ -24,7 +24,7 @@ export function listenerProgram(one: Listener, name: string): Program<null, Sock
     name: 'judge-listener',
     start(): Result<null> {
       const syscalls: Syscall[] = [
-        { kind: 'socket', fd: FD, family: one.family, type: one.protocol },
+        { kind: 'socket', fd: FD, family: one.family, type: one.protocol, v6only: true },
         { kind: 'bind', fd: FD, port: one.port, ...address },
       ]
       if (one.protocol === 'tcp') syscalls.push({ kind: 'listen', fd: FD })

@@ -18,6 +18,7 @@ that cannot judge. Takes root.
   --record     writes what the kernel did as cases for test/kernel/replay.test.ts
   --keep       directory for the smallest scenarios that differ
   --report     writes what was compared as JSON
+  --quick      leaves what differs as large as it is
   --list       names the scenarios written by hand
   --help       this`
 
@@ -26,6 +27,7 @@ export interface Options {
   readonly backend: 'legacy' | 'nft' | undefined
   readonly report: string | undefined
   readonly help: boolean
+  readonly quick: boolean
   readonly only: number | undefined
   readonly record: string | undefined
   readonly keep: string | undefined
@@ -43,7 +45,7 @@ export function readOptions(argv: readonly string[]): Options | string {
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] ?? ''
     if (!word.startsWith('--')) names.push(word)
-    else if (word === '--list' || word === '--help') values.set(word, '')
+    else if (SWITCHES.has(word)) values.set(word, '')
     else if (WITH_VALUE.has(word)) values.set(word, argv[++i] ?? '')
     else return `unknown option ${word}`
   }
@@ -64,6 +66,7 @@ export function readOptions(argv: readonly string[]): Options | string {
     keep: values.get('--keep'),
     list: values.has('--list'),
     help: values.has('--help'),
+    quick: values.has('--quick'),
     report: values.get('--report'),
     only,
     scenarios: only === undefined ? scenarios : Math.max(scenarios, 1),
@@ -73,6 +76,7 @@ export function readOptions(argv: readonly string[]): Options | string {
   }
 }
 
+const SWITCHES = new Set(['--list', '--help', '--quick'])
 const WITH_VALUE = new Set(
   ['backend', 'record', 'keep', 'report', 'scenarios', 'seed', 'mode', 'minutes', 'only'].map((name) => `--${name}`),
 )
