@@ -3,6 +3,7 @@ import { nearest } from '../cluster/nearest.ts'
 import { compare } from './compare.ts'
 import { demo } from './demo.ts'
 import { dns } from './dns.ts'
+import { dnsServer } from './dns-server.ts'
 import { EXIT } from './exit-code.ts'
 import { labList, labNew, labSchemaText, labValidate } from './lab.ts'
 import { labMaterialise } from './materialise.ts'
@@ -110,6 +111,17 @@ function program(done: (code: number) => void): Command {
     .option('--no-color', 'no colours')
     .option('--ascii', 'no characters outside ASCII')
     .action((name, type, options) => done(dns(name, type, options)))
+
+  snapshotOptions(root.command('dns-server'))
+    .description("the cluster's DNS for real clients: dig, curl, a browser")
+    .option('--from <endpoint>', 'whom the clients seem to be; else the node of CoreDNS')
+    .option('-n, --namespace <name>', 'namespace of names without one', 'default')
+    .option('--listen <address>', 'where to listen, UDP and TCP', '127.0.0.1:5353')
+    .option(
+      '--upstream <address>',
+      'a real resolver for what the input does not describe; else nothing leaves this machine',
+    )
+    .action((options) => done(dnsServer(options)))
 
   snapshotOptions(root.command('show <what>'))
     .description(`what a node holds, as its own tools print it: ${NOUNS}`)

@@ -1,0 +1,78 @@
+import { createSocket } from 'node:dgram'
+import type { DnsStep } from '../dns/step.ts'
+import { dnsAsker, dnsRoom } from '../engine/dns-room.ts'
+import type { Outside } from '../engine/program-room.ts'
+import { answerLog } from '../render/answer-log.ts'
+import { EXIT } from './exit-code.ts'
+import { parseListen } from './listen-address.ts'
+import { serveDns } from './serve-dns.ts'
+import { openBuilt, type SnapshotOptions } from './snapshot.ts'
+import { complain, print, Stop } from './terminal.ts'
+
+export interface DnsServerOptions extends SnapshotOptions {
+  readonly from?: string
+  readonly namespace: string
+  readonly listen: string
+  readonly upstream?: string
+}
+
+/** `podwalk dns-server`: the cluster's DNS for real clients, over UDP and TCP, until it is interrupted. */
+export function dnsServer(options: DnsServerOptions): number {
+  const listen = parseListen(options.listen)
+  if (!listen.ok) throw new Stop(`--listen: ${listen.reason}`, { todo: 'for example: --listen 127.0.0.1:5353' })
+  const upstream = options.upstream === undefined ? undefined : parseListen(options.upstream, 53)
+  if (upstream?.ok === false)
+    throw new Stop(`--upstream: ${upstream.reason}`, { todo: 'for example: --upstream 9.9.9.9' })
+  const built = openBuilt(options)
+  const log = answerLog()
+  const { room, coredns } = dnsRoom(built, {
+    note: (_seat, note) => {
+      if (options.quiet === true) return
+      const line = log(note as DnsStep)
+      if (line !== undefined) print(`${line}\n`)
+    },
+    ...(upstream === undefined ? {} : { realUpstream: true, outside: realUpstream(upstream.value) }),
+  })
+  if (coredns === undefined)
+    throw new Stop('the cluster has no CoreDNS pod that runs', {
+      todo: 'put its Deployment (or its pods) and its ConfigMap into the input',
+      code: EXIT.unknown,
+    })
+  const asker = dnsAsker(built, coredns, options)
+  if (!asker.ok) throw new Stop(asker.reason, { todo: 'for example: --from pod/client' })
+  serveDns({ room, ...asker.value, listen: listen.value }).then(
+    (service) => {
+      const { address } = listen.value
+      print(`ready: dig @${address} -p ${service.port} NAME   (UDP and TCP; ctrl-c stops)\n`)
+      process.once('SIGINT', () => process.exit(EXIT.yes))
+      process.once('SIGTERM', () => process.exit(EXIT.yes))
+    },
+    (error: Error) => {
+      complain([
+        `error: cannot listen on ${options.listen}: ${error.message}`,
+        '  do: choose another --listen ADDRESS:PORT',
+      ])
+      process.exit(EXIT.usage)
+    },
+  )
+  return EXIT.yes
+}
+
+/** A server of the real world that takes the place of those the input does not describe. UDP only, as it is asked. */
+function realUpstream({ address, port }: { readonly address: string; readonly port: number }): Outside {
+  return {
+    datagram: (_to, bytes, reply) => {
+      const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
+      const end = setTimeout(() => socket.close(), UPSTREAM_MS)
+      socket.once('message', (answer) => {
+        reply(answer)
+        clearTimeout(end)
+        socket.close()
+      })
+      socket.once('error', () => {})
+      socket.send(bytes, port, address)
+    },
+  }
+}
+
+const UPSTREAM_MS = 5000

@@ -1,0 +1,146 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { type Socket as Connection, createServer, type Server } from 'node:net'
+import type { ProgramRoom, StreamEnd } from '../engine/program-room.ts'
+import type { SocketAddress } from '../linux/process.ts'
+import type { Ip } from '../packet/ip.ts'
+
+export interface ServedDns {
+  readonly room: ProgramRoom
+  /** Whom the clients seem to be. */
+  readonly asker: Ip
+  /** Where the server in the room listens. */
+  readonly server: SocketAddress
+  readonly listen: { readonly address: string; readonly port: number }
+}
+
+export interface DnsService {
+  readonly port: number
+  close(): void
+}
+
+/** A client that says nothing for so long is hung up on (CoreDNS's idle timeout, core/dnsserver/server.go). */
+const IDLE_MS = 8000
+const FIRST_PORT = 1024
+const LAST_PORT = 65_535
+
+/** Puts a room's DNS server on real sockets, UDP and TCP; the room's clock follows the real one. */
+export async function serveDns({ room, asker, server, listen }: ServedDns): Promise<DnsService> {
+  const udp = createSocket({ type: listen.address.includes(':') ? 'udp6' : 'udp4' })
+  const clients = new ClientPorts(asker)
+  const clock = new RoomClock(room)
+  room.stirred = () => clock.catchUp()
+  room.admit(asker, {
+    datagram: (port, bytes) => {
+      const client = clients.take(port)
+      if (client !== undefined) udp.send(bytes, client.port, client.address)
+    },
+  })
+  udp.on('message', (bytes, client) => {
+    room.datagram(clients.enter(client), server, bytes)
+    clock.catchUp()
+  })
+  const tcp = createServer((connection) => serveConnection(connection, { room, asker, server, clients, clock }))
+  const port = await bound(udp, listen)
+  await listening(tcp, { address: listen.address, port })
+  return {
+    port,
+    close: () => {
+      clock.stop()
+      udp.close()
+      tcp.close()
+    },
+  }
+}
+
+interface Side {
+  readonly room: ProgramRoom
+  readonly asker: Ip
+  readonly server: SocketAddress
+  readonly clients: ClientPorts
+  readonly clock: RoomClock
+}
+
+function serveConnection(connection: Connection, { room, server, clients, clock }: Side): void {
+  const far: StreamEnd = { send: (bytes) => void connection.write(bytes), close: () => void connection.end() }
+  const stream = room.stream(clients.anonymous(), server, far)
+  if (stream === undefined) {
+    connection.destroy()
+    return
+  }
+  connection.setTimeout(IDLE_MS, () => connection.end())
+  connection.on('data', (bytes) => {
+    stream.send(bytes)
+    clock.catchUp()
+  })
+  // A reset of the client's is no error of ours; 'close' follows.
+  connection.on('error', () => {})
+  connection.on('close', () => {
+    stream.close()
+    clock.catchUp()
+  })
+  clock.catchUp()
+}
+
+/** Each waiting client has a port of its own at the asker's address; the oldest gives way after 64,000 others. */
+class ClientPorts {
+  private readonly asker: Ip
+  private readonly waiting = new Map<number, RemoteInfo>()
+  private next = FIRST_PORT
+
+  constructor(asker: Ip) {
+    this.asker = asker
+  }
+
+  enter(client: RemoteInfo): SocketAddress {
+    const from = this.anonymous()
+    this.waiting.set(from.port, client)
+    return from
+  }
+
+  anonymous(): SocketAddress {
+    const port = this.next
+    this.next = port === LAST_PORT ? FIRST_PORT : port + 1
+    return { ip: this.asker, port }
+  }
+
+  take(port: number): RemoteInfo | undefined {
+    const client = this.waiting.get(port)
+    this.waiting.delete(port)
+    return client
+  }
+}
+
+/** Lets the room's time follow the real one. */
+class RoomClock {
+  private readonly room: ProgramRoom
+  private readonly begun = process.hrtime.bigint()
+  private wake: NodeJS.Timeout | undefined
+
+  constructor(room: ProgramRoom) {
+    this.room = room
+  }
+
+  catchUp(): void {
+    this.room.advance(Number(process.hrtime.bigint() - this.begun))
+    const due = this.room.due()
+    clearTimeout(this.wake)
+    if (due !== undefined)
+      this.wake = setTimeout(() => this.catchUp(), Math.max(Math.ceil((due - this.room.now) / 1_000_000), 0))
+  }
+
+  stop(): void {
+    clearTimeout(this.wake)
+  }
+}
+
+const bound = (socket: Socket, { address, port }: ServedDns['listen']): Promise<number> =>
+  new Promise((resolve, reject) => {
+    socket.once('error', reject)
+    socket.bind(port, address, () => resolve(socket.address().port))
+  })
+
+const listening = (server: Server, { address, port }: ServedDns['listen']): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, address, () => resolve())
+  })
