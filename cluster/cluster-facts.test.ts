@@ -47,6 +47,78 @@ const node = (version: string) =>
 const dns =
   '{apiVersion: v1, kind: Service, metadata: {name: kube-dns, namespace: kube-system}, spec: {clusterIP: 10.96.0.10, ports: [{port: 53}]}}\n---\n'
 
+describe('ranges without the objects that hold them', () => {
+  const service = (name: string, ips: string) =>
+    `{apiVersion: v1, kind: Service, metadata: {name: ${name}, uid: u}, spec: {clusterIPs: [${ips}], clusterIP: "${ips.split(',')[0]}", ports: [{port: 443}]}}\n---\n`
+  const component = (name: string, args: string) =>
+    `{apiVersion: v1, kind: Pod, metadata: {name: ${name}-cp, namespace: kube-system, uid: u, labels: {component: ${name}}}, spec: {containers: [{name: c, command: [${name}, ${args}]}]}, status: {phase: Running}}\n---\n`
+  it.each([
+    [
+      'the API server was told',
+      component('kube-apiserver', '--service-cluster-ip-range=10.43.0.0/16'),
+      {
+        services: ['10.43.0.0/16'],
+        assumed: ['pod-cidr'],
+      },
+    ],
+    [
+      'the controller manager was told',
+      component(
+        'kube-controller-manager',
+        '"--cluster-cidr=10.42.0.0/16,fd00:42::/56", --service-cluster-ip-range=10.43.0.0/16',
+      ),
+      {
+        pods: ['10.42.0.0/16', 'fd00:42::/56'],
+        services: ['10.43.0.0/16'],
+        assumed: [],
+      },
+    ],
+    [
+      'Services of the default range',
+      service('kubernetes', '10.96.0.1') + service('a', '10.111.2.3'),
+      {
+        services: ['10.96.0.0/12'],
+        assumed: ['pod-cidr', 'service-cidr'],
+      },
+    ],
+    [
+      'Services of another range',
+      service('kubernetes', '10.43.0.1') + service('a', '10.43.200.3'),
+      {
+        services: ['10.43.0.0/16'],
+        assumed: ['pod-cidr', 'service-cidr'],
+      },
+    ],
+    [
+      'a range that is larger than a /16',
+      service('kubernetes', '172.20.0.1') + service('a', '172.21.200.3'),
+      {
+        services: ['172.20.0.0/15'],
+        assumed: ['pod-cidr', 'service-cidr'],
+      },
+    ],
+    [
+      'both families',
+      service('kubernetes', '10.43.0.1,"fd00:43::1"') + service('a', '10.43.1.1,"fd00:43::abcd"'),
+      {
+        services: ['10.43.0.0/16', 'fd00:43::/112'],
+        assumed: ['pod-cidr', 'service-cidr'],
+      },
+    ],
+    [
+      'without default/kubernetes it is not known where the range begins',
+      service('a', '10.43.200.3'),
+      {
+        services: ['10.96.0.0/12'],
+        assumed: ['pod-cidr', 'service-cidr'],
+      },
+    ],
+  ])('%s', (_, text, expected) => {
+    const found = facts(text)
+    expect({ ...found, assumed: found.assumed.filter((code) => code.endsWith('cidr')) }).toMatchObject(expected)
+  })
+})
+
 describe('what a snapshot tells about its cluster', () => {
   it('nothing: defaults, each of them said', () =>
     expect(facts('{apiVersion: v1, kind: Pod, metadata: {name: p}}')).toEqual({

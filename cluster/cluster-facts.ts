@@ -1,11 +1,11 @@
 import { compareIp, type Ip, parseIp } from '../packet/ip.ts'
-import { type Prefix, parsePrefix, prefix } from '../packet/prefix.ts'
+import { contains, formatPrefix, maskIp, type Prefix, parsePrefix, prefix } from '../packet/prefix.ts'
 import type { ClusterFacts } from './cluster.ts'
 import { detectCni } from './detect-cni.ts'
 import { isList, isObject, type Json, type JsonObject, member } from './input/json-value.ts'
 import { parseYaml, plainValue } from './input/yaml-tree.ts'
 import type { Lab } from './lab.ts'
-import type { ConfigMap, KubeNode, OtherObject, ServiceCIDR, Workload } from './objects.ts'
+import type { ConfigMap, KubeNode, OtherObject, Pod, ServiceCIDR, Workload } from './objects.ts'
 import type { Assumption } from './source.ts'
 
 /** The newest Kubernetes that is modelled; assumed where nothing says the version. */
@@ -26,6 +26,11 @@ export interface FactSources {
   readonly serverVersion: string | undefined
   /** ClusterIPs of Service kube-system/kube-dns. */
   readonly dnsServiceIPs: readonly Ip[]
+  /** ClusterIPs of Service default/kubernetes, and of all Services. */
+  readonly apiServiceIPs?: readonly Ip[]
+  readonly clusterIPs?: readonly Ip[]
+  /** Pods of the control plane tell by their arguments what it was told. */
+  readonly pods?: readonly Pick<Pod, 'meta' | 'spec'>[]
 }
 
 /** What the objects tell about the cluster as a whole; what they do not tell is assumed and said. */
@@ -53,6 +58,7 @@ export function clusterFacts(sources: FactSources, assume: (assumption: Assumpti
           prefixesOf(
             textMember(configOf(sources, { name: 'kube-proxy', key: 'config.conf' }), 'clusterCIDR').split(','),
           ),
+        () => prefixesOf(flagOf(sources, 'kube-controller-manager', '--cluster-cidr').split(',')),
       ]) ?? assumedPodCIDRs(sources, assume),
     serviceCIDRs:
       firstOf([
@@ -60,7 +66,9 @@ export function clusterFacts(sources: FactSources, assume: (assumption: Assumpti
         () => sources.serviceCIDRs.find(({ meta }) => meta.name === 'kubernetes')?.cidrs ?? [],
         () => sources.serviceCIDRs.flatMap(({ cidrs }) => cidrs),
         () => prefixesOf(textMember(networking, 'serviceSubnet').split(',')),
-      ]) ?? assumedServiceCIDRs(assume),
+        () => prefixesOf(flagOf(sources, 'kube-apiserver', '--service-cluster-ip-range').split(',')),
+        () => prefixesOf(flagOf(sources, 'kube-controller-manager', '--service-cluster-ip-range').split(',')),
+      ]) ?? assumedServiceCIDRs(sources, assume),
     clusterDNS: firstOf([() => addressesOf(listMember(kubelet, 'clusterDNS')), () => sources.dnsServiceIPs]) ?? [],
     cni: detectCni(sources),
   }
@@ -194,12 +202,45 @@ function assumedPodCIDRs({ nodes }: FactSources, assume: (assumption: Assumption
   return [prefix(DEFAULT_POD_CIDR)]
 }
 
-function assumedServiceCIDRs(assume: (assumption: Assumption) => void): Prefix[] {
+/**
+ * Where Services have addresses already, the range is around them: Service default/kubernetes has its first one
+ * (pkg/controlplane), and a range is seldom smaller than a /16, or /112 of IPv6.
+ */
+function assumedServiceCIDRs(
+  { apiServiceIPs = [], clusterIPs = [] }: FactSources,
+  assume: (assumption: Assumption) => void,
+): Prefix[] {
+  const standard = prefix(DEFAULT_SERVICE_CIDR)
+  const around = apiServiceIPs.map((first) =>
+    rangeAround(
+      first,
+      clusterIPs.filter(({ family }) => family === first.family),
+    ),
+  )
+  const isStandard = around.length === 0 || clusterIPs.every((ip) => contains(standard, ip))
+  const found = isStandard ? [standard] : around
   assume({
     code: 'service-cidr',
-    text: `Services have addresses of ${DEFAULT_SERVICE_CIDR}`,
+    text: `Services have addresses of ${found.map(formatPrefix).join(' and ')}`,
     set: 'spec.serviceCIDRs in a Lab document',
     collect: 'kubectl get servicecidrs -o yaml, or kubectl get cm -n kube-system kubeadm-config -o yaml',
   })
-  return [prefix(DEFAULT_SERVICE_CIDR)]
+  return found
+}
+
+function rangeAround(first: Ip, others: readonly Ip[]): Prefix {
+  let length = first.family === 4 ? 16 : 112
+  while (length > 0 && !others.every((ip) => contains({ address: maskIp(first, length), length }, ip))) length--
+  return { address: maskIp(first, length), length }
+}
+
+/** An argument of a static pod of the control plane: `--name=value`. */
+function flagOf({ pods = [] }: FactSources, component: string, flag: string): string {
+  for (const { meta, spec } of pods) {
+    if (meta.namespace !== 'kube-system' || meta.labels.component !== component) continue
+    const words = spec.containers.flatMap(({ command, args }) => [...command, ...args])
+    const found = words.find((word) => word.startsWith(`${flag}=`))
+    if (found !== undefined) return found.slice(flag.length + 1)
+  }
+  return ''
 }

@@ -41,7 +41,15 @@ export function completeCluster({ snapshot, lab, refused, before }: CompleteInpu
   }
   const read = groupByKind(refused === 'drop' ? without(snapshot.found, snapshot.diagnostics) : snapshot.found)
   const facts = clusterFacts(
-    { ...read, lab, serverVersion: snapshot.serverVersion, dnsServiceIPs: dnsServiceIPs(read) },
+    {
+      ...read,
+      lab,
+      serverVersion: snapshot.serverVersion,
+      dnsServiceIPs: serviceIPs(read, DNS_SERVICE),
+      apiServiceIPs: serviceIPs(read, 'default/kubernetes'),
+      clusterIPs: read.services.flatMap(({ draft }) => draft.clusterIPs),
+      pods: read.pods.map(({ draft }) => draft),
+    },
     filling.assume,
   )
   const refusals = refusedServices(read.services, facts.serviceCIDRs, snapshot.sources)
@@ -116,8 +124,8 @@ function without<D extends { readonly kind: string; readonly meta: Meta }>(
 
 const DNS_SERVICE = 'kube-system/kube-dns'
 
-const dnsServiceIPs = ({ services }: Grouped) =>
-  services.find(({ draft }) => keyOf(draft.meta) === DNS_SERVICE)?.draft.clusterIPs ?? []
+const serviceIPs = ({ services }: Grouped, key: string) =>
+  services.find(({ draft }) => keyOf(draft.meta) === key)?.draft.clusterIPs ?? []
 
 interface ServicesInput {
   readonly groups: Grouped
