@@ -1,5 +1,6 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { nearest } from '../cluster/nearest.ts'
+import { check } from './check.ts'
 import { compare } from './compare.ts'
 import { demo } from './demo.ts'
 import { dns } from './dns.ts'
@@ -132,6 +133,14 @@ function program(done: (code: number) => void): Command {
     .option('--table <name>', 'routing table')
     .action((what, options) => done(show(what, options)))
 
+  snapshotOptions(root.command('check'))
+    .description('what a snapshot holds, what is filled in, what is missing, and what is wrong')
+    .addOption(new Option('-o, --output <form>', 'how it is told').choices(['text', 'wide', 'json']).default('text'))
+    .option('--color', 'colours although this is no terminal')
+    .option('--no-color', 'no colours')
+    .option('--ascii', 'no characters outside ASCII')
+    .action((options) => done(check(options)))
+
   const lab = root.command('lab').description('clusters that are only a file')
   lab
     .command('list')
@@ -165,8 +174,9 @@ function program(done: (code: number) => void): Command {
 
   root
     .command('schema')
-    .description('JSON Schema of what trace -o json prints')
-    .action(() => done(schema()))
+    .description('JSON Schema of what trace or check prints with -o json')
+    .addArgument(new Argument('[what]', 'which of them').choices(['trace', 'check']).default('trace'))
+    .action((what) => done(schema(what)))
   root
     .command('version')
     .description('what this is, and what it models')

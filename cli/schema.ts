@@ -1,9 +1,12 @@
+import { checkSchema } from '../render/check-schema.ts'
 import { traceSchema } from '../render/trace-schema.ts'
 import { EXIT } from './exit-code.ts'
 import { print } from './terminal.ts'
 
-/** `podwalk trace-schema`: JSON Schema of what `trace -o json` prints. */
-export function schema(): number {
-  print(`${JSON.stringify(traceSchema, undefined, 2)}\n`)
+const SCHEMAS = { trace: traceSchema, check: checkSchema } as const
+
+/** `podwalk schema`: JSON Schema of what `trace -o json` or `check -o json` prints. */
+export function schema(what: keyof typeof SCHEMAS): number {
+  print(`${JSON.stringify(SCHEMAS[what], undefined, 2)}\n`)
   return EXIT.yes
 }

@@ -17,23 +17,40 @@ export interface SnapshotOptions {
   readonly quiet?: boolean
 }
 
-/** Reads the snapshot that the options name: files, PODWALK_SNAPSHOT, or a built-in lab. */
+/** Reads the snapshot that the options name: files, PODWALK_SNAPSHOT, or a built-in lab. Tells what is wrong in it. */
 export function openSnapshot(options: SnapshotOptions): Loaded {
-  const paths = pathsOf(options)
-  const input = readInput(paths)
+  const loaded = readSnapshot(options)
+  tell(loaded.diagnostics, options)
+  if (isEmpty(loaded.cluster)) throw new Stop('')
+  return { ...loaded, diagnostics: strictly(options, loaded.diagnostics) }
+}
+
+/** The same for who tells by himself what is wrong; stops only where nothing could be read, or because of --strict. */
+export function openToCheck(options: SnapshotOptions): Loaded {
+  const loaded = readSnapshot(options)
+  const hasErrors = loaded.diagnostics.some(({ severity }) => severity === 'error')
+  const nothing = Object.keys(loaded.cluster.inventory.read).length === 0
+  if (nothing || (options.strict === true && hasErrors)) tell(loaded.diagnostics, options)
+  if (nothing) throw new Stop('')
+  return { ...loaded, diagnostics: strictly(options, loaded.diagnostics) }
+}
+
+function readSnapshot(options: SnapshotOptions): Loaded {
+  const input = readInput(pathsOf(options))
   if (input.files.length === 0) {
     tell(input.diagnostics, options)
     throw new Stop('')
   }
   const loaded = load(input.files, { gunzip })
-  const diagnostics = [...input.diagnostics, ...loaded.diagnostics]
-  tell(diagnostics, options)
-  if (isEmpty(loaded.cluster)) throw new Stop('')
+  return { ...loaded, diagnostics: [...input.diagnostics, ...loaded.diagnostics] }
+}
+
+function strictly(options: SnapshotOptions, diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
   if (options.strict === true && diagnostics.some((diagnostic) => diagnostic.severity === 'error'))
     throw new Stop('stopped at the errors above, because of --strict', {
       todo: 'mend the input, or leave --strict out',
     })
-  return { ...loaded, diagnostics }
+  return diagnostics
 }
 
 /** Reads the snapshot and makes it ready to be walked. */

@@ -20,8 +20,8 @@ export function podsInTrouble(context: DiagnoseContext): Diagnostic[] {
     const behind = (services.get(pod.meta.namespace) ?? []).filter(({ selector }) =>
       labelsMatch(selector, pod.meta.labels),
     )
-    // What a finished Job leaves is nobody's endpoint.
-    if (trouble.code === 'pod-failed' && behind.length === 0) return []
+    // What a finished Job leaves is nobody's endpoint; that a node is down is told of the node.
+    if (behind.length === 0 && (trouble.code === 'pod-failed' || trouble.code === 'pod-node-down')) return []
     return [
       {
         severity: 'warning' as const,

@@ -1,5 +1,4 @@
 import { isFinished } from '../build-index.ts'
-import { keyOf } from '../cluster.ts'
 import { nearest } from '../nearest.ts'
 import type { Labels, Pod, Service, Workload } from '../objects.ts'
 import { labelsMatch } from '../selector.ts'
@@ -131,7 +130,7 @@ function podElsewhere({ cluster }: DiagnoseContext, service: Service & { readonl
 
 function suggestionFor(near: NearPod | undefined, service: Service): string {
   if (near === undefined)
-    return `compare with: kubectl get pods -n ${service.meta.namespace} --show-labels (${keyOf(service.meta)} wants all labels of its selector on one pod)`
+    return `all labels of a selector must be on one pod; compare with: kubectl get pods -n ${service.meta.namespace} --show-labels`
   const wanted = `${near.key}=${service.selector?.[near.key] ?? ''}`
   return near.has === undefined
     ? `put ${wanted} on the pods' template, or take ${near.key} out of the selector`
