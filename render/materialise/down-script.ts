@@ -15,7 +15,10 @@ world=$(sed -n 's/^world //p' .up)
 here="$(cat /proc/sys/kernel/random/boot_id) $(readlink /proc/self/ns/mnt)"
 if [ "\${world% *}" = "\${here% *}" ]; then
   while read -r pid start; do
-    if [ "$({ sed 's/.*) //' "/proc/$pid/stat" | cut -d ' ' -f 20; } 2> /dev/null)" = "$start" ]; then kill "$pid"; fi
+    if [ "$({ sed 's/.*) //' "/proc/$pid/stat" | cut -d ' ' -f 20; } 2> /dev/null)" = "$start" ]; then
+      kill "$pid"
+      for _ in {1..100}; do [ -e "/proc/$pid" ] && sleep 0.05 || break; done
+    fi
   done < <(sed -n 's/^process //p' .up)
 fi
 # Namespaces and mounts of another boot, or of a shell that has ended, are gone with it.

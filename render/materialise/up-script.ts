@@ -84,6 +84,13 @@ settings() { inside "$1" sysctl -q -p "$2" > /dev/null || refused "$2"; }
 made() { echo "$*" >> .up; }
 started() { made process "$1" "$(sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 20)"; }
 program() { local pid; pid=$(inside "$@") && started "$pid" || refused "the programs of $1"; }
+failed() {
+  trap - ERR
+  echo "up.sh: line \${BASH_LINENO[\${#BASH_LINENO[@]} - 2]} failed, so all is taken down again" >&2
+  grep -q '^netns ' .up || remember
+  ./down.sh > /dev/null
+  exit 1
+}
 bird_in() {
   inside "$1" bird -c "$1.bird.conf" -s ".$1.ctl" -P ".$1.pid"
   until [ -s ".$1.pid" ]; do sleep 0.05; done
@@ -112,15 +119,20 @@ for name in "\${names[@]}"; do
 done
 
 made world "$(cat /proc/sys/kernel/random/boot_id)" "$(readlink /proc/self/ns/mnt)"
-trap 'trap - ERR; echo "up.sh: line $LINENO failed, so all is taken down again" >&2; grep -q "^netns " .up || remember; ./down.sh > /dev/null; exit 1' ERR
+trap failed ERR
 # Without real root, /run is nobody's that one could write to: an own one, seen in this shell alone.
 if [ ! -w /run ]; then
   mount -t tmpfs tmpfs /run
   made mounted /run
 fi
-[ -d /run/netns ] || { mkdir /run/netns; made folder /run/netns; }
 # ip-netns(8) makes its folder a mount of its own the first time.
-mountpoint -q /run/netns || made mounted /run/netns
+if [ ! -d /run/netns ]; then
+  mkdir /run/netns
+  made folder /run/netns
+  made mounted /run/netns
+elif ! mountpoint -q /run/netns; then
+  made mounted /run/netns
+fi
 `
 
 const SERVERS = `pid=$(python3 servers.py)

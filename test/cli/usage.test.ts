@@ -98,6 +98,7 @@ test.each([
   [['lab', 'new', '--help']],
   [['lab', 'validate', '--help']],
   [['lab', 'schema', '--help']],
+  [['lab', 'materialise', '--help']],
   [['schema', '--help']],
   [['version', '--help']],
   [['help', 'trace']],
