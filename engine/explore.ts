@@ -1,7 +1,7 @@
 import { type Draw, type DrawSite, seededDraw } from '../linux/draw.ts'
 
 /** A choice that decides which way a packet goes; others (ports, ids) only decide what it looks like. */
-const DECIDING: ReadonlySet<DrawSite['purpose']> = new Set(['statistic', 'numgen'])
+const DECIDING: ReadonlySet<DrawSite['purpose']> = new Set(['statistic', 'numgen', 'turn'])
 
 /** One decision of a run: which site asked, what was taken, and how likely that was. */
 export interface Decision {

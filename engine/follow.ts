@@ -169,7 +169,7 @@ function endOf(step: Step, around: readonly Step[]): Disposition {
       return { kind: 'insufficientInfo', detail: `not modelled: ${step.text}` }
     case 'drop': {
       const rule = ruleBefore(step, around)
-      const rejected = rule?.verdict.kind === 'reject'
+      const rejected = rule?.verdict.kind === 'reject' || step.rejectedWith !== undefined
       const kind = rejected ? 'rejected' : (BY_REASON[step.reason] ?? 'dropped')
       const detail =
         rule === undefined ? step.detail : `${rule.table} ${rule.chain} rule ${rule.index}${commentOf(rule)}`

@@ -1,4 +1,4 @@
-import type { Ip } from '../packet/ip.ts'
+import { type Ip, isLinkLocal } from '../packet/ip.ts'
 import type { Mac } from '../packet/mac.ts'
 import { contains } from '../packet/prefix.ts'
 import { automaticAddresses, automaticRoutes } from './automatic.ts'
@@ -239,7 +239,7 @@ function addAddress(space: NetnsBuilder, op: AddrOp, origin: Origin): string | u
     const { ip, length } = op.address
     const sameSubnet = (other: LinkAddress) =>
       ip.family === 4 && other.length === length && contains({ address: other.ip, length }, ip)
-    link.addresses.push({
+    const address: LinkAddress = {
       ip,
       length,
       scope: op.scope ?? (ip.family === 4 && ip.d >>> 24 === 127 ? 'host' : 'global'),
@@ -247,9 +247,16 @@ function addAddress(space: NetnsBuilder, op: AddrOp, origin: Origin): string | u
       secondary: link.addresses.some(sameSubnet),
       noPrefixRoute: op.noPrefixRoute ?? false,
       origin,
-    })
+    }
+    const at = ip.family === 6 ? link.addresses.findIndex((other) => isBehind6(other, address)) : -1
+    if (at < 0) link.addresses.push(address)
+    else link.addresses.splice(at, 0, address)
   })
 }
+
+/** ipv6_link_dev_addr: the widest scope first, of one scope the newest first. */
+const isBehind6 = (old: LinkAddress, added: LinkAddress): boolean =>
+  old.ip.family === 6 && (isLinkLocal(old.ip) || !isLinkLocal(added.ip))
 
 function addRoute(space: NetnsBuilder, route: Route, origin: Origin): string | undefined {
   if (route.dev !== undefined && !space.links.has(route.dev)) return `Cannot find device "${route.dev}"`

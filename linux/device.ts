@@ -34,6 +34,9 @@ function transmit(skb: Skb): void {
       return vxlanXmit(skb)
     case 'tun':
       return deliverToTun(skb)
+    case 'dummy':
+      // dummy_xmit: counted and gone.
+      return
     case 'physical': {
       const frame = seenOn(skb)
       if ('payload' in frame && !('kind' in frame)) kernel.emit({ kind: 'wire', link: dev, frame, id: skb.id })
@@ -76,6 +79,7 @@ function vethXmit(skb: Skb): void {
       mayCut: !crossing && skb.mayCut,
       fragMaxSize: 0,
       fragSizes: [],
+      ipvs: !crossing && skb.ipvs,
     },
   })
 }

@@ -2,6 +2,8 @@
 export type DrawPurpose =
   | 'statistic'
   | 'numgen'
+  /** Where somebody who serves in turn stands when a walk begins: nobody knows what came before. */
+  | 'turn'
   | 'nat-port'
   | 'ephemeral-port'
   | 'ip-id'

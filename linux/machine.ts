@@ -55,7 +55,7 @@ function bootNetns(host: Host, config: NetnsConfig): Netns {
       fragments: new Map(),
       pathMtus: new Map(),
       redirects: new Map(),
-      icmpTokens: new Map(),
+      peers: new Map(),
     },
   }
   for (const link of config.links) links.set(link.name, bootLink(ns, link))

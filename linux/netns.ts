@@ -5,6 +5,7 @@ import type { Draw } from './draw.ts'
 import type { MachineEvent } from './event.ts'
 import type { Fib } from './fib.ts'
 import type { Capabilities } from './host-facts.ts'
+import type { InetPeer } from './inet-peer.ts'
 import type { Neighbor } from './neighbor.ts'
 import type { NetfilterConfig, NetfilterState } from './netfilter/netfilter.ts'
 import type { LinkType } from './op.ts'
@@ -108,8 +109,8 @@ export interface NetnsState {
   readonly pathMtus: Map<string | number, number>
   /** Gateways that an ICMP redirect named, by destination. */
   readonly redirects: Map<string | number, Ip>
-  /** icmp_ratelimit token buckets by destination. */
-  readonly icmpTokens: Map<string | number, { tokens: number; last: number }>
+  /** Hosts that errors were sent to, by address. */
+  readonly peers: Map<string | number, InetPeer>
 }
 
 /** A network device. */

@@ -2,6 +2,7 @@ import type { Family, Ip } from '../packet/ip.ts'
 import type { Mac } from '../packet/mac.ts'
 import type { InterfaceAddress, Prefix } from '../packet/prefix.ts'
 import type { IptablesBlock } from './netfilter/block.ts'
+import type { NftBlock, NftFamily, NftObject, NftReference } from './netfilter/nftables/object.ts'
 import type { Origin } from './origin.ts'
 
 /**
@@ -26,6 +27,8 @@ export type OpBody =
   | FdbOp
   | IptablesOp
   | SetOp
+  | NftOp
+  | IpvsOp
   | SysctlOp
   | FileOp
   | ProcessOp
@@ -83,6 +86,8 @@ export type LinkType =
       readonly udpChecksum: boolean
     }
   | { readonly kind: 'tun' }
+  /** Takes every packet and does nothing: something to give addresses to. */
+  | { readonly kind: 'dummy' }
 
 export interface AddrOp {
   readonly kind: 'addr.add'
@@ -173,6 +178,64 @@ export type IptablesOp =
 export type SetOp =
   | { readonly kind: 'set.new'; readonly set: string; readonly type: string }
   | { readonly kind: 'set.add'; readonly set: string; readonly entry: string }
+
+export type IpvsOp =
+  /** `ipvsadm -A`. */
+  | { readonly kind: 'ipvs.service'; readonly service: IpvsServiceSpec }
+  /** `ipvsadm -a`. */
+  | {
+      readonly kind: 'ipvs.destination'
+      readonly service: IpvsServiceKey
+      readonly destination: IpvsDestinationSpec
+    }
+  /** `ipvsadm --set`, in seconds; 0 leaves a value as it is. */
+  | { readonly kind: 'ipvs.timeouts'; readonly tcp: number; readonly tcpFin: number; readonly udp: number }
+
+export type IpvsProtocol = 'TCP' | 'UDP' | 'SCTP'
+
+export interface IpvsServiceKey {
+  readonly protocol: IpvsProtocol
+  readonly address: Ip
+  /** 0: every port of the address, for persistent services. */
+  readonly port: number
+}
+
+export interface IpvsServiceSpec extends IpvsServiceKey {
+  readonly scheduler: 'rr' | 'wrr' | 'lc' | 'wlc' | 'lblc' | 'lblcr' | 'sh' | 'dh' | 'sed' | 'nq' | 'mh'
+  /** `-b`: sh-port, sh-fallback, mh-port, mh-fallback. */
+  readonly flags?: readonly string[]
+  /** `-p SECONDS -M MASK`: a client comes back to where it was; `mask` is a prefix length, absent: the whole address. */
+  readonly persistent?: { readonly seconds: number; readonly mask?: number }
+  /** `-o`: every UDP datagram is scheduled anew. */
+  readonly onePacket?: boolean
+}
+
+/** How a packet gets to the real server: `-m`, `-g`, `-i`. */
+export type IpvsForward = 'masquerade' | 'route' | 'tunnel'
+
+export interface IpvsDestinationSpec {
+  readonly address: Ip
+  readonly port: number
+  readonly forward: IpvsForward
+  /** 0: no new connections. */
+  readonly weight: number
+  /** `-x`, `-y`: connections from which on, and below which again, it is taken for overloaded. */
+  readonly upperThreshold?: number
+  readonly lowerThreshold?: number
+}
+
+export type NftOp =
+  /** `nft add`; a table, chain, set or element that exists stays as it is. */
+  | { readonly kind: 'nft.add'; readonly family: NftFamily; readonly table: string; readonly object: NftObject }
+  /** `nft flush`, `nft delete`. */
+  | {
+      readonly kind: 'nft.flush' | 'nft.delete'
+      readonly family: NftFamily
+      readonly table: string
+      readonly object: NftReference
+    }
+  /** Chains, sets and elements that several nodes share: see NftBlock. */
+  | { readonly kind: 'nft.block'; readonly family: NftFamily; readonly table: string; readonly block: NftBlock }
 
 /** `sysctl -w KEY=VALUE`, with dots: `net.ipv4.ip_forward`. Link names in a key keep their dots as slashes. */
 export interface SysctlOp {

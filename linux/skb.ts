@@ -32,6 +32,8 @@ export interface Skb {
   fragMaxSize: number
   /** Sizes of the IP packets it was put together from, in order: the kernel keeps them as a frag_list. */
   fragSizes: readonly number[]
+  /** A virtual server has dealt with it already (ipvs_property). */
+  ipvs: boolean
   /** Octets of data in each segment that the packet stands for (gso_size); 0: it is one segment. */
   gsoSize: number
 }
@@ -74,6 +76,7 @@ export function newSkb(dev: Link, packet: Skb['packet'], id: number): Skb {
     mayCut: false,
     fragMaxSize: 0,
     fragSizes: [],
+    ipvs: false,
     gsoSize: 0,
   }
 }

@@ -2,7 +2,8 @@ import type { Family, Ip } from '../packet/ip.ts'
 import type { Mac } from '../packet/mac.ts'
 import type { Frame, IpPacket } from '../packet/packet.ts'
 import type { Rule } from './netfilter/iptables/rule.ts'
-import type { IptablesTable, Route } from './op.ts'
+import type { NftRule } from './netfilter/nftables/ruleset.ts'
+import type { IptablesTable, IpvsDestinationSpec, IpvsServiceSpec, Route } from './op.ts'
 import type { Origin } from './origin.ts'
 
 /** One observed event in a machine. Plain data; entries of the configuration are referenced, not copied. */
@@ -66,12 +67,45 @@ export type StepBody =
       readonly rules: readonly Rule[]
       readonly triedFrom: number
     }
+  /** A rule of nf_tables matched; otherwise as `rule.match`. */
+  | {
+      readonly kind: 'nft.match'
+      readonly table: string
+      readonly chain: string
+      /** 1-based, in the order of `nft list chain`. */
+      readonly index: number
+      readonly rule: NftRule
+      readonly verdict: RuleVerdict
+      /** The element of a map that decided; `origin` is then the element's. */
+      readonly element?: { readonly set: string; readonly key: string }
+      readonly rules: readonly NftRule[]
+      readonly triedFrom: number
+      readonly origin: Origin
+    }
+  /** The end of a chain of nf_tables, otherwise as `chain.end`. */
+  | {
+      readonly kind: 'nft.end'
+      readonly table: string
+      readonly chain: string
+      readonly policy: 'ACCEPT' | 'DROP' | 'RETURN'
+      readonly rules: readonly NftRule[]
+      readonly triedFrom: number
+    }
   | { readonly kind: 'mark.set'; readonly before: number; readonly after: number }
   | {
       readonly kind: 'conntrack'
       readonly state: 'new' | 'established' | 'related' | 'invalid' | 'untracked'
       readonly direction: 'original' | 'reply'
       readonly entry?: string
+    }
+  /** A virtual server took the packet: it belongs to a connection, which was there or has just been made. */
+  | {
+      readonly kind: 'ipvs.connection'
+      readonly by: 'known' | 'scheduler' | 'template'
+      readonly service: Pick<IpvsServiceSpec, 'protocol' | 'address' | 'port' | 'scheduler'>
+      readonly destination: Pick<IpvsDestinationSpec, 'address' | 'port' | 'forward'>
+      readonly state: string
+      readonly origin: Origin
     }
   | { readonly kind: 'conntrack.confirm'; readonly entry: string }
   | {
@@ -140,7 +174,14 @@ export type StepBody =
   | { readonly kind: 'socket.deliver'; readonly received: IpPacket; readonly socket: string; readonly process?: string }
   /** The walk came to something whose effect is not known, and cannot go on. */
   | { readonly kind: 'notModelled'; readonly text: string }
-  | { readonly kind: 'drop'; readonly reason: DropReason; readonly detail: string; readonly origin?: Origin }
+  | {
+      readonly kind: 'drop'
+      readonly reason: DropReason
+      readonly detail: string
+      readonly origin?: Origin
+      /** What the sender was told, where it was not a rule that refused: `icmp-port-unreachable`. */
+      readonly rejectedWith?: string
+    }
 
 export type NeighborState =
   | 'none'

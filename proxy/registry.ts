@@ -1,14 +1,16 @@
 import type { KubeProxyConfig } from './config.ts'
 import { iptablesMode } from './iptables/compile.ts'
+import { ipvsMode } from './ipvs/compile.ts'
+import { nftablesMode } from './nftables/compile.ts'
 import { PROXY_MODE_NAMES, type ProxyMode, type ProxyModeName } from './proxy-mode.ts'
 
 /** The modes that can be compiled. A new one is a folder and a line here. */
-export const proxyModes = { iptables: iptablesMode } as const satisfies Partial<Record<ProxyModeName, ProxyMode>>
+export const proxyModes = { iptables: iptablesMode, nftables: nftablesMode, ipvs: ipvsMode } as const satisfies Partial<
+  Record<ProxyModeName, ProxyMode>
+>
 
 /** Modes that exist and are not compiled yet, and what a walk through them would need. */
 const UNMODELLED: Readonly<Record<Exclude<ProxyModeName, keyof typeof proxyModes>, string>> = {
-  nftables: 'its table kube-proxy with maps from address and port to chains',
-  ipvs: 'its virtual servers on kube-ipvs0 and its ipsets',
   userspace: "kube-proxy's own listening ports and the rules that lead to them",
 }
 

@@ -10,6 +10,8 @@ import {
   ruleLine,
 } from './commands.ts'
 import { iptablesRestoreText, iptablesTables } from './iptables-restore.ts'
+import { ipvsLine } from './ipvsadm-save.ts'
+import { nftLines } from './nft-command.ts'
 
 /**
  * The ops of one network namespace, gathered by the tool that can take many at once. The steps are given in the
@@ -27,6 +29,10 @@ export interface NetnsBatches {
   readonly bridge: readonly string[]
   /** For `ipset restore`. */
   readonly ipset: readonly string[]
+  /** For `ipvsadm -R`. */
+  readonly ipvs?: readonly string[]
+  /** For `nft -f`, after iptables. */
+  readonly nft: string
   /** For `iptables-restore` and `ip6tables-restore`; empty where there is no rule. */
   readonly iptables: string
   readonly ip6tables: string
@@ -40,6 +46,8 @@ export function netnsBatches(ops: readonly Op[]): NetnsBatches {
   const ip: string[] = []
   const bridge: string[] = []
   const ipset: string[] = []
+  const nft: string[] = []
+  const ipvs: string[] = []
   const files: { path: string; text: string }[] = []
   for (const op of ops) {
     switch (op.kind) {
@@ -75,6 +83,17 @@ export function netnsBatches(ops: readonly Op[]): NetnsBatches {
       case 'set.add':
         ipset.push(`add ${op.set} ${op.entry}`)
         break
+      case 'ipvs.service':
+      case 'ipvs.destination':
+      case 'ipvs.timeouts':
+        ipvs.push(ipvsLine(op))
+        break
+      case 'nft.add':
+      case 'nft.flush':
+      case 'nft.delete':
+      case 'nft.block':
+        nft.push(...nftLines(op))
+        break
       case 'sysctl.set':
         ;(namesLink(op.key) ? linkSysctl : sysctl).push(`${op.key}=${op.value}`)
         break
@@ -101,6 +120,8 @@ export function netnsBatches(ops: readonly Op[]): NetnsBatches {
     linkSysctl,
     bridge,
     ipset,
+    ...(ipvs.length === 0 ? {} : { ipvs }),
+    nft: nft.map((line) => `${line}\n`).join(''),
     iptables: iptablesRestoreText(iptablesTables(ops, 4)),
     ip6tables: iptablesRestoreText(iptablesTables(ops, 6)),
     files,

@@ -3,7 +3,9 @@ import type { AddrOp, FdbOp, IptablesOp, LinkOp, NeighOp, Op, Route, RuleOp } fr
 import { formatIp, type Ip } from '../packet/ip.ts'
 import { formatMac } from '../packet/mac.ts'
 import { formatPrefix, type InterfaceAddress, type Prefix } from '../packet/prefix.ts'
+import { ipvsLine } from './ipvsadm-save.ts'
 import type { NetnsName } from './netns-name.ts'
+import { nftLines } from './nft-command.ts'
 
 /**
  * An op as the commands a person would type on that machine: `ip`, `bridge`, `iptables`, `ipset`, `sysctl`. What no
@@ -34,6 +36,12 @@ export function opCommands(op: Op, name: NetnsName): readonly string[] {
     )
     .with({ kind: 'set.new' }, ({ set, type }) => [`${exec}ipset create ${set} ${type}`])
     .with({ kind: 'set.add' }, ({ set, entry }) => [`${exec}ipset add ${set} ${entry}`])
+    .with({ kind: 'ipvs.service' }, { kind: 'ipvs.destination' }, { kind: 'ipvs.timeouts' }, (ipvs) => [
+      `${exec}ipvsadm ${ipvsLine(ipvs)}`,
+    ])
+    .with({ kind: 'nft.add' }, { kind: 'nft.flush' }, { kind: 'nft.delete' }, { kind: 'nft.block' }, (nft) =>
+      nftLines(nft).map((line) => `${exec}nft ${quote(line)}`),
+    )
     .with({ kind: 'sysctl.set' }, ({ key, value }) => [`${exec}sysctl -w ${quote(`${key}=${value}`)}`])
     .with({ kind: 'file.write' }, ({ path, text }) => fileCommands(filePath(netns, path), text))
     .with({ kind: 'process.start' }, (process) => [
@@ -95,6 +103,7 @@ export function linkAddLine(link: LinkAdd): string {
         vxlan.udpChecksum ? '' : 'noudpcsum',
       ),
     )
+    .with({ kind: 'dummy' }, () => words(head, 'dummy'))
     .with({ kind: 'tun' }, () => `tuntap add dev ${link.name} mode tun`)
     .with({ kind: 'physical' }, { kind: 'veth' }, ({ kind }) => {
       throw new Error(`${link.name}: a ${kind} link is not made in one namespace`)

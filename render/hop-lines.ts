@@ -66,6 +66,8 @@ function stepLines(step: Step, around: Around): readonly HopLine[] {
         : []
     case 'conntrack.confirm':
       return [{ label: 'conntrack', text: `keeps ${step.entry}` }]
+    case 'ipvs.connection':
+      return [ipvsLine(step)]
     case 'nat.rewrite':
       return [natLine(step, around)]
     case 'route.lookup':
@@ -186,6 +188,7 @@ function decides({ verdict, chain }: RuleStep, after: readonly Step[]): boolean 
   if ((verdict.kind !== 'jump' && verdict.kind !== 'goto') || chain === 'PREROUTING' || chain === 'OUTPUT') return false
   for (const step of after) {
     if (step.kind === 'nat.rewrite') return !step.undo && step.which === 'dst'
+    if (step.kind === 'ipvs.connection') return false
     if (step.kind === 'hook.enter' || (step.kind === 'chain.end' && step.chain === verdict.chain)) return false
   }
   return false
@@ -238,13 +241,28 @@ function natLine(step: Extract<Step, { kind: 'nat.rewrite' }>, { steps, i }: Aro
   const word = undo ? `un-${which === 'dst' ? 'S' : 'D'}NAT` : `${which === 'dst' ? 'D' : 'S'}NAT`
   const rule = undo
     ? undefined
-    : steps.slice(0, i).findLast((other) => other.kind === 'rule.match' && other.verdict.kind === 'nat')
+    : steps
+        .slice(0, i)
+        .findLast((o) => o.kind === 'ipvs.connection' || (o.kind === 'rule.match' && o.verdict.kind === 'nat'))
   const because =
     rule?.kind === 'rule.match' ? { because: `${rule.chain} rule ${rule.index} ${originText(rule.origin)}` } : {}
   return {
     label: 'nat',
     text: `${word} ${which === 'dst' ? 'destination' : 'source'} ${end(before)} -> ${end(after)}`,
     ...because,
+  }
+}
+
+const IPVS_BY = { known: 'the connection is known', template: 'the client was here before' } as const
+
+/** `TCP 10.96.0.1:80 rr -> 10.244.1.7:8080`, and why there. */
+function ipvsLine({ by, service, destination, origin }: Extract<Step, { kind: 'ipvs.connection' }>): HopLine {
+  const server = `${service.protocol} ${formatSocket(service.address, service.port)} ${service.scheduler}`
+  const how = by === 'scheduler' ? '' : ` (${IPVS_BY[by]})`
+  return {
+    label: 'ipvs',
+    text: `${server} -> ${formatSocket(destination.address, destination.port)}${how}`,
+    because: originText(origin),
   }
 }
 

@@ -40,7 +40,7 @@ function conditionOf(
   if (kind === 'loopback')
     return { flags: ['LOOPBACK', ...up, ...(link.up ? ['LOWER_UP'] : [])], state: link.up ? 'UNKNOWN' : 'DOWN' }
   const carrier = link.up && hasCarrier(shown, link)
-  const nature = kind === 'tun' ? ['POINTOPOINT', 'MULTICAST', 'NOARP'] : ['BROADCAST', 'MULTICAST']
+  const nature = natureOf(kind)
   const flags = [
     ...(link.up && !carrier ? ['NO-CARRIER'] : []),
     ...nature,
@@ -48,8 +48,14 @@ function conditionOf(
     ...(carrier ? ['LOWER_UP'] : []),
     ...(isPeerHereAndDown(shown, link) ? ['M-DOWN'] : []),
   ]
-  if (carrier) return { flags, state: kind === 'vxlan' || kind === 'tun' ? 'UNKNOWN' : 'UP' }
+  const silent = kind === 'vxlan' || kind === 'tun' || kind === 'dummy'
+  if (carrier) return { flags, state: silent ? 'UNKNOWN' : 'UP' }
   return { flags, state: link.up && kind === 'veth' ? 'LOWERLAYERDOWN' : 'DOWN' }
+}
+
+function natureOf(kind: LinkConfig['type']['kind']): readonly string[] {
+  if (kind === 'tun') return ['POINTOPOINT', 'MULTICAST', 'NOARP']
+  return kind === 'dummy' ? ['BROADCAST', 'NOARP'] : ['BROADCAST', 'MULTICAST']
 }
 
 /** ip(8) says so of a link below in the same namespace. */

@@ -15,6 +15,7 @@ import { renderIpRoute } from './ip-route.ts'
 import { renderIpRule } from './ip-rule.ts'
 import { renderIpset } from './ipset-save.ts'
 import { renderIptablesSave } from './iptables-save.ts'
+import { renderIpvs } from './ipvsadm.ts'
 import { namesOnHost } from './netns-name.ts'
 import { renderSysctl } from './sysctl.ts'
 
@@ -56,6 +57,7 @@ export const SHOWN = {
     about: 'iptables-save',
     show: ({ netns, family }) => parsed(renderIptablesSave(netns.netfilter.iptables[family])),
   },
+  ipvs: { about: 'ipvsadm -Ln, before any traffic', show: ({ netns }) => text(renderIpvs(netns.netfilter.ipvs)) },
   link: { about: 'ip -d link', show: (shown) => text(renderIpLink(shown, 'details')) },
   neigh: {
     about: 'ip neigh, before any traffic',

@@ -1,4 +1,5 @@
 import type { Family } from '../../packet/ip.ts'
+import { ipvsHandlers } from '../ipvs/hooks.ts'
 import type { Link } from '../netns.ts'
 import type { IptablesTable } from '../op.ts'
 import type { IpSkb } from '../skb.ts'
@@ -8,12 +9,16 @@ import { confirm } from './conntrack-table.ts'
 import { defragment } from './defrag.ts'
 import { walkTable } from './iptables/evaluate.ts'
 import { BUILT_IN, chainOf, type Ruleset, type Table } from './iptables/ruleset.ts'
-import { natHook } from './nat-hook.ts'
+import { type NatLookup, natHook } from './nat-hook.ts'
 import { ACCEPT, DROP, type HookState, type NetfilterConfig, type NfVerdict } from './netfilter.ts'
+import { walkNftChain } from './nftables/evaluate.ts'
+import { type NftTables, nftTracks, sees } from './nftables/ruleset.ts'
 
 /** Something that wants to see the packets of a hook; the lowest priority first (netfilter_ipv4.h, NF_IP_PRI_*). */
 interface Handler {
   readonly priority: number
+  /** Of handlers with equal priority the one that came last runs first (nf_hook_entries_grow). */
+  readonly registered?: number
   run(skb: IpSkb, state: HookState): NfVerdict
 }
 
@@ -59,17 +64,26 @@ const known = new WeakMap<NetfilterConfig, Readonly<Record<Family, HandlersByHoo
 function handlersOf(config: NetfilterConfig): Readonly<Record<Family, HandlersByHook>> {
   let handlers = known.get(config)
   if (handlers === undefined) {
-    handlers = { 4: registered(config.iptables[4]), 6: registered(config.iptables[6]) }
+    handlers = {
+      4: withIpvs(registered(config, 4), config, 4),
+      6: withIpvs(registered(config, 6), config, 6),
+    }
     known.set(config, handlers)
   }
   return handlers
 }
 
-function registered(ruleset: Ruleset): HandlersByHook {
+function registered({ iptables, nftables }: NetfilterConfig, family: Family): HandlersByHook {
+  const ruleset = iptables[family]
+  const own = nftables.filter((table) => sees(table, family))
+  const tracked = ruleset.tracker() !== undefined || nftTracks(own, family)
   const at = (hook: Hook): readonly Handler[] =>
-    [...conntrackHandlers(ruleset, hook), ...natHandlers(ruleset, hook), ...tableHandlers(ruleset, hook)].sort(
-      (x, y) => x.priority - y.priority,
-    )
+    [
+      ...(tracked ? conntrackHandlers(hook) : []),
+      ...natHandlers(ruleset, own, hook),
+      ...tableHandlers(ruleset, hook),
+      ...nftHandlers(own, hook, 'filter'),
+    ].sort(byPriority)
   return {
     prerouting: at('prerouting'),
     input: at('input'),
@@ -79,9 +93,27 @@ function registered(ruleset: Ruleset): HandlersByHook {
   }
 }
 
+/** Virtual servers stand among the others at their own priorities. */
+function withIpvs(handlers: HandlersByHook, { ipvs }: NetfilterConfig, family: Family): HandlersByHook {
+  const at = (hook: Hook): readonly Handler[] => {
+    const own = ipvsHandlers(ipvs, family, hook)
+    return own.length === 0 ? handlers[hook] : [...handlers[hook], ...own].sort((x, y) => x.priority - y.priority)
+  }
+  return {
+    prerouting: at('prerouting'),
+    input: at('input'),
+    forward: at('forward'),
+    output: at('output'),
+    postrouting: at('postrouting'),
+  }
+}
+
+const byPriority = (x: Handler, y: Handler): number =>
+  x.priority - y.priority || (y.registered ?? 0) - (x.registered ?? 0)
+
 /** nf_ct_netns_get: tracking is on only where some rule needs it. Packets enter it first and are confirmed last. */
-function conntrackHandlers(ruleset: Ruleset, hook: Hook): readonly Handler[] {
-  if (hook === 'forward' || ruleset.tracker() === undefined) return []
+function conntrackHandlers(hook: Hook): readonly Handler[] {
+  if (hook === 'forward') return []
   if (hook === 'input' || hook === 'postrouting') return [{ priority: PRIORITY.conntrackConfirm, run: confirmLast }]
   return [
     { priority: PRIORITY.defrag, run: defragment },
@@ -101,13 +133,37 @@ function confirmLast(skb: IpSkb): NfVerdict {
   return DROP
 }
 
-/** NAT works at four hooks as soon as there is a nat table, whichever of its chains have rules. */
-function natHandlers(ruleset: Ruleset, hook: Hook): readonly Handler[] {
+/**
+ * NAT works at four hooks as soon as there is a nat table or chain, whichever of them have rules; those are asked in
+ * the order of their own priorities (nf_nat_register_fn).
+ */
+function natHandlers(ruleset: Ruleset, tables: NftTables, hook: Hook): readonly Handler[] {
   const table = ruleset.tables.get('nat')
-  if (table === undefined || hook === 'forward') return []
+  const nft = nftHandlers(tables, hook, 'nat')
+  if (hook === 'forward' || (table === undefined && !hasNatChain(tables))) return []
   const priority = hook === 'prerouting' || hook === 'output' ? PRIORITY.natDst : PRIORITY.natSrc
-  const rules = isIdle(table, hook) ? undefined : table
-  return [{ priority, run: (skb, state) => natHook(skb, state, rules) }]
+  const own: Handler[] =
+    table === undefined || isIdle(table, hook)
+      ? []
+      : [{ priority, registered: table.registered, run: (skb, state) => walkTable(skb, state, table) }]
+  const lookups: readonly NatLookup[] = [...own, ...nft].sort(byPriority).map(({ run }) => run)
+  return [{ priority, run: (skb, state) => natHook(skb, state, lookups) }]
+}
+
+const hasNatChain = (tables: NftTables): boolean =>
+  tables.some(({ chains }) => [...chains.values()].some(({ base }) => base?.type === 'nat'))
+
+/** The base chains of a hook; chains of type route stand among those of type filter. */
+function nftHandlers(tables: NftTables, hook: Hook, type: 'filter' | 'nat'): readonly Handler[] {
+  const handlers: Handler[] = []
+  for (const table of tables)
+    for (const base of table.chains.values()) {
+      if (base.base?.hook !== hook || (base.base.type === 'nat') !== (type === 'nat')) continue
+      const { priority } = base.base
+      const { registered } = base
+      handlers.push({ priority, registered, run: (skb, state) => walkNftChain(skb, state, { table, base }) })
+    }
+  return handlers
 }
 
 const TABLE_PRIORITY: Readonly<Record<Exclude<IptablesTable, 'nat'>, number>> = {
@@ -121,7 +177,11 @@ function tableHandlers(ruleset: Ruleset, hook: Hook): readonly Handler[] {
   for (const name of ['raw', 'mangle', 'filter'] as const) {
     const table = ruleset.tables.get(name)
     if (table === undefined || !BUILT_IN[name].includes(hook) || isIdle(table, hook)) continue
-    handlers.push({ priority: TABLE_PRIORITY[name], run: (skb, state) => walkTable(skb, state, table) })
+    handlers.push({
+      priority: TABLE_PRIORITY[name],
+      registered: table.registered,
+      run: (skb, state) => walkTable(skb, state, table),
+    })
   }
   return handlers
 }

@@ -22,7 +22,8 @@ export function rewrite(
   return target === undefined ? packet : withTuple(packet, target, place.manip)
 }
 
-function withTuple(packet: IpPacket, tuple: Tuple, manip: Manip): IpPacket {
+/** The addresses and keys of one end of a tuple put into a packet (nf_nat_manip_pkt of the protocols). */
+export function withTuple(packet: IpPacket, tuple: Tuple, manip: Manip): IpPacket {
   const payload = withKeys(packet, tuple, manip)
   return manip === 'src' ? { ...packet, src: tuple.src, payload } : { ...packet, dst: tuple.dst, payload }
 }

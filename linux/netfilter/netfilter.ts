@@ -1,18 +1,24 @@
 import type { Family } from '../../packet/ip.ts'
+import type { IpvsConfig } from '../ipvs/ipvs-config.ts'
+import { type IpvsState, newIpvsState } from '../ipvs/ipvs-state.ts'
 import type { Link } from '../netns.ts'
-import type { IptablesTable } from '../op.ts'
 import type { FragmentQueues } from '../reassembly.ts'
 import type { Hook } from '../step.ts'
 import { type ConntrackTable, newConntrackTable } from './conntrack.ts'
 import { newRecentLists, type RecentLists } from './iptables/recent.ts'
 import type { StatisticMatch } from './iptables/rule.ts'
 import type { Ruleset } from './iptables/ruleset.ts'
+import type { Expression } from './nftables/expression.ts'
+import type { NftTables } from './nftables/ruleset.ts'
+import type { NftSetStates } from './nftables/set-state.ts'
 
 /** The frozen rules of one namespace; shared by every run. */
 export interface NetfilterConfig {
   readonly iptables: Readonly<Record<Family, Ruleset>>
+  readonly nftables: NftTables
   /** ipsets by name, entries as `ipset save` prints them. */
   readonly sets: ReadonlyMap<string, IpSet>
+  readonly ipvs: IpvsConfig
 }
 
 export interface IpSet {
@@ -20,14 +26,18 @@ export interface IpSet {
   readonly entries: readonly string[]
 }
 
-/** What traffic changes: conntrack, `recent` lists, counters of `statistic --mode nth`, fragment queues. */
+/** What traffic changes: conntrack, `recent` lists, elements of sets, counters of `nth` and `inc`, fragment queues. */
 export interface NetfilterState {
   readonly conntrack: ConntrackTable
   readonly recent: RecentLists
   readonly nth: Map<StatisticMatch, number>
+  readonly nftSets: NftSetStates
+  /** How often each `numgen inc` was asked, modulo its own. */
+  readonly numgens: Map<Expression, number>
   /** Packets and octets by nfacct object. */
   readonly accounts: Map<string, { packets: number; octets: number }>
   readonly fragments: FragmentQueues
+  readonly ipvs: IpvsState
 }
 
 export function newNetfilterState(): NetfilterState {
@@ -35,8 +45,11 @@ export function newNetfilterState(): NetfilterState {
     conntrack: newConntrackTable(),
     recent: newRecentLists(),
     nth: new Map(),
+    nftSets: new Map(),
+    numgens: new Map(),
     accounts: new Map(),
     fragments: new Map(),
+    ipvs: newIpvsState(),
   }
 }
 
@@ -53,7 +66,7 @@ export type NfVerdict =
   /** A REJECT rule: the caller tells the sender and drops the packet. */
   | { readonly kind: 'reject'; readonly with: string }
   /** A rule was reached whose effect is not known; `text` says which part of it. The walk must not go on. */
-  | { readonly kind: 'notModelled'; readonly table: IptablesTable; readonly chain: string; readonly text: string }
+  | { readonly kind: 'notModelled'; readonly table: string; readonly chain: string; readonly text: string }
 
 export const ACCEPT: NfVerdict = { kind: 'accept' }
 export const DROP: NfVerdict = { kind: 'drop' }

@@ -1,4 +1,3 @@
-import { formatLocation, type SourceLocation } from '../../cluster/source.ts'
 import { type ChainName, type IptablesBlock, type OwnChain, once, type RuleLine } from '../../linux/netfilter/block.ts'
 import type { IptablesTable } from '../../linux/op.ts'
 import type { Origin } from '../../linux/origin.ts'
@@ -6,6 +5,7 @@ import { formatIp } from '../../packet/ip.ts'
 import { contains, formatPrefix } from '../../packet/prefix.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { EndpointChoice } from '../endpoint-choice.ts'
+import { endpointOrigin, servicePortOrigin } from '../origin.ts'
 import { isExternallyAccessible, type ServicePort } from '../service-port.ts'
 import {
   EXTERNAL_SERVICES,
@@ -102,25 +102,13 @@ function traffic(port: ServicePort, choice: EndpointChoice): Traffic {
     choice,
     names,
     protocol: `-m ${protocol} -p ${protocol}`,
-    origin: originOf(port),
+    origin: servicePortOrigin(port),
     internal: policyChain(port.internalPolicyLocal),
     external: policyChain(port.externalPolicyLocal),
     hasExternalChain: choice.any && isExternallyAccessible(port),
     hasFirewallChain: choice.any && port.loadBalancerVIPs.length > 0 && port.sourceRanges.length > 0,
   }
 }
-
-function originOf(port: ServicePort): Origin {
-  const { meta } = port.service
-  const named = port.spec.name === '' ? `port ${port.port}` : `port ${port.spec.name}`
-  return {
-    by: 'kube-proxy',
-    for: `Service ${meta.namespace}/${meta.name} ${named}`,
-    ...sourceOf(port.service.at),
-  }
-}
-
-const sourceOf = (at: SourceLocation | undefined) => (at === undefined ? {} : { source: formatLocation(at) })
 
 function makeServiceRules(service: Service): ServiceRules {
   const own = () => ownRules(service)
@@ -347,7 +335,7 @@ interface EndpointRules {
 function endpointRules(service: Service, endpoint: Endpoint): EndpointRules {
   const { port } = service
   const chain = endpointChainName(port, endpoint.text)
-  const origin = endpointOrigin(service, endpoint)
+  const origin = endpointOrigin(port, endpoint)
   const named = service.terse ? '' : `${comment(port.name)} `
   const remember = port.affinity === undefined ? '' : `-m recent --name ${chain} --set `
   const rule = (args: string): RuleLine => ({ table: 'nat', chain, args, origin })
@@ -360,17 +348,6 @@ function endpointRules(service: Service, endpoint: Endpoint): EndpointRules {
       rule(`${named}-s ${formatIp(endpoint.ip)} -j ${MARK_MASQ}`),
       rule(`${named}${remember}${service.protocol} -j DNAT --to-destination ${endpoint.text}`),
     ],
-  }
-}
-
-function endpointOrigin(service: Service, endpoint: Endpoint): Origin {
-  const { slice, targetRef } = endpoint
-  const target = targetRef === undefined ? '' : `, ${targetRef.kind} ${targetRef.namespace}/${targetRef.name}`
-  return {
-    by: 'kube-proxy',
-    for: service.origin.for ?? '',
-    reason: `endpoint ${endpoint.text}${target}, in EndpointSlice ${slice.meta.name}`,
-    ...sourceOf(slice.at),
   }
 }
 

@@ -39,6 +39,11 @@ function makeIndex({ type, entries }: IpSet): SetIndex | string {
     case 'hash:ip,port':
     case 'hash:net,port':
       return indexNetworks(entries, 'port')
+    case 'hash:ip,port,ip':
+    case 'hash:ip,port,net':
+      return indexTriples(entries)
+    case 'bitmap:port':
+      return indexPorts(entries)
     default:
       return `sets of the type ${name} are not modelled`
   }
@@ -72,6 +77,54 @@ function indexNetworks(entries: readonly string[], second: 'port' | ''): SetInde
       const ip = sides[0] === 'src' ? skb.packet.src : skb.packet.dst
       const port = second === 'port' ? portText(skb, sides[1] ?? 'dst') : ''
       return port !== undefined && lookUp(sorted, ip, port)
+    },
+  }
+}
+
+/** `10.0.0.1,tcp:80,10.1.0.0/16`: an address, a port, and a network (or address) for the third side. */
+function indexTriples(entries: readonly string[]): SetIndex | string {
+  const thirds = new Map<string, string[]>()
+  for (const entry of entries) {
+    const [element = '', option] = entry.split(' ')
+    const [address = '', port = '', network = ''] = element.split(',')
+    const ip = parseIp(address)
+    if (!ip.ok || !/^(tcp|udp|sctp):\d+$/.test(port)) return `the set entry "${entry}" is not modelled`
+    const key = `${ipKey(ip.value)}|${port}`
+    const list = thirds.get(key) ?? []
+    thirds.set(key, list)
+    list.push(option === undefined ? network : `${network} ${option}`)
+  }
+  const indexed = new Map<string, SetIndex>()
+  for (const [key, networks] of thirds) {
+    const index = indexNetworks(networks, '')
+    if (typeof index === 'string') return index
+    indexed.set(key, index)
+  }
+  return {
+    holds: (match, skb) => {
+      const [first = 'src', second = 'dst', third = 'src'] = match.sides
+      const port = portText(skb, second)
+      const found = port === undefined ? undefined : indexed.get(`${ipKey(skb.packet[first])}|${port}`)
+      return found?.holds({ ...match, sides: [third] }, skb) === true
+    },
+  }
+}
+
+/** bitmap_port_kadt: ports of TCP and UDP, whichever; other protocols have none here. */
+function indexPorts(entries: readonly string[]): SetIndex | string {
+  const members = new Set<number>()
+  for (const entry of entries) {
+    const [first, last = first] = entry.split('-').map(Number)
+    if (first === undefined || last === undefined || !(last <= 65535) || !(first >= 0))
+      return `the set entry "${entry}" is not modelled`
+    for (let port = first; port <= last; port++) members.add(port)
+  }
+  return {
+    holds: ({ sides }, { packet }) => {
+      const ports = portsOf(packet)
+      const protocol = protocolOf(packet)
+      if (ports === undefined || (protocol !== PROTOCOL.tcp && protocol !== PROTOCOL.udp)) return false
+      return members.has(ports[sides[0] ?? 'dst'])
     },
   }
 }

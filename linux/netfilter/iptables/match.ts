@@ -2,6 +2,7 @@ import { lengthOfIp } from '../../../packet/length.ts'
 import { protocolOf, type Tcp } from '../../../packet/packet.ts'
 import { type Ports, portsOf } from '../../../packet/ports.ts'
 import { contains } from '../../../packet/prefix.ts'
+import { serverKey } from '../../ipvs/connection.ts'
 import type { IpSkb } from '../../skb.ts'
 import { STATUS } from '../conntrack.ts'
 import { matchAddrType } from './address-type.ts'
@@ -11,9 +12,11 @@ import { entryName, type MatchPlace } from './place.ts'
 import { matchRecent } from './recent.ts'
 import {
   CONNECTION_STATES,
+  type IpvsMatch,
   type LinkTest,
   type Match,
   type MultiportMatch,
+  type PhysdevMatch,
   type PortsMatch,
   type PortTest,
   type Range,
@@ -89,6 +92,10 @@ function matchOne(match: Match, place: MatchPlace): boolean | string {
       return true
     case 'set':
       return matchSet(match, skb)
+    case 'physdev':
+      return matchPhysdev(match, skb)
+    case 'ipvs':
+      return matchIpvs(match, skb)
     case 'notModelled':
       return match.text
   }
@@ -167,4 +174,31 @@ function account(name: string, skb: IpSkb): void {
   const { accounts } = skb.ns.netfilterState
   const counter = accounts.get(name) ?? { packets: 0, octets: 0 }
   accounts.set(name, { packets: counter.packets + 1, octets: counter.octets + lengthOfIp(skb.packet) })
+}
+
+/** physdev_mt, Linux net/netfilter/xt_physdev.c: outside a bridge no test holds but inverted ones. */
+function matchPhysdev(match: PhysdevMatch, { bridge }: IpSkb): boolean {
+  const physIn = bridge?.physIn.name ?? ''
+  const physOut = bridge?.physOut?.name ?? ''
+  if (match.isIn !== undefined && (physIn !== '') === match.isIn.not) return false
+  if (match.isOut !== undefined && (physOut !== '') === match.isOut.not) return false
+  if (match.isBridged !== undefined && (physOut !== '') === match.isBridged.not) return false
+  if (match.in !== undefined && !matchLink(match.in, physIn)) return false
+  return match.out === undefined || matchLink(match.out, physOut)
+}
+
+/** ipvs_mt, Linux net/netfilter/xt_ipvs.c: of the connection whose client sent the packet to its real server. */
+function matchIpvs(match: IpvsMatch, skb: IpSkb): boolean {
+  if (match.property !== undefined) return skb.ipvs !== match.property.not
+  const ports = portsOf(skb.packet)
+  if (!skb.ipvs || ports === undefined) return false
+  const protocol = protocolOf(skb.packet)
+  if (match.protocol !== undefined && (protocol === match.protocol.number) === match.protocol.not) return false
+  const real = { ip: skb.packet.dst, port: ports.dst }
+  const client = { ip: skb.packet.src, port: ports.src }
+  const connection = skb.ns.netfilterState.ipvs.byServer.get(serverKey(protocol, real, client))
+  if (connection === undefined) return false
+  const { virtual } = connection
+  if (match.address !== undefined && contains(match.address.prefix, virtual.ip) === match.address.not) return false
+  return portPasses(match.port, virtual.port)
 }

@@ -1,6 +1,7 @@
-import { ipv4, ipv6, parseIp } from '../../../packet/ip.ts'
+import { type Family, ipv4, ipv6, parseIp } from '../../../packet/ip.ts'
 import { PROTOCOL, TCP_FLAG } from '../../../packet/packet.ts'
 import { type Parsed, parsed, refused } from '../../../packet/parsed.ts'
+import { parsePrefix } from '../../../packet/prefix.ts'
 import {
   about,
   argument,
@@ -19,12 +20,14 @@ import {
 } from './extension.ts'
 import {
   ADDRESS_TYPES,
+  type AddressTest,
   type AddrTypeMatch,
   CONNECTION_STATES,
   type Match,
   type MultiportMatch,
   type PortsMatch,
   type PortTest,
+  type ProtocolTest,
   type Range,
   type RecentMatch,
 } from './rule.ts'
@@ -120,6 +123,26 @@ export const MATCHES: Readonly<Record<string, Extension<Match>>> = {
       if (!given.has('--nfacct-name')) return refused('-m nfacct: --nfacct-name must be given')
       return parsed({ kind: 'nfacct', name: argument(given, '--nfacct-name') })
     },
+  },
+  physdev: {
+    options: {
+      '--physdev-is-in': { args: 0, not: true },
+      '--physdev-is-out': { args: 0, not: true },
+      '--physdev-is-bridged': { args: 0, not: true },
+      '--physdev-in': invertible,
+      '--physdev-out': invertible,
+    },
+    read: readPhysdev,
+  },
+  ipvs: {
+    options: {
+      '--ipvs': { args: 0, not: true },
+      '--vproto': invertible,
+      '--vaddr': invertible,
+      '--vport': invertible,
+    },
+    notModelled: ['--vdir', '--vmethod', '--vportctl'],
+    read: readIpvs,
   },
   set: {
     options: { '--match-set': { args: 2, not: true } },
@@ -419,4 +442,62 @@ function readSet(given: Options): Parsed<Match> {
   if (sides.length !== flags.split(',').length || sides.length > MOST_DIMENSIONS)
     return refused(`--match-set: "${flags}" is not a list of src and dst`)
   return parsed({ kind: 'set', not: option.not, name, sides })
+}
+
+function readPhysdev(given: Options): Parsed<Match> {
+  if (given.size === 0) return refused('-m physdev: an option must be given')
+  const flagOf = (option: string) => given.get(option) && { not: given.get(option)?.not ?? false }
+  const linkOf = (option: string) => {
+    const found = given.get(option)
+    return found && { not: found.not, name: found.args[0] ?? '' }
+  }
+  return parsed({
+    kind: 'physdev',
+    isIn: flagOf('--physdev-is-in'),
+    isOut: flagOf('--physdev-is-out'),
+    isBridged: flagOf('--physdev-is-bridged'),
+    in: linkOf('--physdev-in'),
+    out: linkOf('--physdev-out'),
+  })
+}
+
+const VIRTUAL_PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 }
+
+function readIpvs(given: Options, { family }: RuleContext): Parsed<Match> {
+  if (given.size === 0) return refused('-m ipvs: an option must be given')
+  const property = given.get('--ipvs')
+  const protocol = readVirtualProtocol(given)
+  if (!protocol.ok) return protocol
+  const address = readVirtualAddress(given, family)
+  if (!address.ok) return address
+  const option = given.get('--vport')
+  const port = option === undefined ? undefined : parsePorts(option.args[0] ?? '', ':')
+  if (port?.ok === false) return about('--vport', port)
+  return parsed({
+    kind: 'ipvs',
+    property: property && { not: property.not },
+    protocol: protocol.value,
+    address: address.value,
+    port: port === undefined || option === undefined ? undefined : { not: option.not, ...port.value },
+  })
+}
+
+function readVirtualProtocol(given: Options): Parsed<ProtocolTest | undefined> {
+  const option = given.get('--vproto')
+  if (option === undefined) return parsed(undefined)
+  const text = option.args[0] ?? ''
+  const named = Object.hasOwn(VIRTUAL_PROTOCOLS, text) ? VIRTUAL_PROTOCOLS[text] : undefined
+  const number = named === undefined ? parseUnsigned(text, 255) : parsed(named)
+  return number.ok ? parsed({ not: option.not, number: number.value }) : about('--vproto', number)
+}
+
+function readVirtualAddress(given: Options, family: Family): Parsed<AddressTest | undefined> {
+  const option = given.get('--vaddr')
+  if (option === undefined) return parsed(undefined)
+  const text = option.args[0] ?? ''
+  const whole = text.includes('/') ? text : `${text}/${family === 4 ? 32 : 128}`
+  const prefix = parsePrefix(whole, 'mask')
+  if (!prefix.ok) return about('--vaddr', prefix)
+  if (prefix.value.address.family !== family) return refused(`--vaddr: "${text}" is of the other family`)
+  return parsed({ not: option.not, prefix: prefix.value })
 }

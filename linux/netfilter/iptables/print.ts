@@ -6,10 +6,12 @@ import {
   ADDRESS_TYPES,
   type AddrTypeMatch,
   CONNECTION_STATES,
+  type IpvsMatch,
   type LinkTest,
   type Match,
   type MultiportMatch,
   type NatRange,
+  type PhysdevMatch,
   type PortsMatch,
   type PortTest,
   PROTOCOL_NAMES,
@@ -79,9 +81,37 @@ export function printMatch(family: Family, match: Match): string {
       return `-m nfacct --nfacct-name  ${match.name}`
     case 'set':
       return `-m set ${not(match)}--match-set ${match.name} ${match.sides.join(',')}`
+    case 'physdev':
+      return printPhysdev(match)
+    case 'ipvs':
+      return printIpvs(match)
     case 'notModelled':
       return match.text
   }
+}
+
+function printPhysdev(match: PhysdevMatch): string {
+  const parts = ['-m physdev']
+  if (match.isIn !== undefined) parts.push(`${not(match.isIn)}--physdev-is-in`)
+  if (match.in !== undefined) parts.push(printLink('--physdev-in', match.in))
+  if (match.isOut !== undefined) parts.push(`${not(match.isOut)}--physdev-is-out`)
+  if (match.out !== undefined) parts.push(printLink('--physdev-out', match.out))
+  if (match.isBridged !== undefined) parts.push(`${not(match.isBridged)}--physdev-is-bridged`)
+  return parts.join(' ')
+}
+
+/** ipvs_mt_save of libxt_ipvs.c: the protocol by its number, a whole address without its length. */
+function printIpvs({ property, protocol, address, port }: IpvsMatch): string {
+  const parts = ['-m ipvs']
+  if (property !== undefined) parts.push(`${not(property)}--ipvs`)
+  if (protocol !== undefined) parts.push(`${not(protocol)}--vproto ${protocol.number}`)
+  if (address !== undefined) {
+    const { prefix } = address
+    const whole = prefix.length === (prefix.address.family === 4 ? 32 : 128)
+    parts.push(`${not(address)}--vaddr ${whole ? formatIp(prefix.address) : formatPrefix(prefix)}`)
+  }
+  if (port !== undefined) parts.push(`${not(port)}--vport ${port.min}`)
+  return parts.join(' ')
 }
 
 const hex = (value: number): string => `0x${value.toString(16)}`

@@ -51,6 +51,8 @@ export type Match =
   | MultiportMatch
   | { readonly kind: 'nfacct'; readonly name: string }
   | SetMatch
+  | PhysdevMatch
+  | IpvsMatch
   | NotModelled
 
 /** What is read but not emulated, in the words of the rule: `-m owner --uid-owner 0`. */
@@ -158,6 +160,29 @@ export interface SetMatch {
   readonly name: string
   /** For each dimension of the set, which end of the packet it is compared with. */
   readonly sides: readonly ('src' | 'dst')[]
+}
+
+/** By which port of a bridge the packet came in, or goes out. */
+export interface PhysdevMatch {
+  readonly kind: 'physdev'
+  readonly isIn: NotTest | undefined
+  readonly isOut: NotTest | undefined
+  readonly isBridged: NotTest | undefined
+  readonly in: LinkTest | undefined
+  readonly out: LinkTest | undefined
+}
+
+export interface NotTest {
+  readonly not: boolean
+}
+
+/** Packets that a virtual server has dealt with, by its address and port. */
+export interface IpvsMatch {
+  readonly kind: 'ipvs'
+  readonly property: NotTest | undefined
+  readonly protocol: ProtocolTest | undefined
+  readonly address: AddressTest | undefined
+  readonly port: PortTest | undefined
 }
 
 export type Target =
