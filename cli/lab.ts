@@ -4,7 +4,7 @@ import { table } from '../render/columns.ts'
 import { builtInLabs } from './built-in-labs.ts'
 import { EXIT } from './exit-code.ts'
 import { type NewLab, newLab } from './new-lab.ts'
-import { gunzip, readInput } from './read-input.ts'
+import { readInput } from './read-input.ts'
 import { complain, diagnosticLines, print } from './terminal.ts'
 
 /** `podwalk lab list`. */
@@ -23,7 +23,7 @@ export function labSchemaText(): number {
 /** `podwalk lab validate FILE...`: 0 if nothing is wrong. */
 export function labValidate(paths: readonly string[]): number {
   const input = readInput(paths)
-  const { cluster, diagnostics } = load(input.files, { gunzip })
+  const { cluster, diagnostics } = load(input.files)
   const problems = [...input.diagnostics, ...diagnostics].filter((diagnostic) => diagnostic.severity !== 'note')
   for (const problem of problems) complain(diagnosticLines(problem))
   const errors = problems.filter((problem) => problem.severity === 'error').length

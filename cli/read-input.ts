@@ -1,71 +1,80 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
-import type { SourceFile } from '../cluster/input/item.ts'
+import type { InputFile } from '../cluster/input/item.ts'
 import type { Diagnostic } from '../cluster/source.ts'
+import { fileSource, streamSource } from './file-source.ts'
 
 /** Files of the snapshot as the user named them; what cannot be read is told. */
 export interface Input {
-  readonly files: readonly SourceFile[]
+  readonly files: readonly InputFile[]
   readonly diagnostics: readonly Diagnostic[]
 }
 
-const SNAPSHOT_FILE = /\.(json|ya?ml)(\.gz)?$/i
+const STANDARD_INPUT = 0
 
-/** Reads files, directories (every .json, .yaml and .yml below, packed or not) and `-`, standard input. */
+/** Finds files, the files in directories of any depth, and `-`, standard input. Their contents are read later. */
 export function readInput(paths: readonly string[]): Input {
-  const files: SourceFile[] = []
+  const files: InputFile[] = []
   const diagnostics: Diagnostic[] = []
-  for (const path of paths) {
-    if (path === '-') readOne('standard input', 0)
-    else readPath(path)
-  }
+  for (const path of paths)
+    attempt(path === '-' ? 'standard input' : path, () => {
+      if (path === '-') files.push({ name: 'standard input', source: streamSource(STANDARD_INPUT) })
+      else addPath(path)
+    })
   return { files, diagnostics }
 
-  function readPath(path: string): void {
+  function addPath(path: string): void {
+    const kind = statSync(path)
+    if (!kind.isDirectory()) return addFile(path, kind.isFile())
+    const found = files.length
+    addBelow(path, path, new Set())
+    if (files.length === found)
+      diagnostics.push({
+        severity: 'error',
+        code: 'directory-empty',
+        message: `${path}: there is no file in this directory`,
+        suggestion:
+          'collect a snapshot: kubectl get nodes,ns,pods,svc,endpointslices,cm,networkpolicies -A -o yaml > snapshot.yaml',
+      })
+  }
+
+  function addFile(path: string, isPlain: boolean, below?: string): void {
+    const file = openSync(path, 'r')
     try {
-      if (!statSync(path).isDirectory()) return readOne(path, path)
-      const found = below(path)
-      if (found.length === 0)
-        diagnostics.push({
-          severity: 'error',
-          code: 'directory-empty',
-          message: `${path}: there is no .json, .yaml or .yml file in this directory`,
-          suggestion:
-            'collect a snapshot: kubectl get nodes,ns,pods,svc,endpointslices,cm,networkpolicies -A -o yaml > snapshot.yaml',
-        })
-      for (const file of found) readOne(file, file)
-    } catch (error) {
-      unreadable(path, error)
+      const source = isPlain ? fileSource(path) : streamSource(file)
+      files.push({ name: path, source, ...(below === undefined ? {} : { below }) })
+    } finally {
+      closeSync(file)
     }
   }
 
-  function readOne(name: string, from: string | 0): void {
-    try {
-      files.push({ name, bytes: readFileSync(from) })
-    } catch (error) {
-      unreadable(name, error)
+  /** Sorted, so that the order of a file system does not matter. A link to a directory above leads nowhere. */
+  function addBelow(directory: string, root: string, seen: Set<string>): void {
+    const real = realpathSync(directory)
+    if (seen.has(real)) return
+    seen.add(real)
+    for (const name of readdirSync(directory).sort()) {
+      const path = join(directory, name)
+      attempt(path, () => {
+        const kind = statSync(path)
+        if (kind.isDirectory()) addBelow(path, root, seen)
+        else if (kind.isFile()) addFile(path, true, root)
+      })
     }
   }
 
-  function unreadable(name: string, error: unknown): void {
-    diagnostics.push({
-      severity: 'error',
-      code: 'file-unreadable',
-      message: `${name} cannot be read: ${reasonOf(error)}`,
-      suggestion: 'check the name, and that you may read it',
-    })
+  function attempt(name: string, act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      diagnostics.push({
+        severity: 'error',
+        code: 'file-unreadable',
+        message: `${name} cannot be read: ${reasonOf(error)}`,
+        suggestion: 'check the name, and that you may read it',
+      })
+    }
   }
-}
-
-/** Snapshot files below a directory, sorted, so that the order of a file system does not matter. */
-function below(directory: string): readonly string[] {
-  const entries = readdirSync(directory, { withFileTypes: true }).sort((x, y) => (x.name < y.name ? -1 : 1))
-  return entries.flatMap((entry) => {
-    const path = join(directory, entry.name)
-    if (entry.isDirectory()) return below(path)
-    return SNAPSHOT_FILE.test(entry.name) ? [path] : []
-  })
 }
 
 /** `no such file or directory` of the operating system's `ENOENT: no such file or directory, open 'x'`. */
@@ -73,5 +82,3 @@ export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
   return /^[A-Z0-9]+: (.*?)(, \w+( '.*')?)?$/.exec(text)?.[1] ?? text
 }
-
-export const gunzip = (bytes: Uint8Array): Uint8Array => gunzipSync(bytes)

@@ -82,7 +82,7 @@ describe('broken inputs: each is told with its place, and the rest is used', () 
       ['good'],
       [],
     ],
-    ['of a word', 'a'.repeat(100e6), [], ['item-not-object:1', 'no-objects:1']],
+    ['of a word', 'a'.repeat(100e6), [], ['yaml-too-large:1', 'no-objects:1']],
     ['of brackets', '['.repeat(10e6), [], ['input-cut-off:1', 'no-objects:1']],
     ['of YAML brackets', `a: ${'['.repeat(10e6)}`, [], ['yaml-syntax:1', 'no-objects:1']],
   ])(

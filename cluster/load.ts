@@ -2,15 +2,16 @@ import type { Cluster, Loaded } from './cluster.ts'
 import { completeCluster } from './complete/complete.ts'
 import { crossChecks } from './complete/cross-checks.ts'
 import { deepFreeze } from './freeze.ts'
-import type { SourceFile } from './input/item.ts'
+import type { InputFile } from './input/item.ts'
+import type { InputProgress } from './input/read-inputs.ts'
 import type { Lab } from './lab.ts'
 import { readLabs } from './lab-document.ts'
 import { readSnapshot } from './read/snapshot.ts'
 import type { Diagnostic } from './source.ts'
 
 export interface LoadOptions {
-  /** Unpacks gzip (node:zlib's gunzipSync at the command line); without it a gzip file is a diagnostic. */
-  readonly gunzip?: (bytes: Uint8Array) => Uint8Array
+  /** Is called while files are read. */
+  readonly progress?: InputProgress
   /** Settings that override those of the Lab documents: what the user gave beside the files. */
   readonly lab?: Lab
   /** What to do with an object that the API server would refuse: use what is right in it, or leave it out. */
@@ -26,7 +27,7 @@ export interface LoadOptions {
  * Turns named files into the Cluster that an API server and its controllers would hold. Never throws: what cannot be
  * read is told, with its place, and the rest is used. The order of the files does not matter.
  */
-export function load(inputs: readonly SourceFile[], options: LoadOptions = {}): Loaded {
+export function load(inputs: readonly InputFile[], options: LoadOptions = {}): Loaded {
   const snapshot = readSnapshot(inputs, options)
   const labs = readLabs(snapshot.labs, snapshot.sources)
   const lab = { ...labs.lab, ...options.lab }
@@ -38,7 +39,7 @@ export function load(inputs: readonly SourceFile[], options: LoadOptions = {}): 
   return { cluster, diagnostics, sources: snapshot.sources, input: snapshot.input }
 }
 
-function noObjects(inputs: readonly SourceFile[]): Diagnostic {
+function noObjects(inputs: readonly InputFile[]): Diagnostic {
   const [first] = inputs
   return {
     severity: 'error',

@@ -1,22 +1,25 @@
+import { type ByteSource, bytesAt } from './input/byte-source.ts'
 import { fieldLocation } from './input/field-location.ts'
 import type { FieldPath } from './input/field-path.ts'
-import type { SourceFile } from './input/item.ts'
 import type { SourceLocation, SourceSpan } from './source.ts'
 
-/** The input's texts, kept so that the line of a field can be found when something wants to print it. */
+/** Finds the line of a field when something wants to print it: its object is read and parsed once more. */
 export interface SourceTexts {
   /** The place of a field (`spec.ports[0].targetPort`) of the object at `span`. */
   readonly locate: (span: SourceSpan, path: FieldPath | string) => SourceLocation
 }
 
-export function sourceTexts(files: readonly SourceFile[]): SourceTexts {
-  const byName = new Map(files.map((file) => [file.name, file.bytes]))
+/** Texts by the name of their file; more may be added later. */
+export function sourceTexts(files: ReadonlyMap<string, ByteSource>): SourceTexts {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  let latest: { readonly span: SourceSpan; readonly text: string } | undefined
   return {
     locate(span, path) {
-      const bytes = byName.get(span.file)
-      if (bytes === undefined) return { file: span.file, line: span.line }
-      return fieldLocation(decoder.decode(bytes.subarray(span.offset, span.offset + span.length)), span, path)
+      const source = files.get(span.file)
+      if (source === undefined) return { file: span.file, line: span.line }
+      // What is wrong with an object is often more than one thing.
+      if (latest?.span !== span) latest = { span, text: decoder.decode(bytesAt(source, span.offset, span.length)) }
+      return fieldLocation(latest.text, span, path)
     },
   }
 }

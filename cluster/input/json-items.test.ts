@@ -1,14 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Diagnostic } from '../source.ts'
+import { memorySource } from './byte-source.ts'
 import type { Item } from './item.ts'
 import { readJsonItems } from './json-items.ts'
 
 function read(text: string): { items: Item[]; diagnostics: Diagnostic[] } {
   const items: Item[] = []
   const diagnostics: Diagnostic[] = []
-  const bytes = new TextEncoder().encode(text)
-  readJsonItems({ name: 'f.json', bytes }, { item: (one) => items.push(one), diagnose: (one) => diagnostics.push(one) })
+  const source = memorySource(new TextEncoder().encode(text))
+  readJsonItems(
+    { name: 'f.json', source },
+    { item: (one) => items.push(one), diagnose: (one) => diagnostics.push(one) },
+  )
   return { items, diagnostics }
 }
 

@@ -1,7 +1,32 @@
-import { emitItems, type ListKind } from './emit-items.ts'
-import type { ItemSink, SourceFile } from './item.ts'
+import type { Diagnostic } from '../source.ts'
+import {
+  bracketsEnd,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  emptyShape,
+  HASH,
+  jsonText,
+  MALFORMED,
+  MOST_DEPTH,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  objectEnd,
+  QUOTE,
+  type Shape,
+  skipBlank,
+  UNFINISHED,
+  valueEnd,
+  wordEnd,
+} from './brackets.ts'
+import { bytesAt } from './byte-source.ts'
+import { lineAt, readOn } from './byte-window.ts'
+import { emitItems } from './emit-items.ts'
+import type { ItemSink, ObjectKind, TextFile } from './item.ts'
 import { isObject, type Json } from './json-value.ts'
-import { type LineCounter, lineCounter, positionIn } from './line-counter.ts'
+import { positionIn } from './line-counter.ts'
+import { beginReading, cutOff, decodeText, kindInList, type Reading, wanted } from './reading.ts'
 import { parseYaml, plainValue } from './yaml-tree.ts'
 
 /**
@@ -9,213 +34,312 @@ import { parseYaml, plainValue } from './yaml-tree.ts'
  * one string and one broken object does not hide the others. Reads a List, a typed list (`PodList`, whose items carry
  * no kind), single objects, an array, and any number of these behind each other (NDJSON).
  */
-export function readJsonItems(file: SourceFile, sink: ItemSink): void {
-  const scan: Scan = { file, bytes: file.bytes, lines: lineCounter(file.bytes), sink, read: 0 }
-  let at = skipBlank(file.bytes, 0)
-  while (at < file.bytes.length) {
-    const end = topLevelValue(scan, at)
-    if (end < 0) return
-    at = skipBlank(file.bytes, end)
+export function readJsonItems(file: TextFile, sink: ItemSink): void {
+  const reading = beginReading(file, sink)
+  while (peek(reading) >= 0) if (!readJsonValue(reading)) return
+}
+
+/** One value at the top of the file, at `reading.at`. False where reading cannot go on behind it. */
+export function readJsonValue(reading: Reading): boolean {
+  switch (peek(reading)) {
+    case OPEN_BRACE:
+      return topLevelObject(reading)
+    case OPEN_BRACKET:
+      return listing(reading, undefined)
+    default:
+      reading.sink.diagnose({
+        severity: 'error',
+        code: 'json-syntax',
+        message: `expected an object or a list of objects`,
+        at: { file: reading.file.name, line: lineAt(reading.window, reading.at) },
+        suggestion: 'give what `kubectl get ... -o json` prints',
+      })
+      return false
   }
 }
 
-interface Scan {
-  readonly file: SourceFile
-  readonly bytes: Uint8Array
-  readonly lines: LineCounter
-  readonly sink: ItemSink
-  /** Objects found so far, for the message about a cut-off file. */
-  read: number
+/** Reads on; indexes of the reading move with the window. False at the end. */
+function moreBytes(reading: Reading): boolean {
+  const keep = reading.keep < 0 ? reading.at : reading.keep
+  const before = reading.window.offset
+  const more = readOn(reading.window, keep)
+  const moved = reading.window.offset - before
+  reading.at -= moved
+  if (reading.keep >= 0) reading.keep -= moved
+  return more
 }
 
-interface Span {
-  readonly offset: number
-  readonly end: number
-  readonly line: number
-}
-
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const COMMA = 0x2c
-const COLON = 0x3a
-const OPEN_BRACE = 0x7b
-const CLOSE_BRACE = 0x7d
-const OPEN_BRACKET = 0x5b
-const CLOSE_BRACKET = 0x5d
-const RECORD_SEPARATOR = 0x1e
-
-function skipBlank(bytes: Uint8Array, from: number): number {
-  let at = from
-  while (at < bytes.length) {
-    const byte = bytes[at] ?? 0
-    if (byte > 0x20 || (byte < 0x20 && byte !== 9 && byte !== 10 && byte !== 13 && byte !== RECORD_SEPARATOR)) break
-    at++
-  }
-  return at
-}
-
-/** The offset after the string that opens at `at`; -1 where the file ends inside it. */
-function skipString(bytes: Uint8Array, at: number): number {
-  let end = bytes.indexOf(QUOTE, at + 1)
-  while (end >= 0) {
-    let backslashes = 0
-    for (let i = end - 1; i > at && bytes[i] === BACKSLASH; i--) backslashes++
-    if (backslashes % 2 === 0) return end + 1
-    end = bytes.indexOf(QUOTE, end + 1)
-  }
-  return -1
-}
-
-/** The offset after the value that begins at `at`; -1 where the file ends inside it. */
-function skipValue(bytes: Uint8Array, at: number): number {
-  const first = bytes[at]
-  if (first === QUOTE) return skipString(bytes, at)
-  if (first !== OPEN_BRACE && first !== OPEN_BRACKET) return skipWord(bytes, at)
-  let depth = 0
-  for (let i = at; i < bytes.length; ) {
-    const byte = bytes[i]
-    if (byte === QUOTE) {
-      i = skipString(bytes, i)
-      if (i < 0) return -1
-      continue
+/** The next byte that is no blank, -1 at the end; `reading.at` is moved to it. */
+export function peek(reading: Reading): number {
+  for (;;) {
+    const { bytes } = reading.window
+    const found = skipBlank(bytes, reading.at)
+    if (found < bytes.length) {
+      reading.at = found
+      return bytes[found] as number
     }
-    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++
-    else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --depth === 0) return i + 1
-    i++
+    // A comment that begins before the end of what is at hand may go on behind it: it is looked at again.
+    const comment = bytes.indexOf(HASH, reading.at)
+    reading.at = comment < 0 || reading.window.ended ? bytes.length : comment
+    if (!moreBytes(reading)) return -1
   }
-  return -1
 }
 
-function skipWord(bytes: Uint8Array, from: number): number {
-  let at = from
-  for (; at < bytes.length; at++) {
-    const byte = bytes[at] ?? 0
-    if (byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET || byte === COLON || byte <= 0x20) break
+type Ender = (bytes: Uint8Array, at: number, shape: Shape) => number
+
+/** The end of what stands at `reading.at`, as `ender` finds it; UNFINISHED where the file ends before. */
+function endAt(reading: Reading, ender: Ender, shape: Shape): number {
+  for (;;) {
+    shape.ended = reading.window.ended
+    shape.depth = 0
+    const end = ender(reading.window.bytes, reading.at, shape)
+    if (end !== UNFINISHED || !moreBytes(reading)) return end
   }
-  return at > from ? at : -1
 }
 
-/** One value at the top of the file; answers the offset after it, or -1 where reading cannot go on. */
-function topLevelValue(scan: Scan, at: number): number {
-  const first = scan.bytes[at]
-  if (first === OPEN_BRACE) return topLevelObject(scan, at)
-  const line = scan.lines.lineAt(at)
-  if (first === OPEN_BRACKET) {
-    const end = array(scan, at, (span) => single(scan, span, undefined))
-    return end < 0 ? unfinished(scan, at, line, true) : end
-  }
-  scan.sink.diagnose({
-    severity: 'error',
-    code: 'json-syntax',
-    message: `expected an object or a list of objects`,
-    at: { file: scan.file.name, line },
-    suggestion: 'give what `kubectl get ... -o json` prints',
-  })
-  return -1
+/** One object of a list, or what stands in its place. */
+const itemEnd: Ender = (bytes, at, shape) => {
+  if (bytes[at] !== OPEN_BRACE) return valueEnd(bytes, at, shape)
+  const end = objectEnd(bytes, at, shape)
+  return end === MALFORMED ? bracketsEnd(bytes, at, shape) : end
+}
+
+interface MemberKey {
+  readonly key: string
+  /** What its value begins with. */
+  readonly first: number
+}
+
+/** The key of the next member, `reading.at` then being at its value; undefined where no member stands there. */
+function memberKey(reading: Reading): MemberKey | undefined {
+  const quoted = peek(reading) === QUOTE
+  const shape = emptyShape(false)
+  const end = endAt(reading, quoted ? valueEnd : wordOf, shape)
+  if (end < 0 || end === reading.at) return undefined
+  const { bytes } = reading.window
+  const key = quoted ? jsonText(bytes, reading.at, end) : decodeText(bytes.subarray(reading.at, end))
+  reading.at = end
+  if (peek(reading) !== COLON) return undefined
+  reading.at++
+  return { key, first: peek(reading) }
+}
+
+const wordOf: Ender = (bytes, at, shape) => {
+  const end = wordEnd(bytes, at)
+  return end === bytes.length && !shape.ended ? UNFINISHED : end
 }
 
 /**
- * An object: either a list of objects, whose items are read one by one, or an object itself. `kind` stands behind
- * `items` in what kubectl prints, so the items' spans wait until the end of the list is seen.
+ * An object: either a list of objects, whose items are read one by one, or an object itself. kubectl prints `kind` behind
+ * `items`, so a list is known by its items.
  */
-function topLevelObject(scan: Scan, start: number): number {
-  const line = scan.lines.lineAt(start)
-  const head: Record<string, string> = {}
-  let items: Span[] | undefined
-  let at = skipBlank(scan.bytes, start + 1)
-  while (at < scan.bytes.length && scan.bytes[at] === QUOTE) {
-    const keyEnd = skipString(scan.bytes, at)
-    if (keyEnd < 0) break
-    const key = decode(scan.bytes, at + 1, keyEnd - 1)
-    const colon = skipBlank(scan.bytes, keyEnd)
-    if (scan.bytes[colon] !== COLON) break
-    const value = skipBlank(scan.bytes, colon + 1)
-    let end: number
-    if (key === 'items' && scan.bytes[value] === OPEN_BRACKET) {
-      const found: Span[] = []
-      items = found
-      end = array(scan, value, (span) => void found.push(span))
-    } else {
-      end = skipValue(scan.bytes, value)
-      if (end >= 0 && (key === 'kind' || key === 'apiVersion') && scan.bytes[value] === QUOTE)
-        head[key] = decode(scan.bytes, value + 1, end - 1)
+function topLevelObject(reading: Reading): boolean {
+  const line = lineAt(reading.window, reading.at)
+  reading.keep = reading.at
+  reading.at++
+  const own = { kind: '', apiVersion: '' }
+  let depth = 0
+  for (;;) {
+    if (peek(reading) === CLOSE_BRACE) {
+      single(reading, {
+        start: reading.keep,
+        end: ++reading.at,
+        line,
+        list: undefined,
+        shape: { ...own, depth: depth + 1 },
+      })
+      reading.keep = -1
+      return true
     }
-    if (end < 0) {
-      at = -1
-      break
+    const found = memberKey(reading)
+    if (found === undefined) return notAnObject(reading, line)
+    if (found.key === 'items' && found.first === OPEN_BRACKET && (own.kind === '' || own.kind.endsWith('List'))) {
+      reading.keep = -1
+      return listing(reading, own)
     }
-    at = skipBlank(scan.bytes, end)
-    if (scan.bytes[at] === COMMA) at = skipBlank(scan.bytes, at + 1)
+    const shape = emptyShape(false)
+    const end = endAt(reading, valueEnd, shape)
+    if (end < 0) return notAnObject(reading, line)
+    depth = Math.max(depth, shape.depth)
+    noteKind(reading, { key: found.key, end }, own)
+    reading.at = end
+    if (peek(reading) === COMMA) reading.at++
+    else if (reading.window.bytes[reading.at] !== CLOSE_BRACE) return notAnObject(reading, line)
   }
-  const kind = head.kind ?? ''
-  const isListing = items !== undefined && (kind === '' || kind.endsWith('List'))
-  if (isListing) for (const span of items ?? []) single(scan, span, { kind, apiVersion: head.apiVersion ?? '' })
-  const complete = at >= 0 && scan.bytes[at] === CLOSE_BRACE
-  if (complete) {
-    if (!isListing) single(scan, { offset: start, end: at + 1, line }, undefined)
-    return at + 1
-  }
-  return unfinished(scan, start, line, isListing)
 }
 
-/** The brackets do not close: the file is cut off, or it is no JSON. Says which, and gives up on the file. */
-function unfinished(scan: Scan, start: number, line: number, isListing: boolean): number {
-  const end = skipValue(scan.bytes, start)
-  if (end >= 0 && !isListing) {
-    single(scan, { offset: start, end, line }, undefined)
-    return end
+function noteKind(
+  { window, at }: Reading,
+  { key, end }: { key: string; end: number },
+  own: { kind: string; apiVersion: string },
+): void {
+  if (key === 'kind' || key === 'apiVersion')
+    own[key] = window.bytes[at] === QUOTE ? jsonText(window.bytes, at, end) : ''
+}
+
+/** The brackets do not close, or what they hold is not JSON: then it may still be YAML in brackets. */
+function notAnObject(reading: Reading, line: number): boolean {
+  reading.at = reading.keep
+  const shape = emptyShape(false)
+  const end = endAt(reading, bracketsEnd, shape)
+  if (end >= 0) {
+    single(reading, { start: reading.at, end, line, list: undefined, shape })
+    reading.at = end
+    reading.keep = -1
+    return true
   }
-  const last = lineCounter(scan.bytes).lineAt(scan.bytes.length)
-  const file = scan.file.name
-  if (end >= 0)
-    scan.sink.diagnose({
+  reading.sink.diagnose(unclosed(reading, { line, isListing: false }))
+  return false
+}
+
+function unclosed(reading: Reading, { line, isListing }: { line: number; isListing: boolean }): Diagnostic {
+  const last = lineAt(reading.window, reading.window.bytes.length)
+  const { name } = reading.file
+  const read =
+    isListing || reading.found > 0 ? `${reading.found} complete items were read` : 'it ends inside the object'
+  return cutOff(reading.file, {
+    message: reading.window.overflowed ? 'an object is larger than any text can be' : `the file is cut off: ${read}`,
+    line: last,
+    ...(line === last ? {} : { notes: [{ message: 'what is not closed begins here', at: { file: name, line } }] }),
+  })
+}
+
+interface Waiting {
+  readonly offset: number
+  readonly length: number
+  readonly line: number
+}
+
+/** A list, at its bracket: items are read as they come, those without a kind when the list has told its own. */
+export function listing(reading: Reading, head: { kind: string; apiVersion: string } | undefined): boolean {
+  const begin = lineAt(reading.window, reading.at)
+  const list = head === undefined ? undefined : { ...head }
+  const waiting: Waiting[] = []
+  let items = 0
+  const failed = (): boolean => {
+    emitWaiting(reading, waiting, list)
+    return brokenList(reading, begin)
+  }
+  reading.at++
+  for (;;) {
+    const first = peek(reading)
+    if (first === CLOSE_BRACKET) break
+    if (first < 0) return failed()
+    const shape = emptyShape(false)
+    const line = lineAt(reading.window, reading.at)
+    const end = endAt(reading, itemEnd, shape)
+    if (end < 0) return failed()
+    items++
+    if (list !== undefined && list.kind === '' && shape.kind === '' && reading.file.holds === undefined)
+      waiting.push({ offset: reading.window.offset + reading.at, length: end - reading.at, line })
+    else single(reading, { start: reading.at, end, line, list, shape })
+    reading.at = end
+    const next = peek(reading)
+    if (next === COMMA) reading.at++
+    else if (next !== CLOSE_BRACKET) return failed()
+  }
+  reading.at++
+  if (list !== undefined && !restOfList(reading, list)) return failed()
+  emitWaiting(reading, waiting, list)
+  if (items === 0 && list !== undefined) reading.sink.emptyList?.(list, { file: reading.file.name, line: begin })
+  return true
+}
+
+/** The members behind `items`, and the closing brace. */
+function restOfList(reading: Reading, list: { kind: string; apiVersion: string }): boolean {
+  for (;;) {
+    const next = peek(reading)
+    if (next === COMMA) {
+      reading.at++
+      continue
+    }
+    if (next === CLOSE_BRACE) {
+      reading.at++
+      return true
+    }
+    const found = memberKey(reading)
+    if (found === undefined) return false
+    const end = endAt(reading, valueEnd, emptyShape(false))
+    if (end < 0) return false
+    noteKind(reading, { key: found.key, end }, list)
+    reading.at = end
+  }
+}
+
+/** The list does not go on as a list: the file is cut off, or it is no JSON. */
+function brokenList(reading: Reading, begin: number): boolean {
+  if (peek(reading) < 0 || !closes(reading)) reading.sink.diagnose(unclosed(reading, { line: begin, isListing: true }))
+  else
+    reading.sink.diagnose({
       severity: 'error',
       code: 'json-syntax',
-      message: `the list is not JSON after item ${scan.read}`,
-      at: { file, line },
+      message: `the list is not JSON after item ${reading.found}`,
+      at: { file: reading.file.name, line: begin },
     })
-  else
-    scan.sink.diagnose({
-      severity: 'error',
-      code: 'input-cut-off',
-      message: `the file is cut off: ${isListing || scan.read > 0 ? `${scan.read} complete items were read` : 'it ends inside the object'}`,
-      at: { file, line: last },
-      ...(line === last ? {} : { notes: [{ message: 'what is not closed begins here', at: { file, line } }] }),
-      suggestion: 'collect the file again; what was read is used',
-    })
-  return -1
+  return false
 }
 
-/** The spans of the elements of an array; answers the offset after it, -1 where it does not close. */
-function array(scan: Scan, start: number, each: (span: Span) => void): number {
-  let at = skipBlank(scan.bytes, start + 1)
-  while (at < scan.bytes.length) {
-    if (scan.bytes[at] === CLOSE_BRACKET) return at + 1
-    const end = skipValue(scan.bytes, at)
-    if (end < 0) return -1
-    each({ offset: at, end, line: scan.lines.lineAt(at) })
-    at = skipBlank(scan.bytes, end)
-    if (scan.bytes[at] === COMMA) at = skipBlank(scan.bytes, at + 1)
-    else if (scan.bytes[at] !== CLOSE_BRACKET) return -1
+/** Whether a closing bracket of the list that is being read still follows. */
+function closes(reading: Reading): boolean {
+  let depth = 1
+  for (;;) {
+    const byte = peek(reading)
+    if (byte < 0) return false
+    if (byte === QUOTE) {
+      const end = endAt(reading, valueEnd, emptyShape(false))
+      if (end < 0) return false
+      reading.at = end
+      continue
+    }
+    if ((byte | 0x20) === OPEN_BRACE) depth++
+    if ((byte | 0x20) === CLOSE_BRACE && --depth === 0) return true
+    reading.at++
   }
-  return -1
 }
 
-function single(scan: Scan, span: Span, list: ListKind | undefined): void {
-  scan.read++
-  const text = decode(scan.bytes, span.offset, span.end)
-  const file = scan.file.name
-  const parsed = parseItem(text)
-  if (parsed.ok && isObject(parsed.value)) {
-    const at = { file, line: span.line, offset: span.offset, length: span.end - span.offset }
-    emitItems(scan.sink, { value: parsed.value, at, list })
-    return
+function emitWaiting(reading: Reading, waiting: readonly Waiting[], list: ObjectKind | undefined): void {
+  for (const { offset, length, line } of waiting) {
+    const bytes = bytesAt(reading.file.source, offset, length)
+    const shape = emptyShape(true)
+    const end = itemEnd(bytes, 0, shape)
+    if (end < 0) continue
+    parsed(reading, { bytes, start: 0, end, offset, line, list, shape })
   }
-  scan.sink.diagnose({
+}
+
+interface Single {
+  readonly start: number
+  readonly end: number
+  readonly line: number
+  readonly list: ObjectKind | undefined
+  readonly shape: Pick<Shape, 'kind' | 'apiVersion' | 'depth'>
+}
+
+function single(reading: Reading, found: Single): void {
+  const { window } = reading
+  parsed(reading, { ...found, bytes: window.bytes, offset: window.offset + found.start })
+}
+
+/** Parses one object, unless its kind is not wanted: then its bytes become nothing. */
+function parsed(reading: Reading, found: Single & { bytes: Uint8Array; offset: number }): void {
+  const { file, sink } = reading
+  const { bytes, start, end, offset, line, list, shape } = found
+  reading.found++
+  const at = { file: file.name, line, offset, length: end - start }
+  const kind = kindInList(shape, list, file)
+  if (!wanted(sink, kind) && !kind.kind.endsWith('List')) return sink.unread?.({ ...kind, at })
+  if (shape.depth > MOST_DEPTH) {
+    const message = `item ${reading.found} is nested deeper than ${MOST_DEPTH} levels and is left out`
+    return sink.diagnose({ severity: 'error', code: 'item-too-deep', message, at: { file: file.name, line } })
+  }
+  const text = decodeText(bytes.subarray(start, end))
+  const result = parseItem(text)
+  if (result.ok && isObject(result.value)) return emitItems(reading, { value: result.value, at, list })
+  sink.diagnose({
     severity: 'error',
-    code: parsed.ok ? 'item-not-object' : 'json-syntax',
-    message: `item ${scan.read} is not ${parsed.ok ? 'an object' : `JSON: ${parsed.reason}`}`,
-    at: parsed.ok ? { file, line: span.line } : { file, ...positionIn(text, parsed.position, span.line) },
+    code: result.ok ? 'item-not-object' : 'json-syntax',
+    message: `item ${reading.found} is not ${result.ok ? 'an object' : `JSON: ${result.reason}`}`,
+    at: result.ok ? { file: file.name, line } : { file: file.name, ...positionIn(text, result.position, line) },
   })
 }
 
@@ -236,6 +360,3 @@ function parseItem(text: string): ParsedItem {
     return { ok: false, reason: words.replace(/ in JSON at position.*$/s, '').replace(/, ".*$/s, ''), position }
   }
 }
-
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-const decode = (bytes: Uint8Array, start: number, end: number): string => decoder.decode(bytes.subarray(start, end))

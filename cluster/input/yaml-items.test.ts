@@ -1,13 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import type { Diagnostic } from '../source.ts'
+import { memorySource } from './byte-source.ts'
 import type { Item } from './item.ts'
 import { readYamlItems } from './yaml-items.ts'
 
 function read(text: string): { items: Item[]; diagnostics: Diagnostic[] } {
   const items: Item[] = []
   const diagnostics: Diagnostic[] = []
-  const bytes = new TextEncoder().encode(text)
-  readYamlItems({ name: 'f.yaml', bytes }, { item: (one) => items.push(one), diagnose: (one) => diagnostics.push(one) })
+  const source = memorySource(new TextEncoder().encode(text))
+  readYamlItems(
+    { name: 'f.yaml', source },
+    { item: (one) => items.push(one), diagnose: (one) => diagnostics.push(one) },
+  )
   return { items, diagnostics }
 }
 

@@ -1,8 +1,13 @@
 import type { Diagnostic } from '../source.ts'
-import { emitItems, type ListKind } from './emit-items.ts'
-import type { ItemSink, SourceFile } from './item.ts'
+import { bytesAt } from './byte-source.ts'
+import { emitItems } from './emit-items.ts'
+import type { ItemSink, ObjectKind, TextFile } from './item.ts'
 import { isObject, type Json, type JsonObject, member } from './json-value.ts'
 import { positionIn } from './line-counter.ts'
+import { atLogSection } from './log-section.ts'
+import { beginReading, cutOff, decodeText, kindInList, type Reading, wanted } from './reading.ts'
+import { parseBlock } from './yaml-block.ts'
+import { isDashLine, isEmptyLine, isInk, isMarker, type Line, lineHere, lineNumber, standsAt } from './yaml-lines.ts'
 import { parseYaml, plainValue, type YamlNode, type YamlProblem } from './yaml-tree.ts'
 
 /**
@@ -10,163 +15,249 @@ import { parseYaml, plainValue, type YamlNode, type YamlProblem } from './yaml-t
  * `kubectl get -o yaml` prints) is cut again at its `- ` lines, so that one broken object does not hide the others and
  * the memory needed is that of one object.
  */
-export function readYamlItems(file: SourceFile, sink: ItemSink): void {
-  for (const chunk of documentsOf(file.bytes)) {
-    if (file.bytes.subarray(chunk.offset, chunk.end).some(isInk)) readDocument({ file, sink }, chunk)
-  }
+export function readYamlItems(file: TextFile, sink: ItemSink): void {
+  const reading = beginReading(file, sink)
+  while (lineHere(reading) !== undefined) readYamlDocument(reading)
 }
 
-interface Reading {
-  readonly file: SourceFile
-  readonly sink: ItemSink
-}
-
-/** Bytes `offset` to `end`, of which the first stands on `line`. */
+/** Some bytes of the file, the first of which stands on `line`. */
 interface Chunk {
   readonly offset: number
-  readonly end: number
+  readonly length: number
   readonly line: number
 }
 
-const LINE_FEED = 10
-const SPACE = 0x20
-const DASH = 0x2d
-const HASH = 0x23
-const PERCENT = 0x25
-const CARRIAGE_RETURN = 13
+/** A document that is larger than this and no list of objects is none that a cluster has (etcd takes 1.5 MB). */
+const MOST_WHOLE = 1 << 25
 
-const isInk = (byte: number): boolean => byte > SPACE
-
-interface Line {
-  readonly start: number
-  readonly end: number
-  readonly number: number
+/** An object's kind, as far as lines can tell: `''` where they cannot. */
+interface KindLines {
+  kind: string
+  apiVersion: string
 }
 
-function* linesOf(bytes: Uint8Array, chunk: Chunk): Generator<Line> {
-  let number = chunk.line
-  for (let start = chunk.offset; start < chunk.end; number++) {
-    const feed = bytes.indexOf(LINE_FEED, start)
-    const end = feed < 0 || feed >= chunk.end ? chunk.end : feed + 1
-    yield { start, end, number }
-    start = end
-  }
-}
-
-/** A `---` line begins a document whatever stands before it; only directives and comments above belong to it. */
-function documentsOf(bytes: Uint8Array): Chunk[] {
-  const chunks: Chunk[] = []
-  let offset = 0
-  let line = 1
+/** The document at `reading.at`, a line's beginning. */
+export function readYamlDocument(reading: Reading): void {
+  const begin = { offset: reading.window.offset + reading.at, line: lineNumber(reading) }
+  const root: KindLines = { kind: '', apiVersion: '' }
+  reading.keep = reading.at
   let content = false
-  for (const here of linesOf(bytes, { offset: 0, end: bytes.length, line: 1 })) {
-    const first = bytes[here.start]
-    if (isMarker(bytes, here)) {
-      if (content) {
-        chunks.push({ offset, end: here.start, line })
-        offset = here.start
-        line = here.number
-      }
-      content = true
-    } else if (first !== PERCENT && first !== HASH && first !== LINE_FEED && first !== CARRIAGE_RETURN) content = true
-  }
-  if (offset < bytes.length) chunks.push({ offset, end: bytes.length, line })
-  return chunks
-}
-
-function isMarker(bytes: Uint8Array, line: Line): boolean {
-  const at = line.start
-  if (bytes[at] !== DASH || bytes[at + 1] !== DASH || bytes[at + 2] !== DASH) return false
-  return !isInk(bytes[at + 3] ?? 0)
-}
-
-function readDocument(reading: Reading, chunk: Chunk): void {
-  const list = blockList(reading.file.bytes, chunk)
-  if (list === undefined || !readList(reading, list)) readWhole(reading, chunk)
-}
-
-interface BlockList {
-  readonly head: Chunk
-  readonly items: readonly Chunk[]
-  readonly tail: Chunk
-}
-
-/** Cuts a document with `items:` at the left margin and `- ` lines below it; undefined for any other document. */
-function blockList(bytes: Uint8Array, chunk: Chunk): BlockList | undefined {
-  const items: Chunk[] = []
-  let head: Chunk | undefined
-  let indent = -1
-  let open: Line | undefined
-  const closeItem = (end: number) => {
-    if (open !== undefined) items.push({ offset: open.start, end, line: open.number })
-    open = undefined
-  }
-  for (const line of linesOf(bytes, chunk)) {
-    if (head === undefined) {
-      if (isItemsKey(bytes, line)) head = { ...chunk, end: line.start }
-      continue
+  for (let line = lineHere(reading); line !== undefined; line = lineHere(reading)) {
+    if (endsDocument(reading, line) && content) break
+    const plain = !isMarker(reading, line) && reading.window.bytes[line.start] !== PERCENT
+    if (!plain || !isEmptyLine(reading, line)) content = content || !isDirective(reading, line)
+    if (line.ink === line.start) noteKind(reading, line.ink, root)
+    const isItems = isItemsKey(reading, line)
+    reading.at = line.end
+    if (isItems && (root.kind === '' || root.kind.endsWith('List')) && atDash(reading)) {
+      if (readList(reading, begin)) return
+      toDocumentEnd(reading)
+      break
     }
-    const left = indentOf(bytes, line)
-    const first = bytes[line.start + left]
-    if (left === line.end - line.start || first === HASH || first === LINE_FEED || first === CARRIAGE_RETURN) continue
-    const dash = first === DASH && !isInk(bytes[line.start + left + 1] ?? 0)
-    if (indent < 0) {
-      if (!dash) return undefined
-      indent = left
-    }
-    if (dash && left === indent) {
-      closeItem(line.start)
-      open = line
-    } else if (left <= indent) {
-      closeItem(line.start)
-      if (left > 0) return undefined
-      const tail = { offset: line.start, end: chunk.end, line: line.number }
-      return { head, items, tail }
-    }
+    if (reading.window.offset + reading.at - begin.offset > MOST_WHOLE) return skipLarge(reading, begin)
   }
-  if (head === undefined || indent < 0) return undefined
-  closeItem(chunk.end)
-  const end = { offset: chunk.end, end: chunk.end, line: items.at(-1)?.line ?? chunk.line }
-  return { head, items, tail: end }
+  readWhole(reading, begin, { ...root, from: 0 })
 }
 
-const ITEMS_KEY = [...'items:'].map((letter) => letter.charCodeAt(0))
+const PERCENT = 0x25
+const isDirective = ({ window }: Reading, line: Line): boolean => window.bytes[line.start] === PERCENT
 
-function isItemsKey(bytes: Uint8Array, line: Line): boolean {
-  if (!ITEMS_KEY.every((byte, i) => bytes[line.start + i] === byte)) return false
-  const rest = bytes.subarray(line.start + ITEMS_KEY.length, line.end)
-  const ink = rest.findIndex(isInk)
-  return ink < 0 || (rest[ink] === HASH && ink > 0)
+const endsDocument = (reading: Reading, line: Line): boolean =>
+  isMarker(reading, line) || atLogSection(reading, line.start)
+
+/** `items:` at the left margin. */
+function isItemsKey(reading: Reading, line: Line): boolean {
+  if (!standsAt(reading, line.start, 'items:')) return false
+  const { bytes } = reading.window
+  let at = line.start + 'items:'.length
+  const gap = at
+  while (at < line.end && !isInk(bytes[at])) at++
+  return at === line.end || (bytes[at] === HASH && at > gap)
 }
+const HASH = 0x23
 
-function indentOf(bytes: Uint8Array, line: Line): number {
-  let at = line.start
-  while (at < line.end && bytes[at] === SPACE) at++
-  return at - line.start
-}
-
-/** Reads a cut List item by item. False where it must be read as one document after all (aliases across items). */
-function readList(reading: Reading, list: BlockList): boolean {
-  const { file, sink } = reading
-  const frame = frameOf(file, list)
-  if (frame === undefined) return false
-  const texts = list.items.map((chunk) => blankDash(decode(file, chunk)))
-  const trees = texts.map(parseYaml)
-  if (trees.some((tree) => tree.problems.some((problem) => problem.message.startsWith('unknown alias')))) return false
-  for (const [i, tree] of trees.entries()) {
-    const chunk = list.items[i]
-    const text = texts[i]
-    if (chunk === undefined || text === undefined) continue
-    if (frame.cut === 'inside' && i === trees.length - 1) continue
-    for (const problem of tree.problems) sink.diagnose(problemAt({ file, chunk, text, problem, item: i + 1 }))
-    for (const node of tree.documents) emitNode({ file, sink }, { node, chunk, text, list: frame.kind })
+/** Whether the next line that says something begins an item. Nothing is passed over but empty lines. */
+function atDash(reading: Reading): boolean {
+  for (let line = lineHere(reading); line !== undefined; line = lineHere(reading)) {
+    if (!isEmptyLine(reading, line)) return isDashLine(reading, line) && !isMarker(reading, line)
+    reading.at = line.end
   }
-  if (frame.cut !== 'not') sink.diagnose(cutOff(file.name, list, frame.cut))
+  return false
+}
+
+/** `kind: Pod` or `apiVersion: v1` on one line, at the index of its key. */
+function noteKind(reading: Reading, index: number, found: KindLines): void {
+  const key = standsAt(reading, index, 'kind:') ? 'kind' : standsAt(reading, index, 'apiVersion:') ? 'apiVersion' : ''
+  if (key === '') return
+  const { bytes } = reading.window
+  const start = index + key.length + 1
+  const end = bytes.indexOf(LINE_FEED, start)
+  const value = decodeText(bytes.subarray(start, end < 0 ? bytes.length : Math.min(end, start + LONGEST_NAME)))
+  found[key] = /^[ ]+(["']?)([A-Za-z][A-Za-z0-9./-]*)\1\s*(#.*)?$/.exec(value)?.[2] ?? ''
+}
+const LONGEST_NAME = 256
+const LINE_FEED = 10
+
+/** The text of some bytes: from the window where they are still at hand, else read once more. */
+function textOf({ window, file }: Reading, { offset, length }: Omit<Chunk, 'line'>): string {
+  const start = offset - window.offset
+  const atHand = start >= 0 && start + length <= window.bytes.length
+  return decodeText(atHand ? window.bytes.subarray(start, start + length) : bytesAt(file.source, offset, length))
+}
+
+const UNKNOWN_KIND: ObjectKind = { kind: '', apiVersion: '' }
+
+interface ListReading {
+  readonly begin: { readonly offset: number; readonly line: number }
+  /** Up to `items:`. */
+  readonly head: string
+  readonly kind: ObjectKind
+  readonly waiting: (Chunk & { readonly number: number })[]
+  emitted: number
+}
+
+/**
+ * A list, at its first dash line. False where it must be read as one document after all; what was read of it by then is
+ * not read again.
+ */
+function readList(reading: Reading, begin: { offset: number; line: number }): boolean {
+  const { window } = reading
+  const head = textOf(reading, { offset: begin.offset, length: window.offset + reading.at - begin.offset })
+  const headKind = objectIn(head)
+  if (headKind === undefined) return false
+  const list: ListReading = { begin, head, kind: kindOf(headKind), waiting: [], emitted: 0 }
+  const first = lineHere(reading)
+  if (first === undefined) return false
+  const indent = first.ink - first.start
+  reading.keep = reading.at
+  let open = { offset: window.offset + reading.at, line: lineNumber(reading), root: { kind: '', apiVersion: '' } }
+  let margin = -1
+  let tail = -1
+  let tailLine = 0
+  const close = (): ItemChunk => ({
+    offset: open.offset,
+    length: window.offset + reading.at - open.offset,
+    line: open.line,
+    ...open.root,
+  })
+  let last: ItemChunk | undefined
+  for (let line = lineHere(reading); line !== undefined; line = lineHere(reading)) {
+    if (endsDocument(reading, line)) break
+    if (tail < 0 && !isEmptyLine(reading, line)) {
+      const left = line.ink - line.start
+      const dash = isDashLine(reading, line)
+      if (dash && left === indent) {
+        const here = window.offset + line.start
+        if (here > open.offset) {
+          if (!readItem(reading, list, close())) return rest(reading, list)
+          reading.keep = line.start
+        }
+        open = { offset: window.offset + line.start, line: lineNumber(reading), root: { kind: '', apiVersion: '' } }
+        let key = line.ink + 1
+        while (key < line.end && window.bytes[key] === SPACE) key++
+        margin = key - line.start
+        noteKind(reading, key, open.root)
+      } else if (left <= indent) {
+        last = close()
+        tail = window.offset + line.start
+        tailLine = lineNumber(reading)
+        if (left > 0) return rest(reading, list)
+      } else if (left === margin) noteKind(reading, line.ink, open.root)
+    }
+    reading.at = line.end
+  }
+  last ??= close()
+  const end = window.offset + reading.at
+  return endList(reading, list, {
+    last,
+    tail: { offset: tail < 0 ? end : tail, end, line: tail < 0 ? last.line : tailLine },
+  })
+}
+const SPACE = 0x20
+
+/** Reads the list as one document from its beginning, without the items that were read. */
+function rest(reading: Reading, list: ListReading): boolean {
+  toDocumentEnd(reading)
+  readWhole(reading, list.begin, { ...UNKNOWN_KIND, from: list.emitted })
   return true
 }
 
+/** An item, and what its lines say of its kind. */
+interface ItemChunk extends Chunk, ObjectKind {}
+
+/** One item, at hand. False where it names an anchor outside of itself. */
+function readItem(reading: Reading, list: ListReading, chunk: ItemChunk): boolean {
+  const { file, sink } = reading
+  const kind = kindInList(chunk, list.kind, file)
+  const at = { file: file.name, line: chunk.line, offset: chunk.offset, length: chunk.length }
+  if (kind.kind !== '' && !kind.kind.endsWith('List') && !wanted(sink, kind)) {
+    list.emitted++
+    sink.unread?.({ ...kind, at })
+    return true
+  }
+  const text = blankDash(textOf(reading, chunk))
+  const value = parseBlock(text)
+  if (value !== undefined && isObject(value)) {
+    list.emitted++
+    if (chunk.kind === '' && list.kind.kind === '' && file.holds === undefined && member(value, 'kind') === undefined)
+      list.waiting.push({ ...chunk, number: list.emitted })
+    else emitItems(reading, { value, at, list: list.kind })
+    return true
+  }
+  return readSlowly(reading, list, { chunk, text })
+}
+
+function readSlowly(reading: Reading, list: ListReading, { chunk, text }: { chunk: Chunk; text: string }): boolean {
+  const tree = parseYaml(text)
+  if (tree.problems.some((problem) => problem.message.startsWith('unknown alias'))) return false
+  list.emitted++
+  for (const problem of tree.problems)
+    reading.sink.diagnose(problemAt({ file: reading.file, chunk, text, problem, item: list.emitted }))
+  for (const node of tree.documents) {
+    const own = node.kind === 'map' && node.entries.some((entry) => entry.key === 'kind')
+    if (!own && list.kind.kind === '' && reading.file.holds === undefined)
+      list.waiting.push({ ...chunk, number: list.emitted })
+    else emitNode(reading, { node, chunk, text, list: list.kind })
+  }
+  return true
+}
+
+interface ListEnd {
+  readonly last: ItemChunk
+  readonly tail: { readonly offset: number; readonly end: number; readonly line: number }
+}
+
+/** The last item waits for what stands behind the list: where nothing does, it was cut. */
+function endList(reading: Reading, list: ListReading, { last, tail }: ListEnd): boolean {
+  const frame = frameOf(reading, list, tail)
+  if (frame === undefined) {
+    readWhole(reading, list.begin, { ...UNKNOWN_KIND, from: 0 })
+    return true
+  }
+  const named = { ...list, kind: frame.kind }
+  if (frame.cut !== 'inside') {
+    if (!readItem(reading, named, last)) return rest(reading, named)
+  }
+  for (const waiting of list.waiting) readWaiting(reading, named.kind, waiting)
+  if (frame.cut !== 'not')
+    reading.sink.diagnose(
+      listCutOff(reading.file, {
+        items: named.emitted,
+        cut: frame.cut,
+        line: frame.cut === 'inside' ? last.line : tail.line,
+      }),
+    )
+  return true
+}
+
+/** An item without a kind, now that its list has told one. */
+function readWaiting(reading: Reading, list: ObjectKind, chunk: Chunk): void {
+  const text = blankDash(textOf(reading, chunk))
+  for (const node of parseYaml(text).documents) emitNode(reading, { node, chunk, text, list })
+}
+
 interface Frame {
-  readonly kind: ListKind
+  readonly kind: ObjectKind
   /** Where the file was cut off: in the last item, or behind it. */
   readonly cut: 'not' | 'inside' | 'behind'
 }
@@ -175,17 +266,17 @@ interface Frame {
  * What stands around the items. kubectl prints apiVersion, items, kind, metadata: a list without a kind behind its items
  * was cut off in its last item, or right behind it. Undefined where it is no list.
  */
-function frameOf(file: SourceFile, list: BlockList): Frame | undefined {
-  const head = decode(file, list.head)
-  const tail = decode(file, list.tail)
-  const whole = objectIn(`${head}\n${tail}`)
+function frameOf(reading: Reading, list: ListReading, tail: ListEnd['tail']): Frame | undefined {
+  const { head } = list
+  const behind = textOf(reading, { offset: tail.offset, length: tail.end - tail.offset })
+  const whole = objectIn(`${head}\n${behind}`)
   const found = whole ?? objectIn(head)
   if (found === undefined) return undefined
-  const name = textMember(found, 'kind')
-  const kind = { kind: name, apiVersion: textMember(found, 'apiVersion') }
+  const kind = kindOf(found)
+  const name = kind.kind
   if (whole !== undefined && name.endsWith('List')) return { kind, cut: 'not' }
   if (whole === undefined || (name !== '' && 'List'.startsWith(name))) return { kind, cut: 'behind' }
-  return name === '' ? { kind, cut: tail.trim() === '' ? 'inside' : 'behind' } : undefined
+  return name === '' ? { kind, cut: behind.trim() === '' ? 'inside' : 'behind' } : undefined
 }
 
 /** The one object of a text without a mistake; an empty one where there is nothing. */
@@ -197,20 +288,19 @@ function objectIn(text: string): JsonObject | undefined {
   return isObject(value) ? value : undefined
 }
 
+const kindOf = (value: JsonObject): ObjectKind => ({
+  kind: textMember(value, 'kind'),
+  apiVersion: textMember(value, 'apiVersion'),
+})
+
 /** Half a policy would be worse than none, so an item that was cut is left out. */
-function cutOff(file: string, { items, tail }: BlockList, cut: 'inside' | 'behind'): Diagnostic {
-  const last = items.at(-1)?.line ?? tail.line
+function listCutOff(
+  file: TextFile,
+  { items, cut, line }: { items: number; cut: 'inside' | 'behind'; line: number },
+): Diagnostic {
   const read =
-    cut === 'inside'
-      ? `${items.length - 1} complete items were read, the last one is left out`
-      : `all ${items.length} items were read`
-  return {
-    severity: 'error',
-    code: 'input-cut-off',
-    message: `the list is cut off: its end is missing. ${read}`,
-    at: { file, line: cut === 'inside' ? last : tail.line },
-    suggestion: 'collect the file again; what was read is used',
-  }
+    cut === 'inside' ? `${items} complete items were read, the last one is left out` : `all ${items} items were read`
+  return cutOff(file, { message: `the list is cut off: its end is missing. ${read}`, line })
 }
 
 const textMember = (value: JsonObject, key: string): string => {
@@ -221,42 +311,116 @@ const textMember = (value: JsonObject, key: string): string => {
 /** An item without its dash is a document of its own, at the same offsets. */
 const blankDash = (text: string): string => text.replace('-', ' ')
 
-function readWhole({ file, sink }: Reading, chunk: Chunk): void {
-  const text = decode(file, chunk)
+/** A document from its beginning to `reading.at`, parsed as one; the items of a list before number `from` are known. */
+function readWhole(
+  reading: Reading,
+  begin: { offset: number; line: number },
+  { kind, apiVersion, from }: ObjectKind & { from: number },
+): void {
+  const { file, sink, window } = reading
+  const length = window.offset + reading.at - begin.offset
+  const chunk = { ...begin, length }
+  reading.keep = -1
+  if (length > MOST_WHOLE) return skipLarge(reading, begin)
+  const at = { file: file.name, ...chunk }
+  if (kind !== '' && !kind.endsWith('List') && !wanted(sink, { kind, apiVersion }))
+    return sink.unread?.({ kind, apiVersion, at })
+  const text = textOf(reading, chunk)
+  if (text.trim() === '') return
+  const value = parseBlock(text.startsWith('---\n') ? `\n${text.slice(4)}` : text)
+  if (value !== undefined && isObject(value)) {
+    const start = startOf(text)
+    emitItems(reading, {
+      value,
+      list: undefined,
+      at: { ...at, line: begin.line + start.lines, ...spanFrom(chunk, text, start.index) },
+    })
+    return
+  }
   const tree = parseYaml(text)
   for (const problem of tree.problems) sink.diagnose(problemAt({ file, chunk, text, problem, item: undefined }))
-  for (const node of tree.documents) emitNode({ file, sink }, { node, chunk, text, list: undefined })
+  for (const node of tree.documents) emitNode(reading, { node, chunk, text, list: undefined, from })
+}
+
+/** The first line that says something. */
+function startOf(text: string): { index: number; lines: number } {
+  let index = 0
+  let lines = 0
+  for (const line of text.split('\n', 1000)) {
+    if (line !== '---' && line.trim() !== '' && !line.startsWith('#')) break
+    index += line.length + 1
+    lines++
+  }
+  return { index, lines }
+}
+
+/** The bytes of a text from an index to its last line that says something. */
+function spanFrom(chunk: Chunk, text: string, index: number): { offset: number; length: number } {
+  const end = text.trimEnd().length
+  const stop = text.indexOf('\n', end)
+  return {
+    offset: chunk.offset + byteLength(text.slice(0, index)),
+    length: byteLength(text.slice(index, stop < 0 ? text.length : stop + 1)),
+  }
+}
+
+function skipLarge(reading: Reading, begin: { line: number }): void {
+  toDocumentEnd(reading)
+  reading.sink.diagnose({
+    severity: 'error',
+    code: 'yaml-too-large',
+    message: `a document of more than ${MOST_WHOLE >> 20} MB that is no list of objects is left out`,
+    at: { file: reading.file.name, line: begin.line },
+    suggestion: 'give what `kubectl get ... -o yaml` or `-o json` prints',
+  })
+}
+
+function toDocumentEnd(reading: Reading): void {
+  reading.keep = -1
+  for (let line = lineHere(reading); line !== undefined && !endsDocument(reading, line); line = lineHere(reading))
+    reading.at = line.end
 }
 
 interface NodeItem {
   readonly node: YamlNode
   readonly chunk: Chunk
   readonly text: string
-  readonly list: ListKind | undefined
+  readonly list: ObjectKind | undefined
+  /** Items of a list before this one are known already. */
+  readonly from?: number
 }
 
-function emitNode({ file, sink }: Reading, found: NodeItem): void {
+function emitNode(reading: Reading, found: NodeItem): void {
+  const { file, sink } = reading
   const { node, chunk, text } = found
-  const value = plainValue(node)
   const line = positionIn(text, node.start, chunk.line).line
-  if (!isObject(value)) {
+  if (node.kind !== 'map') {
     sink.diagnose({
       severity: 'error',
       code: 'item-not-object',
-      message: `a document that is not an object: ${excerpt(value)}`,
+      message: `a document that is not an object: ${excerpt(plainValue(node))}`,
       at: { file: file.name, line },
       suggestion: 'give what `kubectl get ... -o yaml` prints, or manifests',
     })
     return
   }
-  const inner = node.kind === 'map' ? node.entries.find((entry) => entry.key === 'items')?.value : undefined
-  const kind = textMember(value, 'kind')
-  if (kind.endsWith('List') && inner?.kind === 'list') {
-    const list = { kind, apiVersion: textMember(value, 'apiVersion') }
-    for (const item of inner.items) emitNode({ file, sink }, { node: item, chunk, text, list })
+  const inner = node.entries.find((entry) => entry.key === 'items')?.value
+  const kind = { kind: textEntry(node, 'kind'), apiVersion: textEntry(node, 'apiVersion') }
+  if (kind.kind.endsWith('List') && inner?.kind === 'list') {
+    for (const item of inner.items.slice(found.from ?? 0)) emitNode(reading, { node: item, chunk, text, list: kind })
+    if (inner.items.length === 0) sink.emptyList?.(kind, { file: file.name, line })
     return
   }
-  emitItems(sink, { value, at: { file: file.name, line, ...spanOf(node, chunk, text) }, list: found.list })
+  const at = { file: file.name, line, ...spanOf(node, chunk, text) }
+  const own = kindInList(kind, found.list, file)
+  if (!own.kind.endsWith('List') && !wanted(sink, own)) return sink.unread?.({ ...own, at })
+  const value = plainValue(node)
+  if (isObject(value)) emitItems(reading, { value, at, list: found.list })
+}
+
+function textEntry(node: Extract<YamlNode, { kind: 'map' }>, key: string): string {
+  const found = node.entries.find((entry) => entry.key === key)?.value
+  return found?.kind === 'scalar' && typeof found.value === 'string' ? found.value : ''
 }
 
 /** The beginning of a value, for a message. */
@@ -273,26 +437,26 @@ function spanOf(node: YamlNode, chunk: Chunk, text: string): { offset: number; l
 }
 
 function problemAt(found: {
-  file: SourceFile
+  file: TextFile
   chunk: Chunk
   text: string
   problem: YamlProblem
   item: number | undefined
-}) {
+}): Diagnostic {
   const { file, chunk, text, problem, item } = found
   const place = positionIn(text, Math.min(problem.position, text.trimEnd().length), chunk.line)
   const fatal = problem.code !== 'yaml-duplicate-key'
+  const template = fatal && text.includes('{{')
   return {
-    severity: fatal ? ('error' as const) : ('warning' as const),
-    code: problem.code,
-    message: `${item === undefined ? '' : `item ${item}: `}${problem.message}`,
+    severity: fatal ? 'error' : 'warning',
+    code: template ? 'helm-template' : problem.code,
+    message: `${item === undefined ? '' : `item ${item}: `}${template ? 'a Helm template that is not rendered' : problem.message}`,
     at: { file: file.name, ...place },
+    ...(template ? { suggestion: 'render it first: helm template NAME CHART > manifests.yaml' } : {}),
   }
 }
 
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const encoder = new TextEncoder()
 const byteLength = (text: string): number => (isAscii(text) ? text.length : encoder.encode(text).length)
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the range of ASCII is meant
 const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text)
-const decode = (file: SourceFile, chunk: Chunk): string => decoder.decode(file.bytes.subarray(chunk.offset, chunk.end))

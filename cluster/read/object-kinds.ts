@@ -1,4 +1,4 @@
-import type { Item } from '../input/item.ts'
+import type { Item, ObjectKind } from '../input/item.ts'
 import { member } from '../input/json-value.ts'
 import type {
   ConfigMap,
@@ -116,15 +116,22 @@ const CALICO_UNREAD = 'IPAMHandle'
 /** Kinds whose name is a DNS subdomain; a Service's is stricter. */
 const NAMED_BY_SUBDOMAIN = new Set(['Node', 'Pod', 'EndpointSlice', 'Endpoints', 'ConfigMap', 'NetworkPolicy'])
 
+function readerOf({ kind, apiVersion }: ObjectKind): ((root: Place, item: Item) => Draft) | undefined {
+  const group = groupOf(apiVersion)
+  if (CALICO_GROUPS.has(group))
+    return kind === CALICO_UNREAD ? undefined : other(CALICO_NAMESPACED.has(kind) ? 'namespaced' : 'cluster')
+  return Object.hasOwn(READERS, `${group}/${kind}`) ? READERS[`${group}/${kind}`] : undefined
+}
+
+/** Whether objects of a kind are read. One that does not tell its version may be. A Secret is counted and never read. */
+export function isReadKind(kind: ObjectKind): boolean {
+  if (kind.kind === 'Secret') return false
+  return kind.kind === 'Lab' || kind.apiVersion === '' || readerOf(kind) !== undefined
+}
+
 /** Reads an item; undefined where its kind is not one that is read. */
 export function readDraft(item: Item, problems: FieldProblem[]): Found | undefined {
-  const group = groupOf(item.apiVersion)
-  if (CALICO_GROUPS.has(group) && item.kind === CALICO_UNREAD) return undefined
-  const read = CALICO_GROUPS.has(group)
-    ? other(CALICO_NAMESPACED.has(item.kind) ? 'namespaced' : 'cluster')
-    : Object.hasOwn(READERS, `${group}/${item.kind}`)
-      ? READERS[`${group}/${item.kind}`]
-      : undefined
+  const read = readerOf(item)
   if (read === undefined) return undefined
   const root = rootPlace(item.value, problems)
   const draft = read(root, item)

@@ -1,11 +1,12 @@
-import { readItems, type Unpacking, unpack } from '../input/content.ts'
 import type { InputInventory } from '../input/inventory.ts'
-import type { Item, SourceFile } from '../input/item.ts'
+import type { InputFile, Item } from '../input/item.ts'
 import { isObject, member } from '../input/json-value.ts'
+import { type InputProgress, readInputs } from '../input/read-inputs.ts'
+import { internStrings, type Strings } from '../input/strings.ts'
 import { byText } from '../order.ts'
-import type { Diagnostic } from '../source.ts'
+import type { Diagnostic, SourceLocation } from '../source.ts'
 import { type SourceTexts, sourceTexts } from '../source-texts.ts'
-import { type Draft, type Found, kindOf, objectName, readDraft } from './object-kinds.ts'
+import { type Draft, type Found, isReadKind, kindOf, objectName, readDraft } from './object-kinds.ts'
 import { type FieldProblem, problemText } from './place.ts'
 
 /** All that the files say: one draft for each object, Lab documents, and what was left out. */
@@ -22,51 +23,71 @@ export interface Snapshot {
   readonly input: InputInventory
 }
 
-const NOTHING_SKIPPED: InputInventory = { files: [], layouts: [], skipped: [], lacking: [], empty: [] }
+export interface ReadOptions {
+  readonly progress?: InputProgress
+}
 
-/** Files may come in any order: they are read in the order of their names. */
-export function readSnapshot(inputs: readonly SourceFile[], unpacking: Unpacking): Snapshot {
+/** Files may come in any order: what is in them is told in the order of their names. */
+export function readSnapshot(inputs: readonly InputFile[], { progress }: ReadOptions = {}): Snapshot {
   const diagnostics: Diagnostic[] = []
   const diagnose = (diagnostic: Diagnostic) => void diagnostics.push(diagnostic)
-  const files = [...inputs]
-    .sort((x, y) => byText(x.name, y.name))
-    .flatMap((input) => unpack(input, unpacking, diagnose) ?? [])
-  const sources = sourceTexts(files)
-  const objects = new Map<string, Found>()
+  const objects = new Map<string, Found[]>()
   const labs: Item[] = []
   const skipped = new Map<string, number>()
-  let serverVersion: string | undefined
+  const strings: Strings = new Map()
+  const versions: { readonly version: string; readonly at: SourceLocation }[] = []
+  const texts = new Map()
+  const sources = sourceTexts(texts)
 
-  const item = (item: Item) => {
-    if (item.kind === 'Lab' && item.apiVersion.startsWith('podwalk/')) return void labs.push(item)
+  const item = (item: Item, below: boolean): boolean => {
+    if (item.kind === 'Lab' && item.apiVersion.startsWith('podwalk/')) {
+      labs.push(item)
+      return true
+    }
     if (item.kind === '') {
       const version = serverVersionOf(item)
-      if (version === undefined) diagnose(noKind(item))
-      else serverVersion = version
-      return
+      if (version === undefined) diagnose(noKind(item, below))
+      else versions.push({ version, at: item.at })
+      return version !== undefined
     }
     const problems: FieldProblem[] = []
-    // A Secret is counted and never read.
-    const found = item.kind === 'Secret' ? undefined : readDraft(item, problems)
-    if (found === undefined) return count(skipped, item.kind)
+    const found = readDraft(item, problems)
+    if (found === undefined) return false
+    internStrings(found, strings)
     const name = objectName(kindOf(found.draft), found.draft.meta)
     for (const problem of withoutRepeats(problems)) diagnose(fieldDiagnostic({ found, name, problem, sources }))
-    if (found.draft.meta.name !== '') keep({ objects, diagnose }, found)
+    if (found.draft.meta.name !== '') keep(objects, found)
+    return true
   }
-  for (const file of files) readItems(file, { item, diagnose })
+  const input = readInputs(inputs, {
+    texts,
+    diagnose,
+    item,
+    wants: isReadKind,
+    unread: (kind) => count(skipped, kind),
+    ...(progress === undefined ? {} : { progress }),
+  })
 
-  const found = [...objects.entries()].sort(([x], [y]) => byText(x, y)).map(([, value]) => value)
+  const found = [...objects.entries()]
+    .sort(([x], [y]) => byText(x, y))
+    .flatMap(([, copies]) => bestOf(copies, diagnose) ?? [])
   return {
     found,
-    labs,
+    labs: labs.sort((x, y) => byPlace(x.at, y.at)),
     read: countOf(found),
     skipped: sorted(skipped),
-    serverVersion,
-    diagnostics,
+    serverVersion: versions.sort((x, y) => byPlace(x.at, y.at)).at(-1)?.version,
+    diagnostics: inOrderOfFiles(diagnostics),
     sources,
-    input: NOTHING_SKIPPED,
+    input,
   }
 }
+
+const byPlace = (x: SourceLocation, y: SourceLocation): number => byText(x.file, y.file) || x.line - y.line
+
+/** Diagnostics of one file stay in the order in which it was read; those that have no file come first. */
+const inOrderOfFiles = (diagnostics: readonly Diagnostic[]): Diagnostic[] =>
+  [...diagnostics].sort((x, y) => byText(x.at?.file ?? '', y.at?.file ?? ''))
 
 /** A field that is looked at twice, to read it and to validate it, has one problem. */
 function withoutRepeats(problems: readonly FieldProblem[]): readonly FieldProblem[] {
@@ -82,9 +103,10 @@ function serverVersionOf(item: Item): string | undefined {
   return typeof version === 'string' ? version : undefined
 }
 
-function noKind(item: Item): Diagnostic {
+/** In a directory there may be files of many kinds; one that was named should hold objects. */
+function noKind(item: Item, below: boolean): Diagnostic {
   return {
-    severity: 'warning',
+    severity: below ? 'note' : 'warning',
     code: 'kind-missing',
     message: `an object without kind is left out`,
     at: { file: item.at.file, line: item.at.line },
@@ -106,33 +128,43 @@ function fieldDiagnostic(of: { found: Found; name: string; problem: FieldProblem
   }
 }
 
-/** Two files often hold the same object: the recorded one counts, then the newer one, then the later one. */
-function keep(
-  { objects, diagnose }: { objects: Map<string, Found>; diagnose: (diagnostic: Diagnostic) => void },
-  found: Found,
-): void {
-  const kind = kindOf(found.draft)
+/** Keeps an object beside the others of its name; of equal ones the last. */
+function keep(objects: Map<string, Found[]>, found: Found): void {
   const group = found.draft.kind === 'Other' ? `${found.draft.apiVersion.split('/')[0]}/` : ''
-  const key = `${group}${kind}\0${found.draft.meta.namespace}\0${found.draft.meta.name}`
-  const before = objects.get(key)
-  if (before === undefined) return void objects.set(key, found)
-  const rank = (one: Found) => (one.recorded ? 1 : 0) * 2 + (hasStatus(one.draft) ? 1 : 0)
-  const newer = rank(found) - rank(before) || found.resourceVersion - before.resourceVersion
-  const [winner, loser] = newer >= 0 ? [found, before] : [before, found]
-  objects.set(key, winner)
-  if (sameDraft(winner.draft, loser.draft)) return
-  const name = objectName(kind, winner.draft.meta)
-  // A manifest beside the recorded object differs by what the cluster filled in; two of a kind differ by mistake.
-  const expected = winner.recorded !== loser.recorded
-  diagnose({
-    severity: expected ? 'note' : winner.recorded ? 'warning' : 'error',
-    code: 'object-twice',
-    message: `${name} is in the input twice and differs; the ${expected ? 'recorded' : 'later'} one is used`,
-    at: { file: winner.at.file, line: winner.at.line },
-    notes: [{ message: 'the one that is not used', at: { file: loser.at.file, line: loser.at.line } }],
-    object: name,
-    ...(expected ? {} : { suggestion: 'leave one of them out' }),
-  })
+  const key = `${group}${kindOf(found.draft)}\0${found.draft.meta.namespace}\0${found.draft.meta.name}`
+  const copies = objects.get(key)
+  if (copies === undefined) return void objects.set(key, [found])
+  const equal = copies.findIndex((copy) => copy.recorded === found.recorded && sameDraft(copy.draft, found.draft))
+  if (equal < 0) copies.push(found)
+  else if (byWorth(copies[equal] ?? found, found) < 0) copies[equal] = found
+}
+
+/** The recorded object counts more than a manifest, then one with a status, then the newer one, then the later one. */
+function byWorth(x: Found, y: Found): number {
+  const rank = (one: Found) => (one.recorded ? 2 : 0) + (hasStatus(one.draft) ? 1 : 0)
+  return rank(x) - rank(y) || x.resourceVersion - y.resourceVersion || byPlace(x.at, y.at) || x.at.offset - y.at.offset
+}
+
+/** Two files often hold the same object. The best one is used; where another differs, that is told. */
+function bestOf(copies: readonly Found[], diagnose: (diagnostic: Diagnostic) => void): Found | undefined {
+  const [winner, ...losers] = copies.length < 2 ? copies : [...copies].sort((x, y) => byWorth(y, x))
+  if (winner === undefined) return undefined
+  const name = objectName(kindOf(winner.draft), winner.draft.meta)
+  for (const loser of losers) {
+    if (sameDraft(winner.draft, loser.draft)) continue
+    // A manifest beside the recorded object differs by what the cluster filled in; two of a kind differ by mistake.
+    const expected = winner.recorded !== loser.recorded
+    diagnose({
+      severity: expected ? 'note' : winner.recorded ? 'warning' : 'error',
+      code: 'object-twice',
+      message: `${name} is in the input twice and differs; the ${expected ? 'recorded' : 'later'} one is used`,
+      at: { file: winner.at.file, line: winner.at.line },
+      notes: [{ message: 'the one that is not used', at: { file: loser.at.file, line: loser.at.line } }],
+      object: name,
+      ...(expected ? {} : { suggestion: 'leave one of them out' }),
+    })
+  }
+  return winner
 }
 
 const hasStatus = (draft: Draft): boolean => draft.kind === 'Pod' && draft.hasStatus

@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { load as parse } from 'js-yaml'
 import type { Cluster, Loaded } from '../../cluster/cluster.ts'
 import type { SourceFile } from '../../cluster/input/item.ts'
@@ -11,14 +10,10 @@ export const RECORDED = ['textbook', 'textbook-calico', 'shop', 'dualstack', 'de
 const fileAt = (folder: string, name: string): SourceFile => ({ name, bytes: readFileSync(join(folder, name)) })
 
 /** One file of a recorded cluster. */
-export const loadFile = (folder: string, name: string): Loaded => load([fileAt(folder, name)], { gunzip: gunzipSync })
+export const loadFile = (folder: string, name: string): Loaded => load([fileAt(folder, name)])
 
 /** All files of a folder. */
-export const loadFolder = (folder: string): Loaded =>
-  load(
-    readdirSync(folder).map((name) => fileAt(folder, name)),
-    { gunzip: gunzipSync },
-  )
+export const loadFolder = (folder: string): Loaded => load(readdirSync(folder).map((name) => fileAt(folder, name)))
 
 /** The cluster as text, without the places where its objects stood and the kinds that were counted. */
 export const clusterText = (cluster: Cluster): string =>

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { gunzip } from '../../cli/read-input.ts'
 import { load } from '../../cluster/load.ts'
 import { ask } from '../../engine/ask.ts'
 import { build } from '../../engine/build.ts'
@@ -34,10 +33,7 @@ const QUESTIONS = [
 ] as const
 
 function answer(names: readonly string[], question: (typeof QUESTIONS)[number]): Conversation | undefined {
-  const { cluster } = load(
-    names.map((name) => ({ name, bytes: new Uint8Array(readFileSync(join(FOLDER, name))) })),
-    { gunzip },
-  )
+  const { cluster } = load(names.map((name) => ({ name, bytes: new Uint8Array(readFileSync(join(FOLDER, name))) })))
   const built = build(cluster)
   const probe = readQuestion(built, question)
   return probe.ok ? ask(built, probe.value) : undefined

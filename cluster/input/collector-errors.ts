@@ -1,0 +1,35 @@
+import { resourceNamed } from './resources.ts'
+
+/** What a collector was told instead of a list. */
+export interface CollectorError {
+  readonly kind: string
+  /** `forbidden`: nothing can be said of the kind. `absent`: the cluster does not have it. */
+  readonly why: 'forbidden' | 'absent'
+  readonly line: number
+}
+
+/** Whether a text is what kubectl or a support bundle wrote where something could not be collected. */
+export const isCollectorErrors = (path: string, head: string): boolean =>
+  /(^|[-/!])errors?\.(txt|json)$/i.test(path) ||
+  /^\s*(Error from server|error: (the server doesn't have|You must be logged in)|Unable to connect to the server)/.test(
+    head,
+  )
+
+/** Reads the API server's refusals, one a line, in the words of apimachinery's errors.go and kubectl's mapper. */
+export function collectorErrors(text: string): CollectorError[] {
+  const found: CollectorError[] = []
+  for (const [i, line] of text.split('\n').entries()) {
+    const word =
+      /([a-z0-9.]+)(?: "[^"]*")? is forbidden: User/.exec(line)?.[1] ??
+      /cannot list resource \\?"([a-z0-9.]+)/.exec(line)?.[1]
+    if (word !== undefined) add(word, 'forbidden', i + 1)
+    const missing = /the server doesn't have a resource type \\?"([a-z0-9.]+)/.exec(line)?.[1]
+    if (missing !== undefined) add(missing, 'absent', i + 1)
+  }
+  return found
+
+  function add(word: string, why: CollectorError['why'], line: number): void {
+    const resource = resourceNamed(word)
+    if (resource !== undefined) found.push({ kind: resource.kind, why, line })
+  }
+}
