@@ -5,7 +5,8 @@ import type { Diagnostic } from '../cluster/source.ts'
 import { type Built, build } from '../engine/build.ts'
 import { PROXY_MODE_NAMES } from '../proxy/proxy-mode.ts'
 import { builtInLab, DEFAULT_LAB } from './built-in-labs.ts'
-import { gunzip, readInput } from './read-input.ts'
+import { progressLine } from './progress.ts'
+import { readInput } from './read-input.ts'
 import { complain, diagnosticLines, Stop } from './terminal.ts'
 
 /** Options of every command that reads a cluster. */
@@ -41,7 +42,9 @@ function readSnapshot(options: SnapshotOptions): Loaded {
     tell(input.diagnostics, options)
     throw new Stop('')
   }
-  const loaded = load(input.files, { gunzip })
+  const progress = progressLine()
+  const loaded = load(input.files, { progress: progress.tell })
+  progress.done()
   return { ...loaded, diagnostics: [...input.diagnostics, ...loaded.diagnostics] }
 }
 
