@@ -3,8 +3,6 @@ import type { IpSkb } from '../skb.ts'
 import type { Hook } from '../step.ts'
 import { type ConntrackEntry, type Direction, STATUS } from './conntrack.ts'
 import { removeEntry } from './conntrack-table.ts'
-import { walkTable } from './iptables/evaluate.ts'
-import type { Table } from './iptables/ruleset.ts'
 import { bindToItself, isDecided, isNatted, type Manip } from './nat.ts'
 import { rewrite, rewriteError } from './nat-rewrite.ts'
 import { ACCEPT, DROP, type HookState, type NfVerdict } from './netfilter.ts'
@@ -12,11 +10,14 @@ import { ACCEPT, DROP, type HookState, type NfVerdict } from './netfilter.ts'
 /** HOOK2MANIP. */
 const manipOf = (hook: Hook): Manip => (hook === 'postrouting' || hook === 'input' ? 'src' : 'dst')
 
+/** A nat table or chain, asked what to do with a flow. */
+export type NatLookup = (skb: IpSkb, state: HookState) => NfVerdict
+
 /**
- * nf_nat_ipv4_fn, nf_nat_ipv6_fn and nf_nat_inet_fn: the first packet of a flow asks the nat table, once for each end;
- * whatever is decided is then done to every packet, and undone to every answer.
+ * nf_nat_ipv4_fn, nf_nat_ipv6_fn and nf_nat_inet_fn: the first packet of a flow asks the nat tables, once for each end,
+ * until one decides; whatever is decided is then done to every packet, and undone to every answer.
  */
-export function natHook(skb: IpSkb, state: HookState, table: Table | undefined): NfVerdict {
+export function natHook(skb: IpSkb, state: HookState, lookups: readonly NatLookup[]): NfVerdict {
   const { ct } = skb
   if (ct?.entry === undefined) return ACCEPT
   const { entry, direction } = ct
@@ -24,8 +25,11 @@ export function natHook(skb: IpSkb, state: HookState, table: Table | undefined):
   if (ct.state === 'related' && skb.packet.payload.kind === 'icmp')
     return translateError(skb, state, { entry, direction })
   if (ct.state !== 'established' && !isDecided(entry, manip)) {
-    const verdict = table === undefined ? ACCEPT : walkTable(skb, state, table)
-    if (verdict.kind !== 'accept') return verdict
+    for (const lookUp of lookups) {
+      const verdict = lookUp(skb, state)
+      if (verdict.kind !== 'accept') return verdict
+      if (isDecided(entry, manip)) break
+    }
     if (!isDecided(entry, manip)) bindToItself(skb.ns, entry, manip)
   } else if (leavesElsewhere(state, entry, direction)) {
     removeEntry(skb.ns, entry)

@@ -6,7 +6,7 @@ import type { MatchPlace } from './iptables/place.ts'
 import type { NatRange, Target } from './iptables/rule.ts'
 import { type Manip, setUpNat, toAddress } from './nat.ts'
 
-type NatTarget = Extract<Target, { kind: 'dnat' | 'snat' | 'masquerade' | 'redirect' }>
+export type NatTarget = Extract<Target, { kind: 'dnat' | 'snat' | 'masquerade' | 'redirect' }>
 
 export interface NatOutcome {
   readonly which: Manip
@@ -21,12 +21,23 @@ const HOOKS: Readonly<Record<NatTarget['kind'], readonly Hook[]>> = {
   masquerade: ['postrouting'],
 }
 
-/** The targets of the nat table: each is one call of NAT's set-up. Text: why the kernel would not have the rule. */
+/** Where a packet is when NAT is set up for its flow. */
+type NatPlace = Pick<MatchPlace, 'skb' | 'state'>
+
+/** The kernel takes such a rule only in chains of these hooks. */
+export const isNatHook = (kind: NatTarget['kind'], hook: Hook): boolean => HOOKS[kind].includes(hook)
+
+/** The targets of the nat table. Text: why the kernel would not have the rule. */
 export function applyNatTarget(target: NatTarget, place: MatchPlace): NatOutcome | string {
   const { state, chain } = place
   const name = target.kind.toUpperCase()
   if (chain.table !== 'nat') return `-j ${name} in the table ${chain.table}`
-  if (!HOOKS[target.kind].includes(state.hook)) return `-j ${name} in ${state.hook.toUpperCase()}`
+  if (!isNatHook(target.kind, state.hook)) return `-j ${name} in ${state.hook.toUpperCase()}`
+  return setUpNatTarget(target, place)
+}
+
+/** One call of NAT's set-up. */
+export function setUpNatTarget(target: NatTarget, place: NatPlace): NatOutcome {
   switch (target.kind) {
     case 'dnat':
       return setUp(place, 'dst', target.range)
@@ -39,7 +50,7 @@ export function applyNatTarget(target: NatTarget, place: MatchPlace): NatOutcome
   }
 }
 
-function setUp({ skb }: MatchPlace, manip: Manip, range: NatRange): NatOutcome {
+function setUp({ skb }: NatPlace, manip: Manip, range: NatRange): NatOutcome {
   const entry = skb.ct?.entry
   if (entry !== undefined) setUpNat(skb.ns, entry, { range, manip })
   return { which: manip, accepted: true }
@@ -48,7 +59,7 @@ function setUp({ skb }: MatchPlace, manip: Manip, range: NatRange): NatOutcome {
 const NO_ADDRESS = { accepted: false } as const
 
 /** nf_nat_masquerade_ipv4 and _ipv6: the address that the outgoing link would send from to the next hop. */
-function masquerade(place: MatchPlace, range: NatRange): NatOutcome {
+function masquerade(place: NatPlace, range: NatRange): NatOutcome {
   const { skb, state } = place
   const entry = skb.ct?.entry
   const { out } = state
@@ -64,7 +75,7 @@ function masquerade(place: MatchPlace, range: NatRange): NatOutcome {
 }
 
 /** nf_nat_redirect: to this machine itself, by the address of the link it came in by. */
-function redirect(place: MatchPlace, range: NatRange): NatOutcome {
+function redirect(place: NatPlace, range: NatRange): NatOutcome {
   const { skb, state } = place
   const { family } = skb.packet.dst
   const here = state.hook === 'output' ? (family === 4 ? LOOPBACK_V4 : LOOPBACK_V6) : firstAddress(state.in, family)

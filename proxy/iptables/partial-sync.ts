@@ -1,8 +1,5 @@
-import { type Cluster, keyOf } from '../../cluster/cluster.ts'
-import type { Service } from '../../cluster/objects.ts'
-import type { Family } from '../../packet/ip.ts'
-import { familyName } from '../endpoint.ts'
-import { slicesOf } from '../service-map.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import { type KnownServices, unchangedBetween } from '../service-changes.ts'
 import type { ServicePort } from '../service-port.ts'
 import type { IptablesSync } from './sync.ts'
 
@@ -21,17 +18,13 @@ export interface Synced {
 }
 
 /**
- * What changed from one sync to the next (ServiceChangeTracker, EndpointsChangeTracker). Any change of a Service's
- * record or of a slice has all ports of that Service written again. In large-cluster mode stale chains stay: they are
- * looked for at most once in a syncPeriod.
+ * What changed from one sync to the next. In large-cluster mode stale chains stay: they are looked for at most once in
+ * a syncPeriod.
  */
 export function changesBetween(before: Synced, after: Synced): SyncChanges {
-  const { family } = after.sync.setup
-  const now = recordsOf(after, family)
-  const then = recordsOf(before, family)
   const active = new Set(chainsOf(after.sync))
   return {
-    isUnchanged: ({ service }) => then.get(keyOf(service.meta)) === now.get(keyOf(service.meta)),
+    isUnchanged: unchangedBetween(known(before), known(after)),
     staleChains: after.sync.terse
       ? []
       : chainsOf(before.sync)
@@ -42,22 +35,8 @@ export function changesBetween(before: Synced, after: Synced): SyncChanges {
 
 const chainsOf = (sync: IptablesSync): readonly string[] => sync.services.flatMap((service) => service.own().chains)
 
-/** Service by service, a text that differs where kube-proxy sees a change. */
-function recordsOf({ cluster, sync }: Synced, family: Family): ReadonlyMap<string, string> {
-  const records = new Map<string, string>()
-  for (const { port } of sync.services) {
-    const key = keyOf(port.service.meta)
-    const slices = records.has(key) ? '' : slicesText(cluster, port.service, family)
-    records.set(key, `${records.get(key) ?? ''}${portText(port)}${slices}`)
-  }
-  return records
-}
-
-function portText({ service: _, endpoints: __, spec: ___, ...record }: ServicePort): string {
-  return JSON.stringify(record)
-}
-
-function slicesText(cluster: Cluster, service: Service, family: Family): string {
-  const slices = slicesOf(cluster, service).filter((slice) => slice.addressType === familyName(family))
-  return JSON.stringify(slices.map(({ at: _, ...slice }) => slice))
-}
+const known = ({ cluster, sync }: Synced): KnownServices => ({
+  cluster,
+  family: sync.setup.family,
+  ports: sync.services.map(({ port }) => port),
+})

@@ -4,6 +4,7 @@ import type { Family, Ip } from '../../packet/ip.ts'
 import { formatPrefix } from '../../packet/prefix.ts'
 import type { KubeProxyConfig } from '../config.ts'
 import { type LocalTraffic, localTraffic } from '../local-traffic.ts'
+import { masqueradeMark } from '../masquerade-mark.ts'
 import { nodeIPs } from '../node-ips.ts'
 import { includesLoopback, type NodePortAddresses, nodePortAddresses } from '../node-port-addresses.ts'
 
@@ -42,7 +43,7 @@ export function syncSetup(
     node,
     facts,
     config,
-    mark: markText(config.masqueradeBit),
+    mark: masqueradeMark(config.masqueradeBit),
     masqueradeAll: config.masqueradeAll,
     local: traffic && localMatch(traffic),
     localhostNodePorts: config.localhostNodePorts && includesLoopback(addresses, family),
@@ -52,9 +53,6 @@ export function syncSetup(
     dropsInvalid: !facts.capabilities.conntrackTcpBeLiberal && !config.conntrack.tcpBeLiberal,
   }
 }
-
-/** Go's `%#08x`. */
-const markText = (bit: number): string => `0x${(2 ** bit).toString(16).padStart(8, '0')}`
 
 function localMatch(traffic: LocalTraffic): { readonly is: string; readonly not: string } {
   const match = matchText(traffic)

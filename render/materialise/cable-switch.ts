@@ -50,6 +50,7 @@ export function switchBatches(plugged: readonly Card[]): NetnsBatches {
       `fdb append ${formatMac(mac)} dev port${i + 1} master static`,
     ]),
     ipset: [],
+    nft: '',
     iptables: '',
     ip6tables: '',
     files: [],

@@ -82,7 +82,7 @@ export function materialise(given: readonly LabMachine[], options: MaterialiseOp
   const switches = [...segments.keys()].map(realSwitch)
 
   const links: string[] = []
-  const sets = new Map<string, NetnsText>()
+  const sets = new Map<string, NetnsBatches>()
   const ipv6 = hosts.some(({ ops }) => ops.some(speaksIpv6))
   for (const [segment, plugged] of segments) {
     const nft = blockedText(options.blockedUdpPorts?.get(segment) ?? [])
@@ -97,7 +97,7 @@ export function materialise(given: readonly LabMachine[], options: MaterialiseOp
         links.push(vethLine(op, real(name, op.netns), real(name, op.type.peer.netns)))
     for (const netns of netnsOf(ops)) {
       const own = ops.filter((op) => op.netns === netns)
-      sets.set(real(name, netns), { ...machineBatches(own, ipv6), nft: '' })
+      sets.set(real(name, netns), machineBatches(own, ipv6))
       started.push(startedIn(own, { host: name, netns }, real(name, netns)))
     }
   }
@@ -117,8 +117,6 @@ function speaksIpv6(op: Op): boolean {
   return false
 }
 
-type NetnsText = NetnsBatches & { readonly nft: string }
-
 function machineBatches(ops: readonly Op[], ipv6: boolean): NetnsBatches {
   const own = netnsBatches(ops)
   const loopback = ops.some((op) => op.kind === 'link.set' && op.name === 'lo') ? [] : ['link set dev lo up']
@@ -137,7 +135,7 @@ const lines = (all: readonly string[]): string => all.map((line) => `${line}\n`)
 
 /** The order of the steps: namespaces, settings, pairs, then each namespace's own links, routes and rules. */
 function files(
-  sets: ReadonlyMap<string, NetnsText>,
+  sets: ReadonlyMap<string, NetnsBatches>,
   around: {
     readonly links: readonly string[]
     readonly places: ReadonlyMap<string, Place>
@@ -162,9 +160,9 @@ function files(
     step(name, 'sysctl', 'link.sysctl', lines(set.linkSysctl))
     step(name, 'bridge', 'bridge', lines(set.bridge))
     step(name, 'ipset', 'ipset', lines(set.ipset))
-    step(name, 'nft', 'nft', set.nft)
     step(name, 'iptables', 'iptables', set.iptables)
     step(name, 'ip6tables', 'ip6tables', set.ip6tables)
+    step(name, 'nft', 'nft', set.nft)
     for (const { path, text } of set.files) written.set(`files/${name}${path}`, text)
   }
   return { written, steps }

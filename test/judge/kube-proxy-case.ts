@@ -54,7 +54,7 @@ export function caseConfig(recorded: KubeProxyCase): KubeProxyConfig {
     masqueradeAll: config.masqueradeAll,
     masqueradeBit: config.masqueradeBit,
     localhostNodePorts: config.localhostNodePorts,
-    nodePortAddresses: nodePortAddresses(config.nodePortAddresses),
+    nodePortAddresses: nodePortAddresses(config),
     conntrack: {
       tcpEstablishedTimeout: 0,
       tcpCloseWaitTimeout: 0,
@@ -85,8 +85,8 @@ function detectLocal(given: CaseConfig['detectLocal']): DetectLocal {
   }
 }
 
-function nodePortAddresses(given: readonly string[] | null): KubeProxyConfig['nodePortAddresses'] {
-  if (given === null || given.length === 0) return 'all'
+function nodePortAddresses({ mode, nodePortAddresses: given }: CaseConfig): KubeProxyConfig['nodePortAddresses'] {
+  if (given === null || given.length === 0) return mode === 'nftables' ? 'primary' : 'all'
   return given.length === 1 && given[0] === 'primary' ? 'primary' : given.map(anyPrefix)
 }
 

@@ -9,13 +9,16 @@ import { iptablesSync } from '../../proxy/iptables/sync.ts'
 import { renderIptablesSave } from '../../render/iptables-save.ts'
 import { judgeOfJsonFiles, type Replayed } from './judge.ts'
 import { applyStep, type CaseObject, caseConfig, caseFacts, caseNode, type KubeProxyCase } from './kube-proxy-case.ts'
+import { replayNftSyncs } from './kube-proxy-nftables.ts'
 import { storedCluster } from './stored-cluster.ts'
 
 /** Replays a case of the real kube-proxy: what we write, under the same keys. */
 export function replayKubeProxyCase(recorded: KubeProxyCase): Replayed {
   const { config } = recorded
-  if (config.mode !== 'iptables') return { kind: 'skipped', reason: `not modelled: kube-proxy mode ${config.mode}` }
-  const [first, ...steps] = firstAndSteps(recorded).map(({ texts }) => ({ expected: texts }))
+  if (config.mode !== 'iptables' && config.mode !== 'nftables')
+    return { kind: 'skipped', reason: `not recorded: kube-proxy mode ${config.mode}` }
+  const syncs = config.mode === 'nftables' ? replayNftSyncs(recorded) : firstAndSteps(recorded)
+  const [first, ...steps] = syncs.map(({ texts }) => ({ expected: texts }))
   return { kind: 'result', value: { config: { mode: config.mode }, ...first, steps } }
 }
 

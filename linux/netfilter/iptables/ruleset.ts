@@ -3,6 +3,7 @@ import type { IptablesOp, IptablesTable } from '../../op.ts'
 import type { Origin } from '../../origin.ts'
 import type { Hook } from '../../step.ts'
 import { type IptablesBlock, once, type RuleLine } from '../block.ts'
+import type { Registrations } from '../nftables/ruleset.ts'
 import { blockChains, type Chain, makeChain, ruleOf } from './chain.ts'
 import type { Rule } from './rule.ts'
 
@@ -21,6 +22,8 @@ export interface Ruleset {
 export interface Table {
   readonly name: IptablesTable
   readonly family: Family
+  /** When its chains came to their hooks. */
+  readonly registered: number
   readonly chains: ReadonlyMap<string, Chain>
   /** Chains that blocks own and other chains may jump to. */
   readonly entries: ReadonlyMap<string, IptablesBlock>
@@ -48,9 +51,11 @@ const TABLE_ORDER: readonly IptablesTable[] = ['mangle', 'raw', 'filter', 'nat']
 /** A ruleset while ops come in. */
 export interface RulesetBuilder {
   readonly tables: Readonly<Record<Family, Map<IptablesTable, TableBuilder>>>
+  readonly registrations: Registrations
 }
 
 interface TableBuilder {
+  readonly registered: number
   readonly chains: Map<string, ChainBuilder>
   readonly entries: Map<string, IptablesBlock>
   readonly blocks: IptablesBlock[]
@@ -63,7 +68,10 @@ interface ChainBuilder {
   readonly inserted: RuleLine[]
 }
 
-export const newRulesetBuilder = (): RulesetBuilder => ({ tables: { 4: new Map(), 6: new Map() } })
+export const newRulesetBuilder = (registrations: Registrations = { next: 0 }): RulesetBuilder => ({
+  tables: { 4: new Map(), 6: new Map() },
+  registrations,
+})
 
 /** Does what iptables would do; returns what it would complain about. */
 export function applyIptablesOp(
@@ -99,7 +107,8 @@ const noChain = (table: IptablesTable, chain: string): string => `${table} ${cha
 function tableOf(builder: RulesetBuilder, family: Family, name: IptablesTable): TableBuilder {
   const known = builder.tables[family].get(name)
   if (known !== undefined) return known
-  const table: TableBuilder = { chains: new Map(), entries: new Map(), blocks: [] }
+  const registered = builder.registrations.next++
+  const table: TableBuilder = { registered, chains: new Map(), entries: new Map(), blocks: [] }
   for (const hook of BUILT_IN[name]) table.chains.set(chainOf(hook), { policy: 'ACCEPT', lines: [], inserted: [] })
   builder.tables[family].set(name, table)
   return table
@@ -143,7 +152,8 @@ function finishRuleset(family: Family, builders: ReadonlyMap<IptablesTable, Tabl
         chain,
         makeChain(family, { table: name, name: chain, policy }, { lines: [...inserted.toReversed(), ...lines] }),
       )
-    tables.set(name, { name, family, chains, entries: builder.entries, blocks: builder.blocks })
+    const { registered, entries, blocks } = builder
+    tables.set(name, { name, family, registered, chains, entries, blocks })
   }
   const ruleset: Ruleset = { family, tables, tracker: once(() => findTracker(ruleset)) }
   return ruleset

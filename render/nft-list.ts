@@ -1,0 +1,86 @@
+import type { DataType } from '../linux/netfilter/nftables/expression.ts'
+import type { NftBase } from '../linux/netfilter/nftables/object.ts'
+import { formatDuration } from '../linux/netfilter/nftables/parse-rule.ts'
+import { printKey, printNftRule, printValue } from '../linux/netfilter/nftables/print-rule.ts'
+import { listNftTable, type NftChain, type NftTable, type NftTables } from '../linux/netfilter/nftables/ruleset.ts'
+import type { ListedElement, NftSet } from '../linux/netfilter/nftables/set.ts'
+
+/** `nft list ruleset` of nft 1.0.6. */
+export const renderNftRuleset = (tables: NftTables): string => tables.map(renderNftTable).join('')
+
+function renderNftTable(table: NftTable): string {
+  const { sets, chains } = listNftTable(table)
+  const parts = [...sets.map(setText), ...chains.map(chainText)]
+  const comment = table.comment === undefined ? '' : `\tcomment "${table.comment}"\n`
+  return `table ${table.family} ${table.name} {\n${comment}${parts.join('\n')}}\n`
+}
+
+function setText({ line, types, elements }: NftSet): string {
+  const { kind, flags, comment, timeout } = line
+  // What rules may add to, nft bounds.
+  const size = line.size ?? (flags?.includes('dynamic') === true ? 65_535 : undefined)
+  const lines = [
+    `type ${line.type}${line.value === undefined ? '' : ` : ${line.value}`}`,
+    ...(size === undefined ? [] : [`size ${size}`]),
+    ...(flags === undefined ? [] : [`flags ${flags.join(',')}`]),
+    ...(timeout === undefined ? [] : [`timeout ${formatDuration(timeout)}`]),
+    ...(comment === undefined ? [] : [`comment "${comment}"`]),
+    ...(types === undefined || elements().length === 0 ? [] : [elementsText(types, elements())]),
+  ]
+  return `\t${kind} ${line.name} {\n${lines.map((text) => `\t\t${text}\n`).join('')}\t}\n`
+}
+
+const NEXT_LINE = ',\n\t\t\t     '
+
+/** nft's calculate_delim: how many elements stand in a line depends on their type. */
+function elementsText(types: readonly DataType[], elements: readonly ListedElement[]): string {
+  const inLine = perLine(types)
+  let text = ''
+  for (const [i, element] of elements.entries()) {
+    if (i > 0) text += i % inLine === 0 ? NEXT_LINE : ', '
+    text += elementText(types, element)
+  }
+  return `elements = { ${text} }`
+}
+
+function perLine(types: readonly DataType[]): number {
+  const [type] = types
+  if (types.length > 1 || type === 'ipv6_addr' || type === 'ifname') return 1
+  return type === 'ipv4_addr' ? 2 : 5
+}
+
+function elementText(types: readonly DataType[], { key, value, line }: ListedElement): string {
+  const comment = line.comment === undefined ? '' : ` comment "${line.comment}"`
+  return `${printKey(types, key)}${comment}${value === undefined ? '' : ` : ${printValue(value)}`}`
+}
+
+function chainText(chain: NftChain): string {
+  const lines = [
+    ...(chain.comment === undefined ? [] : [`comment "${chain.comment}"`]),
+    ...(chain.base === undefined ? [] : [baseText(chain.base)]),
+    ...chain.rules().map(printNftRule),
+  ]
+  return `\tchain ${chain.name} {\n${lines.map((text) => `\t\t${text}\n`).join('')}\t}\n`
+}
+
+const baseText = ({ type, hook, priority, policy }: NftBase): string =>
+  `type ${type} hook ${hook} priority ${priorityText(hook, priority)}; policy ${policy ?? 'accept'};`
+
+const PRIORITIES: readonly { readonly name: string; readonly value: number; readonly hook?: NftBase['hook'] }[] = [
+  { name: 'raw', value: -300 },
+  { name: 'mangle', value: -150 },
+  { name: 'dstnat', value: -100, hook: 'prerouting' },
+  { name: 'filter', value: 0 },
+  { name: 'security', value: 50 },
+  { name: 'srcnat', value: 100, hook: 'postrouting' },
+]
+
+/** A priority by the standard one that it lies at most 10 from, where that one belongs to the hook (nft, src/rule.c). */
+function priorityText(hook: NftBase['hook'], priority: number): string {
+  for (const { name, value, hook: only } of PRIORITIES) {
+    const off = priority - value
+    if (Math.abs(off) > 10 || (only !== undefined && only !== hook)) continue
+    return off === 0 ? name : `${name} ${off > 0 ? '+' : '-'} ${Math.abs(off)}`
+  }
+  return String(priority)
+}

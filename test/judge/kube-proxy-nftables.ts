@@ -1,0 +1,83 @@
+import { applyOps } from '../../linux/apply.ts'
+import { applyNftOp, finishNftTables, type NftTables, newNftBuilder } from '../../linux/netfilter/nftables/ruleset.ts'
+import { ROOT_NETNS } from '../../linux/op.ts'
+import type { Family } from '../../packet/ip.ts'
+import { familiesOf } from '../../proxy/iptables/compile.ts'
+import { commandOp, nftablesMode } from '../../proxy/nftables/compile.ts'
+import { nftSync } from '../../proxy/nftables/sync.ts'
+import { type SyncedTable, syncTable, tooLongComment } from '../../proxy/nftables/transaction.ts'
+import { nftLines } from '../../render/nft-command.ts'
+import { renderNftRuleset } from '../../render/nft-list.ts'
+import { applyStep, type CaseObject, caseConfig, caseFacts, caseNode, type KubeProxyCase } from './kube-proxy-case.ts'
+import { orderedTables, orderedTransaction } from './ordered-nft.ts'
+import { storedCluster } from './stored-cluster.ts'
+
+/** What one sync gives: the texts by key, and the tables as the ops of a freshly started node make them. */
+export interface NftReplay {
+  readonly texts: Readonly<Record<string, string>>
+  readonly tables: NftTables
+}
+
+/** The first sync, and one for each step. */
+export function replayNftSyncs(recorded: KubeProxyCase): readonly NftReplay[] {
+  const builder = newNftBuilder({ next: 0 })
+  const replays: NftReplay[] = []
+  let objects = recorded.objects
+  let synced = new Map<Family, SyncedTable>()
+  for (const step of [{ apply: [], expected: {} }, ...(recorded.steps ?? [])]) {
+    objects = applyStep(objects, step)
+    const { cluster, node, config, facts } = given(recorded, objects)
+    const lines: string[] = []
+    const now = new Map<Family, SyncedTable>()
+    let error: string | undefined
+    for (const family of familiesOf(facts)) {
+      const sync = nftSync(cluster, node, { config, facts, family })
+      const table = syncTable(cluster, sync, synced.get(family))
+      now.set(family, table)
+      const ops = table.commands.map((command) => commandOp(sync.setup, command))
+      lines.push(...ops.flatMap(nftLines))
+      const refused = tooLongComment(sync)
+      if (refused === undefined)
+        for (const op of ops) {
+          const trouble = applyNftOp(builder, op)
+          if (trouble !== undefined) throw new Error(`${nftLines(op).join()}: ${trouble}`)
+        }
+      else {
+        const add = commandOp(sync.setup, {
+          kind: 'nft.add',
+          object: { kind: 'element', ...refused },
+          origin: refused.origin,
+        })
+        error = errorText(nftLines(add)[0] ?? '', refused.comment ?? '')
+      }
+    }
+    synced = now
+    const ops = nftablesMode.compile(cluster, node, config, facts)
+    const tables = applyOps(facts.hostname, ops, facts.capabilities).netns.get(ROOT_NETNS)?.netfilter.nftables ?? []
+    // The first listing is of the ops that a walk has, the later ones are of what the transactions left.
+    const listed = replays.length === 0 ? tables : orderedTables(finishNftTables(builder))
+    replays.push({
+      texts: {
+        nft: renderNftRuleset(listed),
+        'nft-transaction': orderedTransaction(lines),
+        ...(error === undefined ? {} : { 'sync-error': error }),
+      },
+      tables,
+    })
+  }
+  return replays
+}
+
+function given(recorded: KubeProxyCase, objects: readonly CaseObject[]) {
+  const config = caseConfig(recorded)
+  const facts = caseFacts(recorded.config)
+  const cluster = storedCluster(objects, { kubernetesVersion: recorded.kubeProxyVersion })
+  return { cluster, node: caseNode(cluster.nodes, recorded.config.nodeName), config, facts }
+}
+
+/** nft quotes the line, and points at what it does not take. */
+function errorText(line: string, comment: string): string {
+  const quoted = `"${comment}"`
+  const pointer = `${' '.repeat(line.indexOf(quoted))}${'^'.repeat(quoted.length)}`
+  return `Error: comment too long, 128 characters maximum allowed\n${line}\n${pointer}\n`
+}
