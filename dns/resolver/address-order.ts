@@ -118,6 +118,13 @@ export const GO_POLICY: Policy = {
   ],
 }
 
+/** c-ares (ares_sortaddrinfo.c): the same table. */
+export const CARES_POLICY: Policy = {
+  table: GO_POLICY.table,
+  nearness: (destination, source) => (destination.family === 6 ? commonBits(destination, source) : 0),
+  ranksUnreachable: true,
+}
+
 /** defpolicy of musl (src/network/lookup_name.c): RFC 6724 without the ranges that were given back. */
 export const MUSL_POLICY: Policy = {
   nearness: commonBits,

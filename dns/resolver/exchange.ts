@@ -91,6 +91,8 @@ export interface Ask {
   readonly attempt: number
   /** Whether a message is taken as the answer; what is not is passed over, over TCP it ends the exchange. */
   readonly takes: (reply: Message) => boolean
+  /** An open datagram socket to use; it stays open. */
+  readonly socket?: number
 }
 
 export type Exchanged =
@@ -100,11 +102,11 @@ export type Exchanged =
   /** The peer hung up; or what it said over TCP is no answer. */
   | { readonly kind: 'closed' }
 
-/** Asks over a socket of its own, which is closed when it is over. */
+/** Asks over a socket of its own, which is closed when it is over, or over one that is there. */
 export function* exchange(io: LookupIo, ask: Ask): Waiting<Exchanged> {
-  const fd = io.connected(ask.transport, { ip: ask.server, port: DNS_PORT })
+  const fd = ask.socket ?? io.connected(ask.transport, { ip: ask.server, port: DNS_PORT })
   const result = yield* ask.transport === 'udp' ? overDatagrams(io, ask, fd) : overStream(io, ask, fd)
-  io.close(fd)
+  if (ask.socket === undefined) io.close(fd)
   if (result.kind === 'reply')
     noteReply(io, result.reply, { server: ask.server, transport: ask.transport, size: result.size })
   else noteSilence(io, ask.server, [questionOf(ask.query)], reasonOf(result))

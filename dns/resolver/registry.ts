@@ -1,3 +1,8 @@
+import { digOf } from './bind/dig.ts'
+import { bindHost } from './bind/host.ts'
+import { bindNslookup } from './bind/nslookup.ts'
+import { busyboxNslookupOf } from './busybox/nslookup.ts'
+import { caresGetaddrinfo } from './c-ares/getaddrinfo.ts'
 import { GLIBC, glibcGetaddrinfo, glibcGetaddrinfoOf } from './glibc/getaddrinfo.ts'
 import { glibcGetentHosts } from './glibc/gethostbyname.ts'
 import { goLookupOf } from './go/lookup.ts'
@@ -5,6 +10,7 @@ import { GO } from './go/version.ts'
 import type { Resolver } from './lookup.ts'
 import { muslGetaddrinfoOf } from './musl/getaddrinfo.ts'
 import { muslVersion } from './musl/version.ts'
+import { nodeLookup, nodeResolve } from './node/resolve.ts'
 
 /** The resolver libraries and tools that are emulated, by the name they are asked for. A new one is a line here. */
 export const resolvers = {
@@ -21,6 +27,15 @@ export const resolvers = {
   ),
   go: goLookupOf('go', GO),
   'go-1.19': goLookupOf('go-1.19', 19),
+  'c-ares': caresGetaddrinfo,
+  node: nodeResolve,
+  'node-lookup': nodeLookup,
+  busybox: busyboxNslookupOf('busybox', 'glibc'),
+  'busybox-musl': busyboxNslookupOf('busybox-musl', 'musl'),
+  dig: digOf({ name: 'dig' }),
+  'dig-search': digOf({ name: 'dig-search', search: true }),
+  host: bindHost,
+  nslookup: bindNslookup,
 } as const satisfies Record<string, Resolver>
 
 export type ResolverName = keyof typeof resolvers

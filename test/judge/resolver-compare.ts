@@ -32,10 +32,13 @@ export function settled(queries: readonly ComparedQuery[]): readonly string[] {
 }
 
 /**
- * What a program printed without what is chance: the local port of a socket that Go names, and which of two families
- * answered Go first where neither can be reached.
+ * What a program printed without what is chance: the local port of a socket that Go names, which of two families
+ * answered Go first where neither can be reached, and in which order the replies reached busybox.
  */
 export const withoutChance = (text: string): string =>
   text
     .replace(/read udp \S+->/, 'read udp ')
     .replace(/^\[([0-9a-f:.]+ [0-9a-f:. ]+)\]$/, (_, list: string) => `[${list.split(' ').sort().join(' ')}]`)
+    .replace(/^(Server:\t\t\S+\nAddress:\t\S+:53)\n+([\s\S]*)$/, (_, head: string, body: string) =>
+      [head, ...body.split(/\n\n+/).sort()].join('\n\n'),
+    )

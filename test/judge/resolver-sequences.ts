@@ -1,4 +1,3 @@
-import { lowerName } from '../../dns/name.ts'
 import { RCODE, rcodeName } from '../../dns/record.ts'
 import type { LookupOutcome } from '../../dns/resolver/lookup.ts'
 import { formatIp } from '../../packet/ip.ts'
@@ -32,8 +31,6 @@ interface Result {
 interface Tool extends Pick<Lookup, 'resolver' | 'family' | 'addrConfig' | 'type'> {
   /** What the recorded program printed; absent: the tool's own output. */
   readonly print?: (outcome: LookupOutcome) => Result
-  /** What the tool makes of the name before it asks the library. */
-  readonly spelled?: (name: string) => string
   /** Which of the tool's lines were kept. */
   readonly kept?: (line: string) => boolean
 }
@@ -53,12 +50,21 @@ const goPrint = (outcome: LookupOutcome): Result =>
     ? { rc: 0, result: `[${outcome.addresses.map(formatIp).join(' ')}]` }
     : { rc: 1, result: `[] / ERR ${outcome.message}` }
 
+/** What a script prints of a promise: errors are no exit code. */
 const nodePrint = (outcome: LookupOutcome): Result => ({
   rc: 0,
   result: outcome.ok
     ? JSON.stringify(outcome.addresses.map((ip) => ({ address: formatIp(ip), family: ip.family })))
-    : `ERR ${outcome.error === 'EAI_AGAIN' ? 'EAI_AGAIN' : 'ENOTFOUND'}`,
+    : `ERR ${outcome.message}`,
 })
+
+const nodeResolvePrint = (outcome: LookupOutcome): Result => ({
+  rc: 0,
+  result: outcome.ok ? JSON.stringify(outcome.addresses.map(formatIp)) : `ERR ${outcome.message}`,
+})
+
+/** What was kept of dig's lines. */
+const headerAndRecords = (line: string): boolean => line !== '' && (!line.startsWith(';') || line.includes('->>HEADER'))
 
 const UNSPEC = { family: 'unspec', addrConfig: false } as const
 
@@ -73,8 +79,14 @@ const TOOLS: Readonly<Record<string, Tool>> = {
   'musl getaddrinfo AF_UNSPEC AI_ADDRCONFIG': { ...UNSPEC, resolver: 'musl-1.2.3', addrConfig: true, print: muslPrint },
   'musl getaddrinfo AF_INET': { resolver: 'musl-1.2.3', family: '4', addrConfig: false, print: muslPrint },
   'go 1.19 netgo LookupHost': { ...UNSPEC, resolver: 'go-1.19', print: goPrint },
-  // Node lowers letters before it calls getaddrinfo.
-  'node 20 dns.lookup': { ...UNSPEC, resolver: 'glibc', print: nodePrint, spelled: lowerName },
+  'busybox nslookup': { ...UNSPEC, resolver: 'busybox' },
+  'busybox nslookup -type=a': { ...UNSPEC, resolver: 'busybox', type: 'A' },
+  dig: { ...UNSPEC, resolver: 'dig', kept: headerAndRecords },
+  'dig +search': { ...UNSPEC, resolver: 'dig-search', kept: headerAndRecords },
+  host: { ...UNSPEC, resolver: 'host' },
+  'nslookup (bind9)': { ...UNSPEC, resolver: 'nslookup' },
+  'node 20 dns.lookup': { ...UNSPEC, resolver: 'node-lookup', print: nodePrint },
+  'node 20 dns.resolve4 (c-ares)': { ...UNSPEC, resolver: 'node', print: nodeResolvePrint },
 }
 
 const SERVERS = ['10.96.0.10', '10.96.0.11', '10.96.0.12', '10.96.0.13']
@@ -128,7 +140,7 @@ export function replaySequence(all: Sequences, group: string, one: SequenceCase)
   const id = /, id: (\d+)/.exec(one.result)?.[1]
   const { outcome } = runLookup(network, {
     ...tool,
-    name: tool.spelled ? tool.spelled(one.name) : one.name,
+    name: one.name,
     files: {
       '/etc/resolv.conf': all['variant resolv.conf'][variant] ?? all['resolv.conf'],
       '/etc/nsswitch.conf': `${all['nsswitch.conf']}\n`,

@@ -1,4 +1,5 @@
 import { decodeMessage } from '../../dns/message-decode.ts'
+import { digOf } from '../../dns/resolver/bind/dig.ts'
 import type { LookupOutcome } from '../../dns/resolver/lookup.ts'
 import { formatIp } from '../../packet/ip.ts'
 import { nothing, type Seen, scriptedServer } from '../dns/scripted-server.ts'
@@ -60,6 +61,11 @@ const printNode: Client['print'] = (_, outcome) =>
 const CLIENTS: Readonly<Record<string, Client>> = {
   'glibc2.36': { resolver: 'glibc', print: printLibrary },
   'musl1.2.3': { resolver: 'musl-1.2.3', print: printLibrary },
+  'dig+search': { resolver: digOf({ name: 'dig', search: true, short: true, tries: 1 }) },
+  host: { resolver: 'host' },
+  nslookup: { resolver: 'nslookup' },
+  'busybox1.35': { resolver: 'busybox' },
+  'node-resolve4': { resolver: 'node', print: printNode },
   'go1.19': { resolver: 'go-1.19', print: printGo },
   'musl1.2.5+': { resolver: 'musl', print: printLibrary },
 }
@@ -112,13 +118,12 @@ export function replayTranscript(zone: Zone, scenario: Scenario, client: string)
   }
 }
 
-/** What lies closer together left together. */
-const TOGETHER_MS = 2
-const JITTER_MS = 50
+/** What the recording machine took for a step is less. */
+const SLOWNESS_MS = 50
 
 /**
- * In which order datagrams of different sockets, or to different servers, arrive is chance: here as it was recorded.
- * What goes from one socket to one server stays in its order.
+ * When datagrams of different sockets, or to different servers, arrive is chance: here as it was recorded. What goes from
+ * one socket to one server stays in its order.
  */
 function recordedArrival(queries: readonly TranscriptQuery[]): (datagram: Pick<Sent, 'to' | 'bytes'>) => number {
   const several = new Set(queries.map(({ server }) => server)).size > 1
@@ -143,10 +148,10 @@ function recordedArrival(queries: readonly TranscriptQuery[]): (datagram: Pick<S
   }
 }
 
-/** How much later than its twin, the other type of the same name from another socket, a query came. */
+/** How much later than the one before it, from another socket, a query came: the speed of that machine. */
 function lateness(queries: readonly TranscriptQuery[], index: number): number {
-  const [twin, own] = [queries[index - 1], queries[index]]
-  if (!twin || !own || twin.name !== own.name || twin.type === own.type || twin.socket === own.socket) return 0
-  const gap = own.atMs - twin.atMs
-  return gap > TOGETHER_MS && gap < JITTER_MS ? gap * MS : 0
+  const [before, own] = [queries[index - 1], queries[index]]
+  if (!before || !own || before.socket === own.socket) return 0
+  const gap = own.atMs - before.atMs
+  return gap < SLOWNESS_MS ? gap * MS : 0
 }
