@@ -99,19 +99,23 @@ function program(done: (code: number) => void): Command {
     .option('--at <point>', 'one capture point: NODE/LINK or NODE/NAMESPACE/POD/LINK (repeatable)', more)
     .action((options) => done(pcap(options)))
 
-  snapshotOptions(root.command('dns <name> [type]'))
+  snapshotOptions(root.command('dns [name] [type...]'))
     .description('what a resolver asks for a name, who answers, and what would spare queries')
-    .requiredOption('--from <endpoint>', 'pod/NAME, node/NAME, ext/NAME or an address')
+    .option('--from <endpoint>', 'pod/NAME, node/NAME, ext/NAME or an address')
     .option('-n, --namespace <name>', 'namespace of names without one', 'default')
-    .option('--resolver <name>', 'whose library or tool looks the name up', 'glibc')
+    .option('--resolver <name>', 'whose library or tool looks the name up: glibc, or several, or all')
+    .option('--plan', 'the names given, with every ndots: what each costs, what it breaks, which is best')
+    .option('--from-log <file>', 'the same for each workload in a log of CoreDNS')
     .option('--seed <number>', 'seed of every random choice', whole(0, MOST_SEEDS), 1)
     .option('--explain', 'every candidate, query, plugin and decision')
     .option('-v, --verbose', 'the way of the first query too', count, 0)
-    .addOption(new Option('-o, --output <form>', 'how it is told').choices(['text', 'wide', 'json']).default('text'))
+    .addOption(
+      new Option('-o, --output <form>', 'how it is told').choices(['text', 'wide', 'json', 'dig']).default('text'),
+    )
     .option('--color', 'colours although this is no terminal')
     .option('--no-color', 'no colours')
     .option('--ascii', 'no characters outside ASCII')
-    .action((name, type, options) => done(dns(name, type, options)))
+    .action((name, more, options) => done(dns(name === undefined ? [] : [name, ...more], options)))
 
   snapshotOptions(root.command('dns-server'))
     .description("the cluster's DNS for real clients: dig, curl, a browser")

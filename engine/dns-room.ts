@@ -54,13 +54,16 @@ export function dnsAsker(
   if (source?.ok === false) return source
   const netns = source?.value ?? { host: coredns.view.host, netns: ROOT_NETNS }
   const config = built.blueprint.hosts.get(netns.host)?.().netns.get(netns.netns)
-  const addresses = (config?.links ?? []).flatMap((link) => link.addresses.map(({ ip }) => ip))
-  for (const asker of addresses) {
-    const ip = isLoopback(asker) || isLinkLocal(asker) ? undefined : own.find(({ family }) => family === asker.family)
+  for (const asker of config === undefined ? [] : ownAddresses(config)) {
+    const ip = isLinkLocal(asker) ? undefined : own.find(({ family }) => family === asker.family)
     if (ip !== undefined) return parsed({ asker, server: { ip, port: 53 } })
   }
   return refused(`${from ?? netns.host} has no address of a family that CoreDNS has`)
 }
+
+/** The addresses that a program in the namespace finds there, loopback aside. */
+export const ownAddresses = ({ links }: NetnsConfig): readonly Ip[] =>
+  links.flatMap((link) => link.addresses.map(({ ip }) => ip)).filter((ip) => !isLoopback(ip))
 
 interface Place {
   readonly built: Built

@@ -48,7 +48,7 @@ export function costOf(lookup: LookupView | undefined): LookupCost {
 }
 
 /** The pod whose /etc the probe's source uses; undefined for a node or an outside host. */
-function podOf(cluster: Cluster, { from }: Probe): Pod | undefined {
+export function podOf(cluster: Cluster, { from }: Probe): Pod | undefined {
   const onHost = cluster.index.podsOnNode.get(from.host) ?? []
   return onHost.find(
     (pod) =>

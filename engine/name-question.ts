@@ -1,5 +1,5 @@
 import { nearest } from '../cluster/nearest.ts'
-import { isResolverName, resolvers } from '../dns/resolver/registry.ts'
+import { type ResolverName, resolverNamed, resolverNames } from '../dns/resolver/registry.ts'
 import { type Parsed, parsed, refused } from '../packet/parsed.ts'
 import type { Built } from './build.ts'
 import type { Probe } from './probe.ts'
@@ -37,11 +37,12 @@ export function readNameQuestion(built: Built, question: NameQuestion): Parsed<P
   })
 }
 
-function readResolver(name: string): Parsed<NonNullable<Probe['resolver']>> {
-  if (isResolverName(name)) return parsed(name)
-  const known = Object.keys(resolvers)
-  const near = nearest(name, known)
+/** A resolver by name or alias. */
+export function readResolver(name: string): Parsed<ResolverName> {
+  const known = resolverNamed(name)
+  if (known !== undefined) return parsed(known)
+  const near = nearest(name, resolverNames)
   return refused(
-    `--resolver: "${name}" is not known; ${near === undefined ? '' : `did you mean ${near}? `}known are ${known.join(', ')}`,
+    `--resolver: "${name}" is not known; ${near === undefined ? '' : `did you mean ${near}? `}known are ${resolverNames.join(', ')}`,
   )
 }

@@ -176,10 +176,10 @@ export class ProgramRoom {
     const seat = this.seats.get(key)
     const receiver = seat?.ports.get(to.port)
     if (seat !== undefined && receiver !== undefined) {
-      // A connected socket hears its peer only; a reply from behind a Service address carries that address.
-      const shown =
-        receiver.peer !== undefined && sender?.seat.isAt(receiver.peer.ip) ? { ...from, ip: receiver.peer.ip } : from
+      const shown = { ip: sender?.seat.askedAs(to) ?? from.ip, port: from.port }
+      // A connected socket hears its peer only.
       if (receiver.peer !== undefined && !sameEnd(receiver.peer, shown)) return
+      seat.asked(shown, to.ip)
       return this.tell(seat, { kind: 'data', fd: receiver.fd, bytes, from: shown, to })
     }
     if (seat !== undefined) {
@@ -275,6 +275,8 @@ const isLive = (timer: Timer | undefined): boolean =>
 const sameEnd = (one: SocketAddress, other: SocketAddress): boolean =>
   one.port === other.port && sameIp(one.ip, other.ip)
 
+const endKey = ({ ip, port }: SocketAddress): string => `${ipKey(ip)} ${port}`
+
 const newSocket = (seat: Seat, fd: number, type: Socket['type']): Socket => ({
   seat,
   fd,
@@ -311,6 +313,7 @@ export class Seat implements ProcessContext {
   nextConnection = FIRST_CONNECTION
   private readonly room: ProgramRoom
   private nextPort = FIRST_PORT
+  private readonly askedAt = new Map<string, Ip>()
 
   constructor(program: Program, view: SeatView, room: ProgramRoom) {
     this.program = program
@@ -338,8 +341,15 @@ export class Seat implements ProcessContext {
   readonly draw: ProcessContext['draw'] = (_purpose, _entry, choices) => this.room.draw(choices)
   readonly addresses: ProcessContext['addresses'] = () => this.view.addresses
 
-  isAt(address: Ip): boolean {
-    return this.view.reachedAt.some((own) => sameIp(own, address))
+  /** Somebody asked at an address that is not the seat's own, a Service's: answers to them carry it. */
+  asked(by: SocketAddress, at: Ip): void {
+    if (this.view.addresses.some((own) => sameIp(own, at))) this.askedAt.delete(endKey(by))
+    else this.askedAt.set(endKey(by), at)
+  }
+
+  /** The address by which a client knows the seat; undefined: by its own. */
+  askedAs(client: SocketAddress): Ip | undefined {
+    return this.askedAt.get(endKey(client))
   }
 
   addressOf({ port }: Socket, towards: Ip): SocketAddress {

@@ -1,0 +1,170 @@
+import type { Pod } from '../cluster/objects.ts'
+import { podNetns } from '../cni/pod-netns.ts'
+import { podRoot } from '../dns/pod/files.ts'
+import { podResolvConf } from '../dns/pod/resolv-conf.ts'
+import { type LookupProgramState, lookupProgram } from '../dns/resolver/program.ts'
+import type { ResolverName } from '../dns/resolver/registry.ts'
+import type { DnsStep } from '../dns/step.ts'
+import { once } from '../linux/netfilter/block.ts'
+import { ROOT_NETNS } from '../linux/op.ts'
+import type { Program } from '../linux/process.ts'
+import { formatIp } from '../packet/ip.ts'
+import type { Built } from './build.ts'
+import { dnsRoom, ownAddresses } from './dns-room.ts'
+import { withNdots } from './name-fixes.ts'
+
+/** What every ndots would cost the names that a program uses, and which would find something else. */
+export interface NamePlan {
+  readonly pod: Pod
+  readonly names: readonly string[]
+  /** As the pod has it now. */
+  readonly ndots: number
+  readonly rows: readonly PlanRow[]
+  /** The cheapest ndots that changes no result with any of the resolvers. */
+  readonly best: number
+}
+
+export interface PlanRow {
+  readonly resolver: ResolverName
+  readonly cells: readonly PlanCell[]
+}
+
+export interface PlanCell {
+  readonly ndots: number
+  readonly queries: number
+  /** Names that are found differently than now, or not at all. */
+  readonly broken: readonly BrokenName[]
+}
+
+export interface BrokenName {
+  readonly name: string
+  readonly now: string
+  readonly changed: string
+}
+
+/** The settings that are tried, and the one the pod has. glibc takes more than 15 as 15. */
+export const PLAN_NDOTS: readonly number[] = [1, 2, 3, 4, 5]
+
+/**
+ * Looks every name up with every ndots and resolver. The programs talk directly, without packets: what they say and
+ * how often does not depend on the network between. `undefined`: no CoreDNS of the cluster runs.
+ */
+export function planNames(
+  built: Built,
+  pod: Pod,
+  { names, resolvers }: { readonly names: readonly string[]; readonly resolvers: readonly ResolverName[] },
+): NamePlan | undefined {
+  const asker = lookupIn(built, pod)
+  if (asker === undefined) return undefined
+  const distinct = [...new Set(names)].sort()
+  const { ndots } = asker
+  const tried = [...new Set([...PLAN_NDOTS, ndots])].sort((x, y) => x - y)
+  const rows = resolvers.map((resolver): PlanRow => {
+    const found = distinct.map((name) => lookUpAtEach(asker, resolver, { name, tried }))
+    return { resolver, cells: tried.map((n) => cellOf(n, ndots, distinct, found)) }
+  })
+  return { pod, names: distinct, ndots, rows, best: bestOf(rows, ndots) }
+}
+
+interface Found {
+  readonly queries: number
+  readonly result: string
+}
+
+/** Only whether the name has as many dots as ndots matters to a resolver: two lookups tell all. */
+function lookUpAtEach(
+  asker: Asker,
+  resolver: ResolverName,
+  { name, tried }: { readonly name: string; readonly tried: readonly number[] },
+): ReadonlyMap<number, Found> {
+  const dots = name.split('.').length - 1
+  const searched = once(() => asker.lookUp(resolver, name, Math.max(...tried)))
+  const asIs = once(() => asker.lookUp(resolver, name, Math.min(...tried)))
+  return new Map(tried.map((ndots) => [ndots, dots < ndots ? searched() : asIs()]))
+}
+
+function cellOf(
+  ndots: number,
+  now: number,
+  names: readonly string[],
+  found: readonly ReadonlyMap<number, Found>[],
+): PlanCell {
+  let queries = 0
+  const broken: BrokenName[] = []
+  for (const [i, name] of names.entries()) {
+    const after = found[i]?.get(ndots)
+    const before = found[i]?.get(now)
+    queries += after?.queries ?? 0
+    if (after !== undefined && before !== undefined && after.result !== before.result)
+      broken.push({ name, now: before.result, changed: after.result })
+  }
+  return { ndots, queries, broken }
+}
+
+/** Fewest queries over all resolvers among those that break nothing; of equals the one nearest to what is now. */
+function bestOf(rows: readonly PlanRow[], now: number): number {
+  const totals = new Map<number, number>()
+  for (const { cells } of rows)
+    for (const { ndots, queries, broken } of cells) {
+      const total = totals.get(ndots) ?? 0
+      totals.set(ndots, broken.length > 0 ? Number.POSITIVE_INFINITY : total + queries)
+    }
+  const order = [...totals].toSorted(([x, a], [y, b]) => a - b || Math.abs(x - now) - Math.abs(y - now))
+  return order[0]?.[0] ?? now
+}
+
+// ------------------------------------------------------------------------------------------------ looking up
+
+interface Asker {
+  /** As the pod's resolv.conf has it. */
+  readonly ndots: number
+  readonly lookUp: (resolver: ResolverName, name: string, ndots: number) => Found
+}
+
+function lookupIn(built: Built, pod: Pod): Asker | undefined {
+  let queries = 0
+  const { room, coredns } = dnsRoom(built, {
+    note: (_seat, note) => {
+      if ((note as DnsStep).kind === 'dns.query') queries++
+    },
+  })
+  const host = built.blueprint.hosts.get(pod.spec.nodeName)?.()
+  const config = host?.netns.get(podNetns(pod))
+  if (coredns === undefined || config === undefined) return undefined
+  const root = podRoot(pod)
+  const path = `${root}/etc/resolv.conf`
+  const nodeText = host?.netns.get(ROOT_NETNS)?.files.get('/etc/resolv.conf')
+  // Link-local ones count for AI_ADDRCONFIG: with one, AAAA is asked for too.
+  const addresses = ownAddresses(config)
+  const views = new Map<number, ReadonlyMap<string, string>>()
+  const filesWith = (ndots: number): ReadonlyMap<string, string> => {
+    const known = views.get(ndots)
+    if (known !== undefined) return known
+    const files = new Map(config.files).set(path, podResolvConf(built.cluster, withNdots(pod, ndots), nodeText))
+    views.set(ndots, files)
+    return files
+  }
+  return {
+    ndots: ndotsOf(config.files.get(path) ?? ''),
+    lookUp: (resolver, name, ndots) => {
+      queries = 0
+      const program = lookupProgram(resolver) as Program
+      const args = { name, ...(root === '' ? {} : { root }) }
+      const place = { host: pod.spec.nodeName, netns: config.name, args, files: filesWith(ndots) }
+      const asking = room.seat(program, { ...place, addresses, reachedAt: addresses })
+      room.settle()
+      for (let due = room.due(); asking.exitCode === undefined && due !== undefined; due = room.due()) room.advance(due)
+      const { outcome } = (asking.state ?? {}) as Partial<LookupProgramState>
+      room.leave(asking)
+      return { queries, result: resultOf(outcome) }
+    },
+  }
+}
+
+/** resolv.conf(5): the last one counts; 1 where none is said. */
+const ndotsOf = (text: string): number => Number([...text.matchAll(/^options.*\bndots:(\d+)/gm)].at(-1)?.[1] ?? 1)
+
+const resultOf = (outcome: LookupProgramState['outcome']): string => {
+  if (outcome === undefined) return 'no answer'
+  return outcome.ok ? outcome.addresses.map(formatIp).sort().join(' ') : outcome.error
+}
