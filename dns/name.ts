@@ -127,3 +127,13 @@ export function checkName(name: string): Parsed<string> {
   if (total > MAX_NAME) return refused(`"${name}" is ${total} octets long: ${MAX_NAME} are allowed`)
   return parsed(name)
 }
+
+/** miekg/dns IsDomainName: no empty label, none too long; a final dot may be missing. */
+export function isDomainName(text: string): boolean {
+  if (text === '.') return true
+  if (text === '' || text.startsWith('.') || /[^\\]\.\./.test(text)) return false
+  return labelsOf(fqdn(text)).every((label) => {
+    const length = labelOctets(label).length
+    return length > 0 && length <= MAX_LABEL
+  })
+}

@@ -1,6 +1,6 @@
 import { formatIp, ipBytes, parseIp, readIp } from '../packet/ip.ts'
 import { type Parsed, parsed, refused } from '../packet/parsed.ts'
-import { fqdn, labelOctets, labelsOf, labelText } from './name.ts'
+import { fqdn, labelOctets, labelsOf, labelText, MAX_LABEL } from './name.ts'
 
 /** The data of SVCB and HTTPS records between presentation form and octets (RFC 9460 §2). */
 
@@ -123,4 +123,16 @@ function paramText(key: number, value: Uint8Array): string {
     default:
       return `${name}="${[...value].map((octet) => (octet > 0x20 && octet < 0x7f && octet !== 0x22 && octet !== 0x5c ? String.fromCharCode(octet) : `\\${String(octet).padStart(3, '0')}`)).join('')}"`
   }
+}
+
+/** The target of an SVCB or HTTPS record's data; undefined of another type, or where it cannot be read. */
+export function svcbTarget(code: number, bytes: Uint8Array): string | undefined {
+  if (code !== 64 && code !== 65) return undefined
+  let name = ''
+  for (let at = 2; bytes[at] !== 0; at += 1 + (bytes[at] ?? 0)) {
+    const length = bytes[at]
+    if (length === undefined || length > MAX_LABEL || at + length >= bytes.length) return undefined
+    name += `${labelText(bytes, at + 1, at + 1 + length)}.`
+  }
+  return name === '' ? '.' : name
 }

@@ -56,7 +56,15 @@ export function loadCorefile(source: Omit<CorefileSource, 'isDirective'>, world:
         continue
       }
       const words = new Dispenser(source.name, tokens)
-      const setup = plugin.setup({ words, line, zones: block.zones, world, notModelled: tell, echoedOptions })
+      const setup = plugin.setup({
+        words,
+        line,
+        zones: block.zones,
+        world,
+        notModelled: tell,
+        echoedOptions,
+        root: rootOf(block),
+      })
       if (!setup.ok) return setup
       handlers.get(block)?.push(...setup.value)
     }
@@ -96,6 +104,8 @@ interface KeyedBlock extends ServerBlock2 {
   readonly zones: readonly string[]
 }
 type ServerBlock2 = Pick<ServerBlock, 'directives' | 'line'>
+
+const rootOf = ({ directives }: KeyedBlock): string | undefined => directives.get('root')?.[1]?.text
 
 /** Which port a transport has where the key names none. */
 const TRANSPORT_PORT: Readonly<Record<string, number>> = {

@@ -81,7 +81,12 @@ export type EffectResult =
 /** Work that may have to wait: it yields what it waits for. */
 export type Serving<Result = Outcome> = Generator<Effect, Result, EffectResult>
 
-export type Next = (request: Request) => Serving
+/** The rest of the chain. */
+export interface Next {
+  (request: Request): Serving
+  /** Nothing stands behind. */
+  readonly isLast?: boolean
+}
 
 /** A plugin as one directive set it up. */
 export interface Handler {
@@ -134,6 +139,8 @@ export interface Controller {
   readonly line: ConfigLine
   /** The zones of the server block. */
   readonly zones: readonly string[]
+  /** The folder of directive `root`, for relative paths. */
+  readonly root: string | undefined
   readonly world: World
   /** Tells that something is not emulated. */
   notModelled(what: string): void

@@ -8,6 +8,7 @@ import { cache } from './plugins/cache/cache.ts'
 import { chaos } from './plugins/chaos.ts'
 import { dns64 } from './plugins/dns64.ts'
 import { errors } from './plugins/errors.ts'
+import { file } from './plugins/file/file.ts'
 import { forward } from './plugins/forward/forward.ts'
 import { header } from './plugins/header.ts'
 import { hosts } from './plugins/hosts.ts'
@@ -58,6 +59,7 @@ export const plugins = {
   hosts,
   k8s_external: k8sExternal,
   kubernetes,
+  file,
   loop,
   forward,
   whoami,

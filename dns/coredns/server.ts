@@ -190,7 +190,7 @@ const UNWRITTEN: ReadonlySet<number> = new Set([RCODE.SERVFAIL, RCODE.REFUSED, R
 
 /** The handlers as one: each gets the rest of the chain as `next`; behind the last is SERVFAIL. */
 function chain(handlers: readonly Handler[]): Next {
-  let next = endOfChain(handlers.at(-1)?.plugin ?? '')
+  let next: Next = Object.assign(endOfChain(handlers.at(-1)?.plugin ?? ''), { isLast: true })
   for (let i = handlers.length - 1; i >= 0; i--) {
     const handler = handlers[i]
     const after = next

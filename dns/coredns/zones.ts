@@ -1,7 +1,7 @@
 import { type Ip, parseIp } from '../../packet/ip.ts'
 import { type Parsed, parsed, refused } from '../../packet/parsed.ts'
 import { type InterfaceAddress, parseInterfaceAddress } from '../../packet/prefix.ts'
-import { fqdn, isSubdomain, labelOctets, labelsOf, lowerName, MAX_LABEL, MAX_NAME } from '../name.ts'
+import { fqdn, isDomainName, isSubdomain, lowerName, MAX_NAME } from '../name.ts'
 
 /** A key of a server block taken apart: `dns://example.org:1053` (plugin/normalize.go SplitHostPort). */
 export interface ServerKey {
@@ -26,16 +26,6 @@ export function parseServerKey(key: string): Parsed<ServerKey> {
   if (!isDomainName(host)) return refused(`zone is not a valid domain name: ${host}`)
   const port = hasPort ? Number(digits) : undefined
   return parsed({ transport: transport ?? 'dns', zones: reverseZones(host) ?? [lowerName(fqdn(host))], port })
-}
-
-/** miekg/dns IsDomainName: no empty label, none too long; a final dot may be missing. */
-export function isDomainName(text: string): boolean {
-  if (text === '.') return true
-  if (text === '' || text.startsWith('.') || /[^\\]\.\./.test(text)) return false
-  return labelsOf(fqdn(text)).every((label) => {
-    const length = labelOctets(label).length
-    return length > 0 && length <= MAX_LABEL
-  })
 }
 
 /** The zones a plugin is given by its arguments; what is no zone is left out, as NormalizeExact does. */

@@ -31,9 +31,8 @@ export const externalSource = (data: KubernetesData): ExternalSource => ({
       .filter(({ meta }) => isSelected(data.options.labels, meta))
       .map((service) => aliasOf(data, service)),
   addresses: (_zone, headless) => serverAddresses(data, headless),
-  get serial() {
-    return data.api.serial
-  },
+  // The time of the last change of an external address since the start; the first lists do not count (controller.go).
+  serial: 0,
 })
 
 const aliasOf = ({ options }: KubernetesData, service: Service): Entry => ({
