@@ -181,20 +181,25 @@ function endOf(step: Step, around: readonly Step[]): Disposition {
   }
 }
 
-type RuleStep = Extract<Step, { kind: 'rule.match' }>
+type RuleStep = Extract<Step, { kind: 'rule.match' | 'nft.match' }>
+
+const OF_CHAINS: ReadonlySet<Step['kind']> = new Set(['rule.match', 'nft.match', 'chain.end', 'nft.end'])
 
 /** The rule that dropped or rejected a packet: the last one that matched before. */
 function ruleBefore(drop: Step, around: readonly Step[]): RuleStep | undefined {
   if (drop.kind !== 'drop' || drop.reason !== 'NETFILTER_DROP') return undefined
-  const last = around
-    .slice(0, around.indexOf(drop))
-    .findLast((step) => step.kind === 'rule.match' || step.kind === 'chain.end')
-  if (last?.kind !== 'rule.match') return undefined
+  const last = around.slice(0, around.indexOf(drop)).findLast((step) => OF_CHAINS.has(step.kind))
+  if (last?.kind !== 'rule.match' && last?.kind !== 'nft.match') return undefined
   return last.verdict.kind === 'drop' || last.verdict.kind === 'reject' ? last : undefined
 }
 
-function commentOf({ rule, verdict }: RuleStep): string {
-  const comment = rule.matches.find((match) => match.kind === 'comment')
-  const said = comment?.kind === 'comment' ? ` "${comment.text}"` : ''
-  return `${said}${verdict.kind === 'reject' ? `, REJECT with ${verdict.with}` : ''}`
+function commentOf(step: RuleStep): string {
+  const comment = step.kind === 'nft.match' ? step.rule.comment : commentIn(step.rule)
+  const said = comment === undefined ? '' : ` "${comment}"`
+  return `${said}${step.verdict.kind === 'reject' ? `, REJECT with ${step.verdict.with}` : ''}`
+}
+
+function commentIn({ matches }: Extract<Step, { kind: 'rule.match' }>['rule']): string | undefined {
+  const comment = matches.find((match) => match.kind === 'comment')
+  return comment?.kind === 'comment' ? comment.text : undefined
 }

@@ -1,16 +1,17 @@
 import type { Conversation } from '../engine/conversation.ts'
 import type { Trace } from '../engine/trace.ts'
-import { printRule } from '../linux/netfilter/iptables/print.ts'
 import type { Rule } from '../linux/netfilter/iptables/rule.ts'
+import type { NftRule } from '../linux/netfilter/nftables/ruleset.ts'
 import { formatIp, type Ip } from '../packet/ip.ts'
 import { formatMac, type Mac } from '../packet/mac.ts'
 import { formatPrefix, type Prefix } from '../packet/prefix.ts'
 import type { Detail } from './hop-lines.ts'
+import { ruleText } from './rule-notes.ts'
 
 export const TRACE_API_VERSION = 'podwalk/v1'
 
 /**
- * A conversation as JSON: addresses and MACs as text, octets as hexadecimal, rules as iptables prints them. The rules
+ * A conversation as JSON: addresses and MACs as text, octets as hexadecimal, rules as their tool prints them. The rules
  * that were tried before a match are left out unless `detail` is `rules`. The schema is trace-schema.ts.
  */
 export function renderConversationJson(conversation: Conversation, detail: Detail = 'normal'): string {
@@ -37,7 +38,7 @@ function plain(value: unknown, detail: Detail, key = '', parent?: object): unkno
   if (Array.isArray(value)) return value.map((item) => plain(item, detail))
   if (isIp(value)) return formatIp(value)
   if (isPrefix(value)) return formatPrefix(value)
-  if (isRule(value)) return printRule(value.family, value)
+  if (isRule(value)) return ruleText(value)
   const out: Record<string, unknown> = {}
   for (const [name, member] of Object.entries(value)) {
     if (name === 'rules' || name === 'triedFrom') {
@@ -56,4 +57,5 @@ const isMac = (key: string, parent: object | undefined): boolean =>
 const isIp = (value: object): value is Ip => 'family' in value && 'a' in value && 'd' in value
 const isPrefix = (value: object): value is Prefix =>
   'address' in value && 'length' in value && Object.keys(value).length === 2
-const isRule = (value: object): value is Rule => 'matches' in value && 'target' in value && 'origin' in value
+const isRule = (value: object): value is Rule | NftRule =>
+  'origin' in value && ('statements' in value || ('matches' in value && 'target' in value))

@@ -1,12 +1,12 @@
 import type { Step } from '../engine/step.ts'
 import type { Hop } from '../engine/trace.ts'
-import { printRule } from '../linux/netfilter/iptables/print.ts'
 import { formatIp } from '../packet/ip.ts'
 import { formatMac } from '../packet/mac.ts'
 import type { IpPacket } from '../packet/packet.ts'
 import { formatSocket, layersOf, summaryOf } from '../packet/text.ts'
 import { originText } from './origin-text.ts'
 import { routeText } from './route-text.ts'
+import { type ChainEndStep, choicesOf, isRuleStep, type RuleStep, ruleNotes, ruleText } from './rule-notes.ts'
 
 /** How much is told: what changed the packet's way; headers and hooks too; every rule tried too. */
 export type Detail = 'normal' | 'headers' | 'rules'
@@ -50,8 +50,10 @@ function stepLines(step: Step, around: Around): readonly HopLine[] {
     case 'hook.enter':
       return more ? [{ label: 'hook', text: hookText(step) }] : []
     case 'rule.match':
+    case 'nft.match':
       return ruleLines(step, around)
     case 'chain.end':
+    case 'nft.end':
       return chainEndLines(step, around)
     case 'mark.set':
       return more ? [{ label: 'mark', text: `${hex(step.before)} -> ${hex(step.after)}` }] : []
@@ -166,8 +168,6 @@ function hookText({ hook, in: from, out, bridged }: Extract<Step, { kind: 'hook.
   return `${hook.toUpperCase()}${devices === '' ? '' : ` (${devices})`}${bridged ? ', bridged: br_netfilter' : ''}`
 }
 
-type RuleStep = Extract<Step, { kind: 'rule.match' }>
-
 /** A rule that decided something; in full detail every rule that matched, and those tried before it. */
 function ruleLines(step: RuleStep, { detail, steps, i }: Around): readonly HopLine[] {
   const place = `${step.table} ${step.chain}:${step.index}`
@@ -176,33 +176,35 @@ function ruleLines(step: RuleStep, { detail, steps, i }: Around): readonly HopLi
       ? [{ label: 'rule', text: `${place}  ${inShort(step)}`, because: originText(step.origin) }]
       : []
   const before = detail === 'rules' ? tried(step, step.index - 1) : []
-  return [
-    ...before,
-    { label: 'rule', text: `${place}  ${printRule(step.rule.family, step.rule)}`, because: originText(step.origin) },
-  ]
+  return [...before, { label: 'rule', text: `${place}  ${ruleText(step.rule)}`, because: originText(step.origin) }]
 }
 
 /** Rules that people ask about: refusals, and those that sent the packet to its backend. Accepting is silent. */
-function decides({ verdict, chain }: RuleStep, after: readonly Step[]): boolean {
+function decides(step: RuleStep, after: readonly Step[]): boolean {
+  const { verdict } = step
   if (verdict.kind === 'drop' || verdict.kind === 'reject' || verdict.kind === 'notModelled') return true
-  if ((verdict.kind !== 'jump' && verdict.kind !== 'goto') || chain === 'PREROUTING' || chain === 'OUTPUT') return false
-  for (const step of after) {
-    if (step.kind === 'nat.rewrite') return !step.undo && step.which === 'dst'
-    if (step.kind === 'ipvs.connection') return false
-    if (step.kind === 'hook.enter' || (step.kind === 'chain.end' && step.chain === verdict.chain)) return false
+  if (step.kind === 'nft.match' && verdict.kind === 'nat') return choicesOf(step.rule) > 1
+  if ((verdict.kind !== 'jump' && verdict.kind !== 'goto') || isWayIn(step)) return false
+  for (const next of after) {
+    if (next.kind === 'nat.rewrite') return !next.undo && next.which === 'dst'
+    if (next.kind === 'ipvs.connection') return false
+    if (next.kind === 'hook.enter' || (isChainEnd(next) && next.chain === verdict.chain)) return false
   }
   return false
 }
 
+const isChainEnd = (step: Step): step is ChainEndStep => step.kind === 'chain.end' || step.kind === 'nft.end'
+
+/** A jump that every packet of a hook takes. */
+const isWayIn = (step: RuleStep): boolean =>
+  step.kind === 'nft.match'
+    ? step.verdict.kind === 'jump' && step.rule.statements.length === 1
+    : step.chain === 'PREROUTING' || step.chain === 'OUTPUT'
+
 /** What a rule does, without the tests that led to it: its comment, its chance, its target. */
-function inShort({ rule, verdict }: RuleStep): string {
-  const parts: string[] = []
-  for (const match of rule.matches) {
-    if (match.kind === 'comment') parts.push(`"${match.text}"`)
-    if (match.kind === 'statistic' && match.mode === 'random')
-      parts.push(`(by chance, ${Number(((match.threshold / 2 ** 31) * 100).toFixed(1))} %)`)
-    if (match.kind === 'recent') parts.push('(recent: the client came here before)')
-  }
+function inShort(step: RuleStep): string {
+  const { verdict } = step
+  const parts = [...ruleNotes(step)]
   if (verdict.kind === 'jump' || verdict.kind === 'goto') parts.push(`-> ${verdict.chain}`)
   else if (verdict.kind === 'reject') parts.push(`REJECT with ${verdict.with}`)
   else if (verdict.kind === 'notModelled') parts.push(`not modelled: ${verdict.text}`)
@@ -217,11 +219,11 @@ function tried(
 ): readonly HopLine[] {
   return rules.slice(triedFrom - 1, upTo).map((rule, i) => ({
     label: '  tried',
-    text: `${table} ${chain}:${triedFrom + i}  ${printRule(rule.family, rule)}`,
+    text: `${table} ${chain}:${triedFrom + i}  ${ruleText(rule)}`,
   }))
 }
 
-function chainEndLines(step: Extract<Step, { kind: 'chain.end' }>, { detail }: Around): readonly HopLine[] {
+function chainEndLines(step: ChainEndStep, { detail }: Around): readonly HopLine[] {
   const lines: HopLine[] = detail === 'rules' ? [...tried(step, step.rules.length)] : []
   const text = step.policy === 'RETURN' ? 'end of chain, back to the caller' : `end of chain, policy ${step.policy}`
   if (detail === 'rules' || step.policy === 'DROP')
@@ -241,11 +243,11 @@ function natLine(step: Extract<Step, { kind: 'nat.rewrite' }>, { steps, i }: Aro
   const word = undo ? `un-${which === 'dst' ? 'S' : 'D'}NAT` : `${which === 'dst' ? 'D' : 'S'}NAT`
   const rule = undo
     ? undefined
-    : steps
-        .slice(0, i)
-        .findLast((o) => o.kind === 'ipvs.connection' || (o.kind === 'rule.match' && o.verdict.kind === 'nat'))
+    : steps.slice(0, i).findLast((o) => o.kind === 'ipvs.connection' || (isRuleStep(o) && o.verdict.kind === 'nat'))
   const because =
-    rule?.kind === 'rule.match' ? { because: `${rule.chain} rule ${rule.index} ${originText(rule.origin)}` } : {}
+    rule !== undefined && isRuleStep(rule)
+      ? { because: `${rule.chain} rule ${rule.index} ${originText(rule.origin)}` }
+      : {}
   return {
     label: 'nat',
     text: `${word} ${which === 'dst' ? 'destination' : 'source'} ${end(before)} -> ${end(after)}`,

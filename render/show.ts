@@ -17,6 +17,7 @@ import { renderIpset } from './ipset-save.ts'
 import { renderIptablesSave } from './iptables-save.ts'
 import { renderIpvs } from './ipvsadm.ts'
 import { namesOnHost } from './netns-name.ts'
+import { renderNftRuleset } from './nft-list.ts'
 import { renderSysctl } from './sysctl.ts'
 
 /** Where to look: a machine of the underlay, or a pod as `[NAMESPACE/]NAME`. */
@@ -63,6 +64,7 @@ export const SHOWN = {
     about: 'ip neigh, before any traffic',
     show: ({ netns }) => text(renderIpNeigh(configuredNeighbors(netns))),
   },
+  nft: { about: 'nft list ruleset', show: ({ netns }) => parsed(renderNftRuleset(netns.netfilter.nftables)) },
   resolv: { about: '/etc/resolv.conf', show: (shown) => file(shown, '/etc/resolv.conf') },
   route: { about: 'ip route', show: ({ netns, family, table }) => text(renderIpRoute(netns.fib, { family, table })) },
   rule: { about: 'ip rule', show: ({ netns, family }) => text(renderIpRule(netns.fib, family)) },

@@ -48,9 +48,9 @@ function framesOf(steps: readonly Step[]): ObservedFrame[] {
 function rulesOf(steps: readonly Step[]): Record<string, string[]> {
   const rules: Record<string, string[]> = {}
   for (const step of steps) {
-    if (step.kind !== 'rule.match' && step.kind !== 'chain.end') continue
+    if (!('triedFrom' in step)) continue
     const place = `${step.host}/${step.netns}`
-    const index = step.kind === 'rule.match' ? String(step.index) : 'end'
+    const index = 'index' in step ? String(step.index) : 'end'
     rules[place] ??= []
     rules[place].push(`${step.table}/${step.chain}:${index}`)
   }
