@@ -1,5 +1,6 @@
 import { type CheckVerdict, check as checkSnapshot } from '../cluster/check.ts'
-import { build } from '../engine/build.ts'
+import type { Diagnostic } from '../cluster/source.ts'
+import { build, type Unmodelled } from '../engine/build.ts'
 import { renderCheckJson } from '../render/check-json.ts'
 import { renderCheck } from '../render/check-text.ts'
 import { EXIT } from './exit-code.ts'
@@ -17,7 +18,11 @@ const CODE: Readonly<Record<CheckVerdict, number>> = { sound: EXIT.yes, problems
 export function check(options: CheckOptions): number {
   const loaded = openToCheck(options)
   const built = build(loaded.cluster, options.proxy === undefined ? {} : { proxyMode: options.proxy })
-  const report = checkSnapshot({ ...loaded, diagnostics: [...loaded.diagnostics, ...built.diagnostics] })
+  const [limits, wrong] = [built.diagnostics.filter(isLimit), built.diagnostics.filter((one) => !isLimit(one))]
+  const report = checkSnapshot(
+    { ...loaded, diagnostics: [...loaded.diagnostics, ...wrong] },
+    { assumptions: built.assumptions, limits: [...built.notModelled.map(limitOf), ...limits] },
+  )
   if (options.output === 'json') print(renderCheckJson(report))
   else
     print(
@@ -29,3 +34,11 @@ export function check(options: CheckOptions): number {
     )
   return CODE[report.verdict]
 }
+
+const isLimit = ({ code }: Diagnostic): boolean => code.endsWith('-not-modelled')
+
+const limitOf = ({ part, what, missing, evidence }: Unmodelled): Diagnostic => ({
+  severity: 'note',
+  code: `${part}-not-modelled`,
+  message: `${what} is not modelled: ${missing} (seen: ${evidence})`,
+})

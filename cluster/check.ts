@@ -10,9 +10,18 @@ export interface CheckReport {
   readonly cluster: Cluster
   readonly kinds: readonly KindCount[]
   readonly computed: readonly ComputedFact[]
-  readonly input: InputInventory | undefined
+  readonly input: InputInventory
   /** What is wrong in the input and in the cluster, the worst first. */
   readonly findings: readonly Diagnostic[]
+  /** What the cluster has and podwalk does not compute: no fault of the cluster. */
+  readonly limits: readonly Diagnostic[]
+}
+
+/** What is known of a cluster beside what loading it told. */
+export interface Beside {
+  /** All assumptions, those of loading included. */
+  readonly assumptions?: readonly Assumption[]
+  readonly limits?: readonly Diagnostic[]
 }
 
 /**
@@ -40,21 +49,28 @@ export interface ComputedFact {
   readonly collect?: string
 }
 
-export function check(loaded: Loaded & { readonly input?: InputInventory }): CheckReport {
-  const { cluster } = loaded
-  const told = [...loaded.diagnostics, ...diagnose(loaded)]
-  const findings = [
-    ...new Map(told.map((one) => [`${one.message}\0${one.at?.file}\0${one.at?.line}`, one])).values(),
-  ].sort(byWeight)
+export function check(loaded: Loaded, { assumptions, limits = [] }: Beside = {}): CheckReport {
+  const { cluster, input } = loaded
+  const findings = once([...loaded.diagnostics.filter(({ code }) => !TOLD_AS_MISSING.has(code)), ...diagnose(loaded)])
   const wrong = findings.some(({ severity }) => severity !== 'note')
   return {
     verdict: wrong ? 'problems' : isUnknown(cluster) ? 'unknown' : 'sound',
     cluster,
     kinds: kindCounts(cluster),
-    computed: computedFacts(cluster.assumptions),
-    input: loaded.input,
+    computed: computedFacts(assumptions ?? cluster.assumptions),
+    input,
     findings,
+    limits: once(limits),
   }
+}
+
+/** The list of missing kinds says the same. */
+const TOLD_AS_MISSING: ReadonlySet<string> = new Set(['layout-lacks', 'collector-refused'])
+
+/** Each once, though loading and diagnosing may both have found it. */
+function once(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const told = new Map(diagnostics.map((one) => [`${one.message}\0${one.at?.file}\0${one.at?.line}`, one]))
+  return [...told.values()].sort(byWeight)
 }
 
 const isUnknown = (cluster: Cluster): boolean =>

@@ -5,7 +5,7 @@ import { formatPrefix } from '../packet/prefix.ts'
 export const CHECK_API_VERSION = 'podwalk/v1'
 
 /** What `podwalk check` found, as JSON. The schema is check-schema.ts. */
-export function renderCheckJson({ verdict, cluster, kinds, computed, input, findings }: CheckReport): string {
+export function renderCheckJson({ verdict, cluster, kinds, computed, input, findings, limits }: CheckReport): string {
   const { facts } = cluster
   const document = {
     apiVersion: CHECK_API_VERSION,
@@ -21,18 +21,13 @@ export function renderCheckJson({ verdict, cluster, kinds, computed, input, find
     },
     kinds,
     computed,
-    missing: input?.lacking ?? [],
-    empty: input?.empty ?? [],
-    skipped:
-      input?.skipped ??
-      Object.entries(cluster.inventory.skipped).map(([kind, count]) => ({
-        code: 'kind-not-read',
-        reason: `kind ${kind} is not read`,
-        count,
-      })),
-    files: input?.files ?? [],
-    layouts: input?.layouts ?? [],
+    missing: input.lacking,
+    empty: input.empty,
+    skipped: input.skipped,
+    files: input.files,
+    layouts: input.layouts,
     findings,
+    limits,
   }
   return `${JSON.stringify(document, undefined, 2)}\n`
 }

@@ -84,6 +84,7 @@ export const checkSchema = Type.Object(
     ),
     layouts: Type.Array(Type.Object({ kind: Type.String(), root: Type.String() })),
     findings: Type.Array(finding),
+    limits: Type.Array(finding, { description: 'what the cluster has and podwalk does not compute' }),
   },
   { $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'podwalk check -o json' },
 )

@@ -1,5 +1,6 @@
 import type { CheckReport, ComputedFact } from '../cluster/check.ts'
 import type { InputInventory, LackingKind, Skipped } from '../cluster/input/inventory.ts'
+import { collectCommand, resourceOfKind } from '../cluster/input/resources.ts'
 import { type Diagnostic, formatLocation } from '../cluster/source.ts'
 import { formatPrefix } from '../packet/prefix.ts'
 import { toAscii } from './ascii.ts'
@@ -13,7 +14,7 @@ export function renderCheck(report: CheckReport, options: Partial<TextOptions> =
     [headline(report, how)],
     [...clusterLines(report, how), ...readLines(report, how)],
     computedLines(report, how),
-    missingLines(report.input?.lacking ?? [], how),
+    missingLines(report.input.lacking, how),
     emptyLines(report.input, how),
     skippedLines(report, how),
     ...findingBlocks(report, how),
@@ -72,8 +73,8 @@ const rankOf = (kind: string): number => (FIRST.includes(kind) ? FIRST.indexOf(k
 
 function readLines({ kinds, input }: CheckReport, how: TextOptions): readonly string[] {
   const read = kinds.filter((one) => one.read > 0).sort((x, y) => rankOf(x.kind) - rankOf(y.kind))
-  const files = input?.files ?? []
-  const layouts = (input?.layouts ?? []).map(({ kind, root }) => `${kind}${root === '' ? '' : ` in ${root}`}`)
+  const files = input.files
+  const layouts = input.layouts.map(({ kind, root }) => `${kind}${root === '' ? '' : ` in ${root}`}`)
   const from =
     files.length === 0
       ? ''
@@ -90,8 +91,8 @@ function readLines({ kinds, input }: CheckReport, how: TextOptions): readonly st
 function computedLines({ kinds, computed }: CheckReport, how: TextOptions): readonly string[] {
   if (computed.length === 0) return []
   const made = kindList(kinds.map(({ kind, computed: count }) => ({ kind, count })).filter(({ count }) => count > 0))
-  const heading = made === '' ? 'what the input leaves open, as the API server and its controllers fill it' : made
-  return [...part('COMPUTED', heading, how), ...computed.flatMap((fact) => factLines(fact, how))]
+  const heading = made === '' ? part('ASSUMED', 'what the objects do not tell', how) : part('COMPUTED', made, how)
+  return [...heading, ...computed.flatMap((fact) => factLines(fact, how))]
 }
 
 function factLines({ text, count, collect, set }: ComputedFact, { width, paint }: TextOptions): readonly string[] {
@@ -116,23 +117,24 @@ function missingLines(lacking: readonly LackingKind[], how: TextOptions): readon
     `${WHY[why]}${at === undefined ? '' : ` (${formatLocation(at)})`}`,
     collect,
   ])
-  return [...part('MISSING', 'kinds that the answers may depend on, and how to get them', how), ...table(rows)]
+  const resources = lacking.flatMap(({ kind }) => resourceOfKind(kind) ?? [])
+  return [
+    ...part('MISSING', 'kinds that answers may depend on, and how to get them', how),
+    ...table(rows),
+    ...(resources.length < 2 ? [] : [`  ${how.paint.faint('all at once:')} ${collectCommand(resources)}`]),
+  ]
 }
 
-function emptyLines(input: InputInventory | undefined, how: TextOptions): readonly string[] {
-  const empty = input?.empty ?? []
+function emptyLines(input: InputInventory, how: TextOptions): readonly string[] {
+  const empty = input.empty
   return empty.length === 0
     ? []
     : part('NONE', `${empty.map(({ kind }) => kind).join(', ')}: looked for, and the cluster has none`, how)
 }
 
-function skippedLines({ input, cluster }: CheckReport, how: TextOptions): readonly string[] {
-  const skipped = input?.skipped ?? []
-  const counted = Object.entries(cluster.inventory.skipped)
-  if (skipped.length === 0 && counted.length === 0) return []
-  const heading = part('NOT READ', 'what no answer needs', how)
-  if (skipped.length > 0) return [...heading, ...table(skipped.map(skippedRow))]
-  return [...heading, ...table(counted.map(([kind, count]) => [`  ${count}`, kind]))]
+function skippedLines({ input }: CheckReport, how: TextOptions): readonly string[] {
+  if (input.skipped.length === 0) return []
+  return [...part('NOT READ', 'what no answer needs', how), ...table(input.skipped.map(skippedRow))]
 }
 
 const skippedRow = ({ at, reason, count }: Skipped): readonly string[] => [
@@ -141,10 +143,18 @@ const skippedRow = ({ at, reason, count }: Skipped): readonly string[] => [
   `${formatLocation(at)}${count > 1 ? ' and on' : ''}`,
 ]
 
-function findingBlocks({ findings }: CheckReport, how: TextOptions): readonly (readonly string[])[] {
+function findingBlocks({ findings, limits }: CheckReport, how: TextOptions): readonly (readonly string[])[] {
   const wrong = findings.filter(({ severity }) => severity !== 'note')
   const notes = findings.filter(({ severity }) => severity === 'note')
-  return [...section('PROBLEMS', wrong, how), ...section('GOOD TO KNOW', notes, how)]
+  return [
+    ...section('PROBLEMS', wrong, how),
+    ...section('GOOD TO KNOW', notes, how),
+    ...section(
+      'NOT MODELLED',
+      limits.map((limit) => ({ ...limit, severity: 'note' })),
+      how,
+    ),
+  ]
 }
 
 /** At most this many findings of one code are told; `-o wide` and JSON have all. */
@@ -190,9 +200,11 @@ function findingLines(finding: Diagnostic, how: TextOptions): readonly string[] 
   ]
 }
 
+const COMMAND = /kubectl (?:get|describe|logs|delete|scale|uncordon|-n) /
+
 /** A command is not broken: it is there to be copied. */
 function doLines(suggestion: string, { width }: TextOptions): readonly string[] {
-  const at = suggestion.indexOf('kubectl ')
+  const at = suggestion.search(COMMAND)
   if (at === 0) return [`    do  ${suggestion}`]
   if (at < 0 || !suggestion.slice(0, at).endsWith(': ')) return labelled('    do', suggestion, { indent: 8, width })
   return [...labelled('    do', suggestion.slice(0, at - 1), { indent: 8, width }), `        ${suggestion.slice(at)}`]

@@ -53,8 +53,8 @@ describe('a Service that selects no pod', () => {
     ],
     [
       'one label of several is not there',
-      '{app: ab, tier: web}',
-      '{app: y}',
+      '{app: x, tier: web}',
+      '{app: x}',
       ['Pod default/p has no label tier', "put tier=web on the pods' template, or take tier out of the selector"],
     ],
     [

@@ -23,6 +23,10 @@ const GOLDENS: Readonly<Record<string, readonly string[]>> = {
   'calico-pod-to-pod': ['trace', '--lab', 'textbook-calico-bgp', '--from', 'pod/client', '--to', 'pod/far:80'],
   'two-racks-vxlan': ['trace', '--lab', 'two-racks', '--from', 'pod/client', '--to', 'svc/far:80'],
   'via-all': ['trace', '--from', 'ext/laptop', '--to', 'svc/near-local', '--via', 'all'],
+  'check-lab': ['check'],
+  'check-shop': ['check', '-f', 'test/cases/snapshots/shop/all.json.gz'],
+  'check-dead-node': ['check', '-f', 'test/cases/snapshots/dead-node/all.json.gz', '--ascii'],
+  'check-manifests': ['check', '-f', 'test/cases/snapshots/textbook/manifests'],
   'unknown-proxy-mode': ['trace', '--from', 'pod/client', '--to', 'svc/far:80', '--proxy', 'ipvs'],
 }
 
