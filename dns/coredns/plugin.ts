@@ -19,6 +19,8 @@ export interface Request {
   readonly local: Ip | undefined
   readonly transport: 'udp' | 'tcp'
   readonly server: ServerAccess
+  /** What plugins know of the query, by label; undefined without the metadata plugin. Plugins add to it. */
+  readonly metadata: Map<string, string> | undefined
   /** How often the server has asked itself on the way here (dnsserver.LoopKey). */
   readonly depth: number
   /**
@@ -100,6 +102,8 @@ export interface Handler {
   /** Once all plugins are set up: takes what it needs of others in its block, or says why the server cannot start. */
   link?(block: readonly Handler[]): string | undefined
   readonly offers?: Offers
+  /** What it tells of a query before the chain begins, by label (plugin/metadata Provider). */
+  describe?(request: Request): Iterable<readonly [label: string, value: string]>
 }
 
 /** What a plugin has for others of its server block. */

@@ -23,6 +23,7 @@ import { health, prometheus, ready, reload } from './plugins/no-op.ts'
 import { nsid } from './plugins/nsid.ts'
 import { rewrite } from './plugins/rewrite/rewrite.ts'
 import { cancel, debug, metadata, multisocket, pprof, timeouts, trace } from './plugins/silent.ts'
+import { template } from './plugins/template/template.ts'
 import { transfer } from './plugins/transfer.ts'
 import { view } from './plugins/view.ts'
 import { whoami } from './plugins/whoami.ts'
@@ -55,6 +56,7 @@ export const plugins = {
   cache,
   header,
   minimal,
+  template,
   transfer,
   hosts,
   k8s_external: k8sExternal,

@@ -8,7 +8,8 @@ export function newRequest(
   from: Pick<Request, 'client' | 'local' | 'transport' | 'server'>,
 ): Request {
   const question = message.questions[0] ?? { name: '.', type: 'A', class: 'IN' }
-  return { ...from, message, question, name: lowerName(question.name), depth: 0, shared: { message } }
+  const name = lowerName(question.name)
+  return { ...from, message, question, name, metadata: undefined, depth: 0, shared: { message } }
 }
 
 /** The query after a plugin changed it in place: the server and all plugins before this one see that too. */

@@ -7,6 +7,7 @@ import { GLIBC, glibcGetaddrinfo, glibcGetaddrinfoOf } from './glibc/getaddrinfo
 import { glibcGetentHosts } from './glibc/gethostbyname.ts'
 import { goLookupOf } from './go/lookup.ts'
 import { GO } from './go/version.ts'
+import { javaInetAddress } from './java/inet-address.ts'
 import type { Resolver } from './lookup.ts'
 import { muslGetaddrinfoOf } from './musl/getaddrinfo.ts'
 import { muslVersion } from './musl/version.ts'
@@ -30,6 +31,7 @@ export const resolvers = {
   'c-ares': caresGetaddrinfo,
   node: nodeResolve,
   'node-lookup': nodeLookup,
+  java: javaInetAddress,
   busybox: busyboxNslookupOf('busybox', 'glibc'),
   'busybox-musl': busyboxNslookupOf('busybox-musl', 'musl'),
   dig: digOf({ name: 'dig' }),

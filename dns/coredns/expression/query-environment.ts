@@ -24,13 +24,13 @@ export const QUERY_FUNCTIONS = [
   'server_port',
 ] as const
 
-/** They read the query as it is now. No metadata is collected: it is empty. */
+/** They read the query as it is now. */
 export function queryFunctions(request: Request): Environment['functions'] {
   const { question, client, transport, server } = request
   const { message } = request.shared
   return {
     incidr: (address, cidr) => incidr(address, cidr),
-    metadata: () => '',
+    metadata: (label) => request.metadata?.get(String(label)) ?? '',
     type: () => question.type,
     name: () => request.name,
     class: () => question.class,

@@ -7,35 +7,43 @@ import { type Controller, type Plugin, passThrough, pluginError } from '../plugi
 export const view: Plugin = {
   name: 'view',
   setup(controller) {
-    const programs = parsePrograms(controller)
-    if (!programs.ok) return programs
+    const options = parseOptions(controller)
+    if (!options.ok) return options
     return parsed([
       {
         ...passThrough('view', controller.line),
+        describe: () => [['view/name', options.value.name]],
         admits(request) {
           const environment = { functions: queryFunctions(request), variables: {} }
-          return programs.value.every((program) => program.run(environment) === true)
+          return options.value.programs.every((program) => program.run(environment) === true)
         },
       },
     ])
   },
 }
 
-function parsePrograms(controller: Controller): Parsed<readonly Program[]> {
+interface ViewOptions {
+  readonly name: string
+  readonly programs: readonly Program[]
+}
+
+function parseOptions(controller: Controller): Parsed<ViewOptions> {
   const { words } = controller
   const programs: Program[] = []
+  let name = ''
   let count = 0
   while (words.next()) {
     if (count++ > 0) return pluginError('view', 'this plugin can only be used once per Server Block')
-    if (words.remaining().length !== 1) return pluginError('view', words.argumentError())
+    const args = words.remaining()
+    if (args.length !== 1) return pluginError('view', words.argumentError())
+    name = args[0] ?? ''
     while (words.nextInBlock()) {
       if (words.word() !== 'expr') return pluginError('view', words.error(`unknown property '${words.word()}'`))
       const text = words.remaining().join(' ')
-      if (/\bmetadata\s*\(/.test(text)) controller.notModelled('view: metadata')
       const program = compileExpression(text, { functions: QUERY_FUNCTIONS, variables: [] })
       if (!program.ok) return pluginError('view', program.reason)
       programs.push(program.value)
     }
   }
-  return parsed(programs)
+  return parsed({ name, programs })
 }
