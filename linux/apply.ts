@@ -210,6 +210,7 @@ function addLinks(machine: Machine, space: NetnsBuilder, op: Extract<Op, { kind:
 function setLink(space: NetnsBuilder, op: Extract<Op, { kind: 'link.set' }>): string | undefined {
   return onLink(space, op.name, (link) => {
     link.up = op.up ?? link.up
+    if (op.up === false) forgetDown(space, link)
     if (op.mtu !== undefined) {
       link.mtu = op.mtu
       link.mtuByHand = true
@@ -221,6 +222,25 @@ function setLink(space: NetnsBuilder, op: Extract<Op, { kind: 'link.set' }>): st
     }
     if (op.master !== undefined || op.mtu !== undefined) adjustBridgeMtu(space, link.master)
   })
+}
+
+/**
+ * fib_disable_ip, neigh_ifdown, addrconf_ifdown: what goes down loses its routes and neighbours, also those set by hand,
+ * and its IPv6 addresses. Nothing of that comes back with the link.
+ */
+function forgetDown(space: NetnsBuilder, link: LinkBuilder): void {
+  const { name } = link
+  for (const [table, entries] of space.routes)
+    space.routes.set(
+      table,
+      entries.filter(({ route }) => route.dev !== name),
+    )
+  keepOnly(space.neighbors, (neighbor) => neighbor.link !== name)
+  keepOnly(link.addresses, (address) => address.ip.family === 4)
+}
+
+function keepOnly<T>(list: T[], wanted: (item: T) => boolean): void {
+  list.splice(0, list.length, ...list.filter(wanted))
 }
 
 /**

@@ -223,7 +223,9 @@ function bestSource6(addresses: readonly LinkAddress[], dst: Ip): Ip | undefined
     const linkLocal = isLinkLocal(address.ip)
     if (linkLocal && !wantLinkLocal) continue
     const score =
-      (sameIp(address.ip, dst) ? 1000 : 0) + (linkLocal === wantLinkLocal ? 200 : 0) + commonBits(address.ip, dst)
+      (sameIp(address.ip, dst) ? 1000 : 0) +
+      (linkLocal === wantLinkLocal ? 200 : 0) +
+      Math.min(address.length, commonBits(address.ip, dst))
     if (best === undefined || score > best.score) best = { ip: address.ip, score }
   }
   return best?.ip

@@ -1,9 +1,10 @@
-import { type Ip, ipKey, isMulticast, isUnspecified } from '../packet/ip.ts'
+import { type Ip, isMulticast, isUnspecified } from '../packet/ip.ts'
 import { ICMP4, ICMP6, type Icmp, type IcmpBody, type IpPacket, PROTOCOL } from '../packet/packet.ts'
 import { quote } from '../packet/quote.ts'
 import { echoError, echoReplyReceive } from './echo-socket.ts'
 import { addressType, isLocalAddress } from './fib.ts'
 import { flowLabelOf } from './flow-label.ts'
+import { mayTell } from './inet-peer.ts'
 import { defaultTtl, ipSend, selectIdent } from './ip-output.ts'
 import { advertisementReceive, solicitationReceive } from './ndp.ts'
 import { type IcmpError, type Netns, sysctl } from './netns.ts'
@@ -164,21 +165,12 @@ function typeAndCode(error: IcmpError, family: 4 | 6): readonly [type: number, c
   }
 }
 
-/** inet_peer_xrlim_allow: six at once per destination, then one a second (icmp_ratelimit, icmp_ratemask 0x1818). */
+/** icmpv4_xrlim_allow, icmpv6_xrlim_allow: unreachable, time exceeded and their like (icmp_ratemask 0x1818). */
 function withinRateLimit(ns: Netns, to: Ip, type: number): boolean {
-  const interval = sysctl(ns, 'net.ipv4.icmp_ratelimit', 1000) * 1_000_000
+  const limit = sysctl(ns, to.family === 4 ? 'net.ipv4.icmp_ratelimit' : 'net.ipv6.icmp.ratelimit', 1000)
   const limited = to.family === 6 ? type < 128 && type !== ICMP6.tooBig : ((0x1818 >> type) & 1) === 1
-  if (interval === 0 || !limited || (type === ICMP4.unreachable && to.family === 4 && isLocalAddress(ns, to)))
-    return true
-  const now = ns.host.kernel.now()
-  const key = ipKey(to)
-  const bucket = ns.state.icmpTokens.get(key) ?? { tokens: 6 * interval, last: now }
-  bucket.tokens = Math.min(6 * interval, bucket.tokens + now - bucket.last)
-  bucket.last = now
-  ns.state.icmpTokens.set(key, bucket)
-  if (bucket.tokens < interval) return false
-  bucket.tokens -= interval
-  return true
+  if (limit === 0 || !limited || (type === ICMP4.unreachable && to.family === 4 && isLocalAddress(ns, to))) return true
+  return mayTell(ns, to, limit)
 }
 
 /** icmp_unreach, icmp_redirect, icmpv6_notify: what sent the quoted packet learns what became of it. */

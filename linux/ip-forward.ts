@@ -1,4 +1,5 @@
 import { lengthOfIp } from '../packet/length.ts'
+import { mayRedirect } from './inet-peer.ts'
 import { runHook } from './ip-hook.ts'
 import { exceedsMtu, ipOutput } from './ip-output.ts'
 import { forwardMtu } from './route.ts'
@@ -32,7 +33,7 @@ export function ipForward(skb: IpSkb): void {
     out: route.dev.name,
   })
   skb.packet = { ...packet, ttl: packet.ttl - 1 }
-  if (route.redirect === true && packet.src.family === 4)
+  if (route.redirect === true && packet.src.family === 4 && mayRedirect(ns, packet.src))
     stack.icmpError(skb, { kind: 'redirect', gateway: route.via ?? packet.dst })
   if (!runHook(skb, 'forward', { in: inLink, out: route.dev })) return
   ipOutput(skb)

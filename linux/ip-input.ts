@@ -1,7 +1,9 @@
 import { formatIp } from '../packet/ip.ts'
 import { icmpReceive } from './icmp.ts'
+import { mayTellNoRoute } from './inet-peer.ts'
 import { ipForward } from './ip-forward.ts'
 import { runHook } from './ip-hook.ts'
+import { isInGroup } from './multicast.ts'
 import { reassembleLocal } from './reassembly.ts'
 import { routeInput } from './route.ts'
 import type { IpSkb, PacketType } from './skb.ts'
@@ -32,6 +34,8 @@ export function ipReceive(skb: IpSkb, type: PacketType): void {
     if (type === 'host') ipForward(skb)
     return
   }
+  // ip6_mc_input: nobody here listens; nothing is said, as for an ARP request for another.
+  if (skb.dst.type === 'multicast' && !isInGroup(skb.dev, skb.packet.dst)) return
   localDeliver(skb)
 }
 
@@ -46,6 +50,7 @@ function preRouting(skb: IpSkb): boolean {
 
 /** ip_error. */
 function tellNoRoute(skb: IpSkb, error: 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES'): void {
+  if (skb.packet.src.family === 4 && !mayTellNoRoute(skb.ns, skb.packet.src)) return
   const kind = error === 'ENETUNREACH' ? 'netUnreachable' : error === 'EHOSTUNREACH' ? 'hostUnreachable' : 'prohibited'
   skb.ns.host.stack.icmpError(skb, { kind })
 }

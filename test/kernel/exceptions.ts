@@ -47,6 +47,11 @@ function changeInPacket(ours: IpPacket, kernel: IpPacket, change: TcpChange): Ip
     const cut = readTcp(theirs.bytes, 0, theirs.bytes.length)
     return cut.ok ? { ...ours, payload: change(mine, cut.value) } : ours
   }
+  const inner = forwarded(ours, kernel)
+  if (inner !== undefined && mine.kind === 'udp') {
+    const bytes = emitIp(changeInPacket(inner.ours, inner.kernel, change))
+    return { ...ours, payload: { ...mine, payload: { kind: 'data', bytes } } }
+  }
   if (mine.kind === 'udp' && theirs.kind === 'udp') return { ...ours, payload: changeInUdp(mine, theirs, change) }
   if (mine.kind !== 'icmp' || theirs.kind !== 'icmp') return ours
   const [body, other] = [mine.body, theirs.body]
@@ -61,10 +66,16 @@ function changeInUdp(ours: Udp, kernel: Udp, change: TcpChange): Udp {
     const frame = changeTcp(mine.frame, theirs.frame, change)
     return 'kind' in frame ? ours : { ...ours, payload: { ...mine, frame } }
   }
-  if (mine.kind !== 'data' || theirs.kind !== 'data' || ours.dstPort !== FLANNEL_UDP) return ours
-  const [inner, other] = [parseIpPacket(mine.bytes), parseIpPacket(theirs.bytes)]
-  if (!inner.ok || !other.ok) return ours
-  return { ...ours, payload: { kind: 'data', bytes: emitIp(changeInPacket(inner.value, other.value, change)) } }
+  return ours
+}
+
+/** The packets that datagrams of flanneld's forwarder carry. */
+function forwarded(ours: IpPacket, kernel: IpPacket): { ours: IpPacket; kernel: IpPacket } | undefined {
+  const [mine, theirs] = [ours.payload, kernel.payload]
+  if (mine.kind !== 'udp' || theirs.kind !== 'udp' || mine.dstPort !== FLANNEL_UDP) return undefined
+  if (mine.payload.kind !== 'data' || theirs.payload.kind !== 'data') return undefined
+  const [inner, other] = [parseIpPacket(mine.payload.bytes), parseIpPacket(theirs.payload.bytes)]
+  return inner.ok && other.ok ? { ours: inner.value, kernel: other.value } : undefined
 }
 
 /** Ours with the kernel's identifications, where they are ahead by no more than `ticks`. */
@@ -86,6 +97,11 @@ function idsInPacket(ours: IpPacket, kernel: IpPacket, ticks: number): IpPacket 
   ) {
     const frame = withKernelIds(mine.payload.frame, theirs.payload.frame, ticks)
     if (!('kind' in frame)) return { ...ours, id, payload: { ...mine, payload: { ...mine.payload, frame } } }
+  }
+  const inner = forwarded(ours, kernel)
+  if (inner !== undefined && mine.kind === 'udp') {
+    const bytes = emitIp(idsInPacket(inner.ours, inner.kernel, ticks))
+    return { ...ours, id, payload: { ...mine, payload: { kind: 'data', bytes } } }
   }
   if (mine.kind === 'icmp' && theirs.kind === 'icmp' && mine.body.kind === 'error' && theirs.body.kind === 'error') {
     const packet = idsInPacket(mine.body.quote.packet, theirs.body.quote.packet, ticks)

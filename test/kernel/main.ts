@@ -179,7 +179,7 @@ async function judgeRounds(
     const flows = recipe.rounds[round]
     if (scenario === undefined || flows === undefined) continue
     try {
-      if (await count(bench, scenario, { judged: judge(scenario, truth), truth }) || bench.options.quick) continue
+      if ((await count(bench, scenario, { judged: judge(scenario, truth), truth })) || bench.options.quick) continue
       await shrink(bench, { ...recipe, rounds: [flows] }, scenario.name)
     } catch (failure) {
       console.log(`${scenario.name}: ${(failure as Error).stack}\n${JSON.stringify(recipe)}`)
@@ -201,8 +201,9 @@ async function shrink(bench: Bench, recipe: Recipe, name: string): Promise<void>
       break
     }
   }
-  const [scenario] = buildRecipe(least, name)
-  if (scenario === undefined) return
+  const [smallest] = buildRecipe(least, name)
+  if (smallest === undefined) return
+  const scenario = { ...smallest, name }
   const { judged, truth } = await inBoth(bench, scenario)
   console.log(`smallest that differs:\n${JSON.stringify(least)}`)
   console.log(differencesText(name, judged))

@@ -64,7 +64,7 @@ function blueprintOf(lab: KernelLab, standing: readonly Standing[]): Blueprint {
   const configs = new Map<string, () => HostConfig>()
   for (const { name, ops } of lab.hosts) {
     const own = standing.filter((one) => one.host === name)
-    const config = applyOps(name, [...ops, ...netnsOf(ops).map(noSilence), ...own.map(startOp)], USUAL_CAPABILITIES)
+    const config = applyOps(name, [...ops, ...netnsOf(ops).flatMap(noLimits), ...own.map(startOp)], USUAL_CAPABILITIES)
     configs.set(name, () => config)
     for (const one of own)
       programs.set(standingName(one), one.program === 'listen' ? listenerProgram(one, standingName(one)) : udpForwarder)
@@ -72,14 +72,12 @@ function blueprintOf(lab: KernelLab, standing: readonly Standing[]): Blueprint {
   return { hosts: configs, segments: segmentsOf(lab), program: (name) => programs.get(name) }
 }
 
-/** The agent sets it for the whole machine, where alone it can be set. */
-const noSilence = (netns: string): Op => ({
-  kind: 'sysctl.set',
-  key: 'net.ipv4.route.redirect_silence',
-  value: '-1',
-  netns,
-  origin: { by: 'kernel judge' },
-})
+/** The agent sets them for the whole machine, where alone they can be set. */
+const noLimits = (netns: string): Op[] =>
+  [
+    ['net.ipv4.route.redirect_silence', '-1'],
+    ['net.ipv4.route.error_cost', '0'],
+  ].map(([key = '', value = '']) => ({ kind: 'sysctl.set', key, value, netns, origin: { by: 'kernel judge' } }))
 
 const startOp = (one: Standing): Op => ({
   kind: 'process.start',

@@ -66,9 +66,9 @@ export function messageBytes(message: Message): Uint8Array {
     : Uint8Array.from({ length: message }, (_, i) => i & 255)
 }
 
-/** `tcp/80@node1/root`: what events of a standing program are called in the log. */
+/** `tcp/80@node1/root` (`tcp6/80@...` in IPv6): what events of a standing program are called in the log. */
 export function standingName(one: Standing): string {
-  const what = one.program === 'listen' ? `${one.protocol}/${one.port}` : one.program
+  const what = one.program === 'listen' ? `${one.protocol}${one.family === 6 ? 6 : ''}/${one.port}` : one.program
   return `${what}@${one.host}/${one.netns}`
 }
 

@@ -30,6 +30,8 @@ KNOBS = (
     ('/proc/sys/net/ipv6/neigh/default/gc_thresh3', '65536'),
     # ICMP redirects to one host are limited over time (ip_rt_send_redirect); probes follow one another at once.
     ('/proc/sys/net/ipv4/route/redirect_silence', '-1'),
+    # So are errors about packets without a route (ip_error): five at once, then one a second.
+    ('/proc/sys/net/ipv4/route/error_cost', '0'),
 )
 
 

@@ -88,6 +88,8 @@ class LegacyTrace:
 VERDICT = {0: 'drop', 1: 'accept', 2: 'stolen', 3: 'queue', 4: 'repeat', 0xffffffff: 'continue', 0xfffffffe: 'break',
            0xfffffffd: 'jump', 0xfffffffc: 'goto', 0xfffffffb: 'return'}
 RULE, POLICY = 3, 1
+# NFTA_TRACE_LL_HEADER, NETWORK_HEADER, TRANSPORT_HEADER, IIF, IIFTYPE, OIF, OIFTYPE, MARK
+HEAD = (7, 8, 9, 10, 11, 12, 13, 14)
 
 
 class NftTrace:
@@ -99,6 +101,7 @@ class NftTrace:
         self.socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTRACE)
         self.socket.setblocking(False)
         self.rules = None
+        self.heads = {}
 
     def rule_indexes(self):
         """(family, table, handle) -> index, (family, table, chain) -> number of rules, and the base chains."""
@@ -144,7 +147,10 @@ class NftTrace:
         indexes, counts, base = self.rule_indexes()
         handle = struct.unpack('!Q', given[3])[0] if 3 in given else None
         if what == RULE and handle is None and (family, table, chain) in base:
-            return None  # told again as the policy
+            # Told again as the policy, which then comes without the headers that this event has.
+            self.heads[given[6]] = {kind: given[kind] for kind in HEAD if kind in given}
+            return None
+        given = {**self.heads.pop(given[6], {}), **given}
         if what == RULE and handle is not None:
             index = indexes[(family, table, handle)]
         else:

@@ -1,6 +1,6 @@
 """flanneld's UDP backend as a real userspace process: one tun device, one UDP socket. It takes one off the TTL of
 what it reads from the tun, and again of what it writes to it; at zero it says nothing. What it has no route for it
-answers with ICMP net unreachable of TTL 8 (flannel v0.28 pkg/backend/udp/proxy_amd64.c)."""
+answers with ICMP net unreachable of TTL 8, unless it is ICMP or a later fragment (flannel v0.28 pkg/backend/udp/proxy_amd64.c)."""
 import errno
 import fcntl
 import ipaddress
@@ -83,7 +83,7 @@ class TunForwarder:
             os.write(self.tun, passed)
 
     def unreachable(self, packet):
-        if packet[9] == socket.IPPROTO_ICMP:
+        if packet[9] == socket.IPPROTO_ICMP or packet[6] & 0x1f or packet[7]:
             return
         quote = packet[:(packet[0] & 15) * 4 + 8]
         message = struct.pack('!BBHI', 3, 0, 0, 0) + quote
