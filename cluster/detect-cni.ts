@@ -28,6 +28,9 @@ export const KNOWN_CNIS: readonly string[] = [
   'ovn-kubernetes',
 ]
 
+/** Those whose tables are computed; cni/registry.ts has them, and a test holds that it has no others. */
+export const MODELLED_CNIS: readonly string[] = ['flannel', 'calico']
+
 /**
  * Finds the cluster's CNI by the objects that each one leaves: first match wins, and the object that decided is named.
  * A DaemonSet or a ConfigMap is certain; annotations alone may be left over from an earlier CNI.

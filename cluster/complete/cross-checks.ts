@@ -2,7 +2,7 @@ import { formatIp, type Ip, ipKey } from '../../packet/ip.ts'
 import { containsPrefix, formatPrefix, type Prefix, samePrefix } from '../../packet/prefix.ts'
 import { isFinished } from '../build-index.ts'
 import type { Cluster } from '../cluster.ts'
-import { KNOWN_CNIS } from '../detect-cni.ts'
+import { KNOWN_CNIS, MODELLED_CNIS } from '../detect-cni.ts'
 import type { FieldPath } from '../input/field-path.ts'
 import type { Item } from '../input/item.ts'
 import { nearest } from '../nearest.ts'
@@ -64,7 +64,8 @@ function podCIDRs(input: CheckInput): Diagnostic[] {
       if (first !== undefined) {
         const same = samePrefix(first.range, range)
         const what = same ? `podCIDR ${formatPrefix(range)}` : `a part of podCIDR ${formatPrefix(range)}`
-        const suggestion = 'give each node its own podCIDR; pods on these nodes get the same addresses'
+        const suggestion =
+          'give each node its own podCIDR: pods on these nodes get the same addresses, and half of them cannot be reached'
         found.push(
           claimedTwice(input, {
             first,
@@ -131,10 +132,10 @@ function duplicates<C extends Claim & { readonly ip: Ip }>(claims: readonly C[])
 
 function cni(input: CheckInput): Diagnostic[] {
   const { name, confidence } = input.cluster.facts.cni
-  const known = KNOWN_CNIS.join(', ')
+  const modelled = MODELLED_CNIS.join(', ')
   if (confidence === 'given') {
     if (KNOWN_CNIS.includes(name)) return []
-    const near = nearest(name, KNOWN_CNIS)
+    const near = nearest(name, MODELLED_CNIS)
     const [lab] = input.labs
     return [
       {
@@ -142,7 +143,7 @@ function cni(input: CheckInput): Diagnostic[] {
         code: 'cni-unknown',
         message: `CNI "${name}" is not known; pods get addresses out of their node's podCIDR`,
         ...(lab === undefined ? {} : { at: input.sources.locate(lab.at, ['spec', 'cni', 'name']) }),
-        suggestion: near === undefined ? `one of ${known}` : `did you mean ${near}?`,
+        suggestion: near === undefined ? `one of ${modelled}` : `did you mean ${near}?`,
       },
     ]
   }
@@ -160,7 +161,7 @@ function cni(input: CheckInput): Diagnostic[] {
       code: 'cni-unknown',
       message: `which CNI the cluster uses is not known: ${evidence}`,
       ...(at === undefined ? {} : { at: { file: at.file, line: at.line } }),
-      suggestion: `say it: spec.cni.name in a Lab document, or --cni; one of ${known}`,
+      suggestion: `say it: spec.cni.name in a Lab document, one of ${modelled}`,
     },
   ]
 }

@@ -3,7 +3,7 @@ import type { KubeNode } from '../../cluster/objects.ts'
 import type { Assumption, Diagnostic } from '../../cluster/source.ts'
 import { type Family, type Ip, parseIp } from '../../packet/ip.ts'
 import { type Mac, parseMac } from '../../packet/mac.ts'
-import { containsPrefix, formatPrefix, type Prefix, samePrefix } from '../../packet/prefix.ts'
+import { containsPrefix, formatPrefix, type Prefix } from '../../packet/prefix.ts'
 import { goString, parseGoObject } from '../go-json.ts'
 import { deterministicMac } from '../mac.ts'
 
@@ -58,7 +58,7 @@ export function leasesOf(
     assumptions.push(...made.assumptions)
     if (made.lease !== undefined) leases.push(made.lease)
   }
-  return { leases, assumptions, diagnostics: [...diagnostics, ...sharedSubnets(leases)] }
+  return { leases, assumptions, diagnostics }
 }
 
 function leaseOf(
@@ -151,23 +151,6 @@ const unmanaged = (node: KubeNode, prefix: string): Diagnostic =>
     'flannel-node-not-annotated',
     `Node ${node.meta.name} has no ${prefix} annotations while others have: no flanneld runs there and its peers ignore it`,
   )
-
-/** A node's own lease is never an event for it, and for the others the last writer of a subnet wins. */
-function sharedSubnets(leases: readonly Lease[]): readonly Diagnostic[] {
-  const found: Diagnostic[] = []
-  for (const [i, lease] of leases.entries())
-    for (const other of leases.slice(i + 1))
-      for (const { subnet } of lease.families)
-        if (other.families.some((family) => samePrefix(family.subnet, subnet)))
-          found.push(
-            problem(
-              other.node,
-              'flannel-duplicate-podcidr',
-              `podCIDR ${formatPrefix(subnet)} of Node ${other.node.meta.name} is also that of Node ${lease.node.meta.name}: half of its pods cannot be reached`,
-            ),
-          )
-  return found
-}
 
 function problem(node: KubeNode, code: string, message: string): Diagnostic {
   return { severity: 'warning', code, message, ...(node.at === undefined ? {} : { at: node.at }) }
