@@ -2,7 +2,7 @@ import type { Assumption, Diagnostic } from '../cluster/source.ts'
 import type { Refusal } from '../cni/plugin.ts'
 import { sameIp } from '../packet/ip.ts'
 import { CLIENT, describePeer, type Outcome } from './client.ts'
-import { follow, indexSteps, type StepIndex, sendStepOf } from './follow.ts'
+import { follow, indexSteps, relayOf, type StepIndex, sendStepOf } from './follow.ts'
 import { type LookupView, lookupViews } from './lookup-view.ts'
 import type { PolicyView } from './policy-view.ts'
 import type { Probe } from './probe.ts'
@@ -92,6 +92,8 @@ function outcomeOf(steps: readonly Step[]): Outcome {
 function packetsOf(index: StepIndex): readonly Trace[] {
   const carriers = new Set<number>()
   for (const steps of index.byPacket.values()) {
+    const relay = relayOf(index, steps)
+    if (relay !== undefined) carriers.add(relay.packet)
     const read = steps.findLast((step) => step.kind === 'tun.read')
     if (read?.kind !== 'tun.read') continue
     for (const effect of index.caused.get(read.packet) ?? [])

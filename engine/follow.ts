@@ -1,4 +1,7 @@
 import type { DropReason } from '../linux/step.ts'
+import { sameIp } from '../packet/ip.ts'
+import { TCP_FLAG } from '../packet/packet.ts'
+import { formatSocket } from '../packet/text.ts'
 import type { Step } from './step.ts'
 import type { Disposition, DispositionKind, Hop, Trace } from './trace.ts'
 
@@ -7,7 +10,18 @@ export interface StepIndex {
   readonly byPacket: ReadonlyMap<number, readonly Step[]>
   /** What each traveller made happen: answers, errors, datagrams of a forwarder. */
   readonly caused: ReadonlyMap<number, readonly number[]>
+  /** What a relay in user space sent on for a client, by `relayKey`. */
+  readonly relayed: ReadonlyMap<string, Relayed>
 }
+
+/** The relay said whom it dials, and then sent the first packet there. */
+interface Relayed {
+  readonly note: Step
+  readonly packet: number
+}
+
+const relayKey = (at: Pick<Step, 'host' | 'netns'>, process: string, client: string): string =>
+  `${at.host}|${at.netns}|${process}|${client}`
 
 type SendStep = Extract<Step, { kind: 'socket.send' }>
 
@@ -17,8 +31,12 @@ export const sendStepOf = (steps: readonly Step[]): SendStep | undefined =>
 export function indexSteps(steps: readonly Step[]): StepIndex {
   const byPacket = new Map<number, Step[]>()
   const caused = new Map<number, number[]>()
+  const relayed = new Map<string, Relayed>()
+  const dialling = new Map<string, Step>()
   for (const step of steps) {
+    if (step.kind === 'relay.dial') dialling.set(`${step.host}|${step.netns}|${step.process}`, step)
     if (step.packet === 0) continue
+    if (step.kind === 'socket.send') addRelayed(relayed, dialling, step)
     const list = byPacket.get(step.packet)
     if (list === undefined) byPacket.set(step.packet, [step])
     else list.push(step)
@@ -27,7 +45,17 @@ export function indexSteps(steps: readonly Step[]): StepIndex {
     if (effects === undefined) caused.set(step.cause, [step.packet])
     else effects.push(step.packet)
   }
-  return { byPacket, caused }
+  return { byPacket, caused, relayed }
+}
+
+/** The first packet that a relay sends after it said so is the client's, sent on. */
+function addRelayed(relayed: Map<string, Relayed>, dialling: Map<string, Step>, step: SendStep): void {
+  const place = `${step.host}|${step.netns}|${step.by}`
+  const note = dialling.get(place)
+  if (note?.kind !== 'relay.dial' || !sameIp(note.to.ip, step.sent.dst)) return
+  dialling.delete(place)
+  const key = relayKey(step, step.by, formatSocket(note.client.ip, note.client.port))
+  if (!relayed.has(key)) relayed.set(key, { note, packet: step.packet })
 }
 
 /** The whole way of a traveller; where a forwarder in user space read it, on with the datagram that it sent. */
@@ -49,6 +77,8 @@ export function follow(index: StepIndex, packet: number): Trace | undefined {
 /** All steps on the way, those of datagrams in user space included. */
 function passedOn(index: StepIndex, packet: number): readonly Step[] {
   const steps = [...(index.byPacket.get(packet) ?? [])]
+  const relay = relayOf(index, steps)
+  if (relay !== undefined && relay.packet !== packet) return [...steps, relay.note, ...passedOn(index, relay.packet)]
   const read = steps.findLast((step) => step.kind === 'tun.read')
   if (read?.kind !== 'tun.read') return steps
   for (const effect of index.caused.get(packet) ?? []) {
@@ -56,6 +86,16 @@ function passedOn(index: StepIndex, packet: number): readonly Step[] {
     if (sendStepOf(next)?.by === read.process) return [...steps, ...passedOn(index, effect)]
   }
   return steps
+}
+
+/** What a relay made of a packet that was delivered to it: only the first one of a client goes on as another's first. */
+export function relayOf(index: StepIndex, steps: readonly Step[]): Relayed | undefined {
+  const deliver = steps.findLast((step) => step.kind === 'socket.deliver')
+  if (deliver?.kind !== 'socket.deliver' || deliver.process === undefined) return undefined
+  const { src, payload } = deliver.received
+  const opens = payload.kind === 'udp' || (payload.kind === 'tcp' && (payload.flags & TCP_FLAG.syn) !== 0)
+  if (!opens || !('srcPort' in payload)) return undefined
+  return index.relayed.get(relayKey(deliver, deliver.process, formatSocket(src, payload.srcPort)))
 }
 
 /** Cuts the way where it crosses into another namespace. Copies of a flooded frame that nobody took are left out. */

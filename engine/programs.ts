@@ -5,6 +5,8 @@ import { corednsProgram } from '../dns/coredns/program.ts'
 import { upstreamDnsProgram } from '../dns/upstream.ts'
 import { once } from '../linux/netfilter/block.ts'
 import type { Program } from '../linux/process.ts'
+import { relay } from '../proxy/userspace/relay.ts'
+import { RELAY_PROGRAM } from '../proxy/userspace/relay-table.ts'
 import type { Blueprint } from './blueprint.ts'
 import { listener } from './listener.ts'
 import { unknownResolver } from './unknown-resolver.ts'
@@ -14,6 +16,7 @@ export function clusterPrograms(cluster: Cluster): Blueprint['program'] {
   const programs: Readonly<Record<string, () => Program>> = {
     listener: () => listener as Program,
     'flanneld-udp': () => udpForwarder as Program,
+    [RELAY_PROGRAM]: () => relay as Program,
     coredns: once(() => corednsProgram(dnsApiView(cluster)) as Program),
     'upstream-dns': () => upstreamDnsProgram as Program,
     'unknown-resolver': () => unknownResolver as Program,

@@ -1,6 +1,7 @@
 import type { FlanneldNote } from '../cni/flannel/udp-forwarder.ts'
 import type { DnsStepBody } from '../dns/step.ts'
 import type { StepBody, StepHead } from '../linux/step.ts'
+import type { RelayNote } from '../proxy/userspace/relay.ts'
 import type { ClientStep } from './client.ts'
 import type { ListenerStep } from './listener.ts'
 
@@ -8,7 +9,7 @@ import type { ListenerStep } from './listener.ts'
 export type Step = StepHead & (StepBody | EngineStepBody | ProgramStep)
 
 /** What a program said of itself; `packet` is 0 there. */
-export type ProgramStep = (DnsStepBody | FlanneldNote | ClientStep | ListenerStep | UnknownStep) & {
+export type ProgramStep = (DnsStepBody | FlanneldNote | RelayNote | ClientStep | ListenerStep | UnknownStep) & {
   readonly process: string
 }
 

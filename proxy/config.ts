@@ -18,6 +18,7 @@ import {
   textsAt,
 } from './configuration-document.ts'
 import { PROXY_MODE_NAMES } from './proxy-mode.ts'
+import { proxyFeatures } from './versions.ts'
 
 /** kube-proxy's configuration after defaulting (kubeproxy.config.k8s.io/v1alpha1). One for the whole cluster. */
 export interface KubeProxyConfig {
@@ -147,6 +148,7 @@ export function configOf(
   const mode = modeOf(document)
   // nftables mode has settings of its own; the other modes share the section named iptables.
   const section = mode === 'nftables' ? 'nftables' : 'iptables'
+  reportRemovedMode(document, mode, known.version)
   return {
     mode,
     version: known.version,
@@ -183,6 +185,16 @@ function modeOf(document: ConfigurationDocument): string {
     report(document, `has mode: "${mode}", which kube-proxy does not have on Linux`, meant && `did you mean ${meant}?`)
   }
   return mode
+}
+
+/** What is asked for all the same is shown as the last release that had it did it. */
+function reportRemovedMode(document: ConfigurationDocument, mode: string, version: string): void {
+  if (mode === 'userspace' && !proxyFeatures(version).hasUserspaceMode)
+    report(
+      document,
+      `has mode: "userspace", which kube-proxy ${version} does not have: it was removed in 1.26`,
+      'what follows is what kube-proxy 1.25 would do',
+    )
 }
 
 function bindAddressOf(document: ConfigurationDocument): Ip | undefined {

@@ -1,21 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import { PROXY_MODE_NAMES } from './proxy-mode.ts'
-import { findProxyMode, proxyModes, proxyNotModelled, unmodelledProxyModes } from './registry.ts'
+import { findProxyMode, proxyModes, proxyNotModelled } from './registry.ts'
 import { DEFAULT_CONFIG } from './testing/small-cluster.ts'
 
 describe('proxy modes', () => {
-  it('are all either compiled or named as not modelled', () => {
-    expect([...Object.keys(proxyModes), ...unmodelledProxyModes].sort()).toEqual([...PROXY_MODE_NAMES].sort())
+  it('are all compiled', () => {
+    expect(Object.keys(proxyModes).sort()).toEqual([...PROXY_MODE_NAMES].sort())
+    for (const [name, mode] of Object.entries(proxyModes)) expect(mode.name).toBe(name)
   })
 
-  it.each(PROXY_MODE_NAMES)('%s has a compiler or says what is missing', (mode) => {
+  it.each(PROXY_MODE_NAMES)('%s has a compiler, and nothing is missing', (mode) => {
     expect(proxyNotModelled({ ...DEFAULT_CONFIG, mode }) === undefined).toBe(findProxyMode(mode) !== undefined)
   })
 
   it('says where a mode was configured', () => {
-    expect(proxyNotModelled({ ...DEFAULT_CONFIG, mode: 'ipvs' })).toEqual({
-      what: 'kube-proxy mode ipvs',
-      missing: 'its virtual servers on kube-ipvs0 and its ipsets',
+    expect(proxyNotModelled({ ...DEFAULT_CONFIG, mode: 'ebpf' })).toEqual({
+      what: 'kube-proxy mode ebpf',
+      missing: 'known are iptables, ipvs, nftables, userspace',
       evidence: 'kube-proxy.yaml:1',
     })
   })

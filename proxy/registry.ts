@@ -3,20 +3,15 @@ import { iptablesMode } from './iptables/compile.ts'
 import { ipvsMode } from './ipvs/compile.ts'
 import { nftablesMode } from './nftables/compile.ts'
 import { PROXY_MODE_NAMES, type ProxyMode, type ProxyModeName } from './proxy-mode.ts'
+import { userspaceMode } from './userspace/compile.ts'
 
-/** The modes that can be compiled. A new one is a folder and a line here. */
-export const proxyModes = { iptables: iptablesMode, nftables: nftablesMode, ipvs: ipvsMode } as const satisfies Partial<
-  Record<ProxyModeName, ProxyMode>
->
-
-/** Modes that exist and are not compiled yet, and what a walk through them would need. */
-const UNMODELLED: Readonly<Record<Exclude<ProxyModeName, keyof typeof proxyModes>, string>> = {
-  userspace: "kube-proxy's own listening ports and the rules that lead to them",
-}
-
-export const unmodelledProxyModes: readonly ProxyModeName[] = PROXY_MODE_NAMES.filter((name) =>
-  Object.hasOwn(UNMODELLED, name),
-)
+/** Every mode. A new one is a folder and a line here. */
+export const proxyModes = {
+  iptables: iptablesMode,
+  nftables: nftablesMode,
+  ipvs: ipvsMode,
+  userspace: userspaceMode,
+} as const satisfies Record<ProxyModeName, ProxyMode>
 
 /** The compiler of a mode; undefined where `proxyNotModelled` says what is missing. */
 export function findProxyMode(name: string): ProxyMode | undefined {
@@ -37,10 +32,9 @@ export interface ProxyNotModelled {
 export function proxyNotModelled(config: KubeProxyConfig): ProxyNotModelled | undefined {
   const { mode } = config
   if (findProxyMode(mode) !== undefined) return undefined
-  const missing = Object.hasOwn(UNMODELLED, mode) ? UNMODELLED[mode as keyof typeof UNMODELLED] : undefined
   return {
     what: `kube-proxy mode ${mode}`,
-    missing: missing ?? `known are ${PROXY_MODE_NAMES.join(', ')}`,
+    missing: `known are ${PROXY_MODE_NAMES.join(', ')}`,
     evidence: config.source ?? 'no kube-proxy configuration in the input',
   }
 }

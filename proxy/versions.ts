@@ -26,6 +26,8 @@ export interface ProxyFeatures {
    * 1.24; from 1.25 on rules in filter drop by themselves).
    */
   readonly marksDrops: boolean
+  /** Userspace mode is there (until 1.25). */
+  readonly hasUserspaceMode: boolean
   /** ipvs mode: KUBE-IPVS-FILTER, which refuses other ports of service addresses (1.26). */
   readonly ipvsFilter: boolean
   /** ipvs mode: KUBE-IPVS-OUT-FILTER, which keeps the node itself from load balancers (1.29). */
@@ -54,6 +56,7 @@ export function proxyFeatures(version: string): ProxyFeatures {
     nftPartialSync: minor >= 31,
     readsServiceCIDRs: minor >= 33,
     marksDrops: minor < 25,
+    hasUserspaceMode: minor < 26,
     ipvsFilter: minor >= 26,
     ipvsOutFilter: minor >= 29,
     bindsOnlyForeignAddresses: minor >= 27,

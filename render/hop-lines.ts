@@ -124,6 +124,8 @@ function stepLines(step: Step, around: Around): readonly HopLine[] {
       ]
     case 'notModelled':
       return [{ label: 'STOP', text: `not modelled: ${step.text}` }]
+    case 'relay.dial':
+      return [{ label: 'user', text: relayText(step) }]
     case 'wire.left':
       return [{ label: 'wire', text: `leaves by ${step.segment}: what is there the input does not say` }]
     case 'wire.lost':
@@ -253,6 +255,12 @@ function natLine(step: Extract<Step, { kind: 'nat.rewrite' }>, { steps, i }: Aro
     text: `${word} ${which === 'dst' ? 'destination' : 'source'} ${end(before)} -> ${end(after)}`,
     ...because,
   }
+}
+
+/** The client's address ends here: what goes on is the relay's own. */
+function relayText({ process, client, to, affinity }: Extract<Step, { kind: 'relay.dial' }>): string {
+  const why = affinity ? ' (the client was here before)' : ''
+  return `${process} takes what ${formatSocket(client.ip, client.port)} sends, and dials ${formatSocket(to.ip, to.port)}${why} from an address of its own`
 }
 
 const IPVS_BY = { known: 'the connection is known', template: 'the client was here before' } as const
