@@ -20,6 +20,8 @@ export interface Segment {
   readonly outside: boolean
   /** UDP destination ports that something on the way drops. */
   readonly blockedUdpPorts: readonly number[]
+  /** The cables are veth pairs of one kernel: what the sender's socket noted on a packet arrives with it. */
+  readonly virtual?: boolean
 }
 
 /** A network card plugged into a segment; known without compiling its machine. */

@@ -5,7 +5,13 @@ import type { Frame } from '../packet/packet.ts'
 /** What waits to happen: a machine's event, or a frame on its way to a network card. */
 export type WalkEvent =
   | Exclude<MachineEvent, { kind: 'wire' }>
-  | { readonly kind: 'arrive'; readonly link: () => Link | undefined; readonly frame: Frame; readonly id: number }
+  | {
+      readonly kind: 'arrive'
+      readonly link: () => Link | undefined
+      readonly frame: Frame
+      readonly id: number
+      readonly flowHash?: string | undefined
+    }
 
 type Wake = Extract<WalkEvent, { kind: 'wake' }>
 

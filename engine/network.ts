@@ -64,7 +64,7 @@ export function newNetwork(blueprint: Blueprint, draw: Draw): Network {
     steps.push({ at: queue.now, host: ns.host.name, netns: ns.name, packet, ...body } as Step)
   }
 
-  function toWire(name: string, { link, frame, id }: Extract<MachineEvent, { kind: 'wire' }>): void {
+  function toWire(name: string, { link, frame, id, flowHash }: Extract<MachineEvent, { kind: 'wire' }>): void {
     if (link.type.kind !== 'physical') return
     const segment = blueprint.segments.get(link.type.segment)
     const from = ports.get(`${name} ${link.name}`)
@@ -87,7 +87,14 @@ export function newNetwork(blueprint: Blueprint, draw: Draw): Network {
       case 'left':
         return record(link.ns, id, { kind: 'wire.left', segment: segment.name })
       case 'delivered':
-        for (const port of carried.to) queue.push({ kind: 'arrive', link: () => cardOf(port), frame, id })
+        for (const port of carried.to)
+          queue.push({
+            kind: 'arrive',
+            link: () => cardOf(port),
+            frame,
+            id,
+            flowHash: segment.virtual === true ? flowHash : undefined,
+          })
     }
   }
 
@@ -193,5 +200,5 @@ function inSoftirq(event: WalkEvent, { cpu, wake }: Softirq): void {
 function happen(event: WalkEvent): void {
   if (event.kind !== 'arrive') return handle(event)
   const link = event.link()
-  if (link !== undefined) arrive(link, event.frame, event.id)
+  if (link !== undefined) arrive(link, event.frame, event)
 }

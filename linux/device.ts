@@ -39,7 +39,8 @@ function transmit(skb: Skb): void {
       return
     case 'physical': {
       const frame = seenOn(skb)
-      if ('payload' in frame && !('kind' in frame)) kernel.emit({ kind: 'wire', link: dev, frame, id: skb.id })
+      if ('payload' in frame && !('kind' in frame))
+        kernel.emit({ kind: 'wire', link: dev, frame, id: skb.id, flowHash: skb.flowHash })
       return
     }
     default: {

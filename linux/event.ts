@@ -9,7 +9,13 @@ export type MachineEvent =
   /** netif_rx: the packet waits on the backlog of the CPU. A tunnel's packets too, without GRO (gro_cells_receive). */
   | { readonly kind: 'backlog'; readonly skb: Skb }
   /** A frame left by a network card; the fabric finds where it arrives. */
-  | { readonly kind: 'wire'; readonly link: Link; readonly frame: Frame; readonly id: number }
+  | {
+      readonly kind: 'wire'
+      readonly link: Link
+      readonly frame: Frame
+      readonly id: number
+      readonly flowHash?: string | undefined
+    }
   | { readonly kind: 'timer'; readonly at: number; readonly ns: Netns; readonly timer: Timer }
   /** A program that waits in a system call is given its event, once the backlog is empty. */
   | {

@@ -33,6 +33,7 @@ export function ipSend(ns: Netns, outgoing: Outgoing, route: Extract<OutputRoute
   skb.ns = ns
   skb.mark = outgoing.mark ?? 0
   skb.socket = outgoing.socket
+  skb.flowHash = hashOf(ns, outgoing.socket)
   // ip6_xmit, ip_append_data: only TCP in IPv4 has its segments thrown away rather than cut.
   skb.mayCut = outgoing.packet.src.family === 6 || outgoing.packet.payload.kind !== 'tcp'
   skb.gsoSize = outgoing.gsoSize ?? 0
@@ -46,6 +47,12 @@ export function ipSend(ns: Netns, outgoing: Outgoing, route: Extract<OutputRoute
   recordOutput(skb, outgoing.packet.dst, route.route, outgoing.packet.src)
   skb.dst = route.route
   return ipLocalOut(skb)
+}
+
+/** skb_set_hash_from_sk: connected sockets have a hash of their own (sk_set_txhash), others none. */
+function hashOf(ns: Netns, id: number | undefined): string | undefined {
+  const socket = id === undefined ? undefined : ns.state.sockets.sockets.get(id)
+  return socket?.remote === undefined || socket.type === 'icmp' ? undefined : `${ns.host.name}/${ns.name}/${id}`
 }
 
 /** ip_local_out: the OUTPUT hook; a packet that NAT or a mark turned elsewhere is routed again (ip_route_me_harder). */

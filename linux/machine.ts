@@ -124,9 +124,14 @@ export function handle(event: Exclude<MachineEvent, { kind: 'wire' }>): void {
   }
 }
 
-/** A frame arrives by a cable at a network card. */
-export function arrive(link: Link, frame: Frame, id: number): void {
+/** A frame arrives by a cable at a network card. A cable that is a pair of virtual cards keeps the sender's hash. */
+export function arrive(
+  link: Link,
+  frame: Frame,
+  { id, flowHash }: { id: number; flowHash?: string | undefined },
+): void {
   const skb = newSkb(link, frame.payload, id)
+  skb.flowHash = flowHash
   skb.mac = { src: frame.src, dst: frame.dst }
   netifReceive(skb)
 }

@@ -26,6 +26,8 @@ export interface Skb {
   bridge: BridgeInfo | undefined
   /** Descriptor of the local socket that made it. */
   socket: number | undefined
+  /** The connected socket whose hash it carries (skb->hash, l4_hash); undefined: whoever asks makes one of its headers. */
+  flowHash: string | undefined
   /** It may be cut although it has DF, or is an IPv6 packet on its way (ignore_df). */
   mayCut: boolean
   /** Size of the largest fragment this packet was put together from, 0 if none (IPCB(skb)->frag_max_size). */
@@ -73,6 +75,7 @@ export function newSkb(dev: Link, packet: Skb['packet'], id: number): Skb {
     dst: undefined,
     bridge: undefined,
     socket: undefined,
+    flowHash: undefined,
     mayCut: false,
     fragMaxSize: 0,
     fragSizes: [],

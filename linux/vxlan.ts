@@ -52,7 +52,7 @@ function xmitOne(skb: Skb, remote: Ip, entry: FdbEntry): void {
     return kernel.record(skb, { kind: 'drop', reason: 'IP_OUTNOROUTES', detail: `outer packet: ${route.detail}` })
   const outer: Udp = {
     kind: 'udp',
-    srcPort: sourcePort(ns, dev, inner),
+    srcPort: sourcePort(skb, inner),
     dstPort: port,
     noChecksum: !dev.type.udpChecksum,
     payload: { kind: 'vxlan', vni, frame: inner },
@@ -82,12 +82,12 @@ function bypass(skb: Skb, dev: Link, inner: Frame): void {
 }
 
 /** udp_flow_src_port: a hash of the inner flow, within the ephemeral range. The same flow keeps its port. */
-function sourcePort(ns: Netns, dev: Link, inner: Frame): number {
+function sourcePort({ ns, dev, flowHash }: Skb, inner: Frame): number {
   const site = {
     host: ns.host.name,
     netns: ns.name,
     purpose: 'vxlan-source-port',
-    entry: `${dev.name} ${flowKey(inner)}`,
+    entry: `${dev.name} ${flowKey(inner, flowHash)}`,
   } as const
   const known = ns.state.flowPorts.get(site.entry)
   if (known !== undefined) return known
@@ -96,13 +96,16 @@ function sourcePort(ns: Netns, dev: Link, inner: Frame): number {
   return port
 }
 
-/** What the kernel's flow dissector hashes: addresses, protocol and ports; MACs where it is no IP packet. */
-function flowKey(frame: Frame): string {
+/**
+ * What the kernel's flow dissector hashes: addresses, protocol and ports; MACs where it is no IP packet. A fragment has
+ * no ports to tell flows apart, but still the hash of the socket it came from.
+ */
+function flowKey(frame: Frame, flowHash: string | undefined): string {
   const { payload } = frame
   if (payload.kind !== 'ip') return `${formatMac(frame.src)}>${formatMac(frame.dst)}`
   const transport = payload.payload
   const addresses = `${ipKey(payload.src)}>${ipKey(payload.dst)}`
-  if (payload.fragment !== undefined) return addresses
+  if (payload.fragment !== undefined) return flowHash === undefined ? addresses : `${addresses} ${flowHash}`
   if (transport.kind === 'tcp' || transport.kind === 'udp' || transport.kind === 'sctp')
     return `${addresses} ${transport.kind} ${transport.srcPort}>${transport.dstPort}`
   if (transport.kind === 'icmp' && transport.body.kind === 'echo') return `${addresses} icmp ${transport.body.id}`

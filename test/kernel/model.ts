@@ -104,5 +104,7 @@ function segmentsOf(lab: KernelLab): ReadonlyMap<string, Segment> {
       // Newest first: a bridge floods in the order of its port_list, and the real switch is one.
       segments.set(op.type.segment, [{ host: name, link: op.name, mac: op.mac, addresses: [] }, ...ports])
     }
-  return new Map([...segments].map(([name, ports]) => [name, { name, ports, outside: false, blockedUdpPorts: [] }]))
+  return new Map(
+    [...segments].map(([name, ports]) => [name, { name, ports, outside: false, blockedUdpPorts: [], virtual: true }]),
+  )
 }

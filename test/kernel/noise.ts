@@ -27,7 +27,7 @@ function isNoisePacket(hex: string): boolean {
   if (hex.startsWith('4')) return octet(9) === IGMP
   if (!hex.startsWith('6')) return false
   const next = octet(6)
-  // A report stands behind a hop-by-hop header with the router alert option.
-  if (next === 0) return octet(40) === ICMPV6 && octet(48) === MLD2
+  // A report stands behind a hop-by-hop header with the router alert option, which a trace of nf_tables leaves out.
+  if (next === 0) return (octet(40) === ICMPV6 && octet(48) === MLD2) || octet(40) === MLD2
   return next === ICMPV6 && octet(40) === RS
 }

@@ -121,7 +121,7 @@ export function iptablesOps(family: 4 | 6, text: string): OpBody[] {
 export function receive(router: Router, link: string, packet: IpPacket): void {
   const dev = router.ns.links.get(link)
   if (dev === undefined) throw new Error(`no link ${link}`)
-  arrive(dev, { src: FAR_MAC, dst: dev.mac, payload: packet }, router.ns.host.kernel.newPacket())
+  arrive(dev, { src: FAR_MAC, dst: dev.mac, payload: packet }, { id: router.ns.host.kernel.newPacket() })
   drain(router)
 }
 
