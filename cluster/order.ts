@@ -8,3 +8,7 @@ interface Named {
 /** The order of every list of the Cluster: namespace, then name. */
 export const byName = (x: Named, y: Named): number =>
   byText(x.meta.namespace, y.meta.namespace) || byText(x.meta.name, y.meta.name)
+
+/** Labels in the order of their keys, as they are read. */
+export const inKeyOrder = (labels: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(labels).sort(([x], [y]) => byText(x, y)))

@@ -12,7 +12,7 @@ import type {
   Service,
   ServicePortSpec,
 } from '../objects.ts'
-import { byText } from '../order.ts'
+import { byText, inKeyOrder } from '../order.ts'
 import { labelsMatch } from '../selector.ts'
 import { type Hints, withHints } from './hints.ts'
 import { inSliceOrder } from './port-order.ts'
@@ -167,10 +167,10 @@ function sliceOf(
 /** The Service's labels, under the controller's own. */
 function labelsOf(service: Service): Meta['labels'] {
   const { [HEADLESS]: _, ...labels } = service.meta.labels
-  return {
+  return inKeyOrder({
     ...labels,
     ...(service.headless ? { [HEADLESS]: '' } : {}),
     [MANAGED_BY]: SLICE_CONTROLLER,
     [SERVICE_NAME]: service.meta.name,
-  }
+  })
 }

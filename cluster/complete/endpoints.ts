@@ -1,7 +1,7 @@
 import { formatIp } from '../../packet/ip.ts'
 import { isFinished } from '../build-index.ts'
 import type { EndpointAddress, EndpointSubset, Endpoints, EndpointsPort, Pod, Service } from '../objects.ts'
-import { byText } from '../order.ts'
+import { byText, inKeyOrder } from '../order.ts'
 import { labelsMatch } from '../selector.ts'
 import { HEADLESS, targetPortOn } from './endpoint-slices.ts'
 import { repackSubsets } from './repack-subsets.ts'
@@ -69,7 +69,7 @@ function fieldsOf(pod: Pod, service: Service): Omit<EndpointAddress, 'ip'> {
 
 function labelsOf({ meta, headless }: Service): Endpoints['meta']['labels'] {
   const { [HEADLESS]: _, ...labels } = meta.labels
-  return { ...labels, ...(headless ? { [HEADLESS]: '' } : {}), [MANAGED_BY]: ENDPOINTS_CONTROLLER }
+  return inKeyOrder({ ...labels, ...(headless ? { [HEADLESS]: '' } : {}), [MANAGED_BY]: ENDPOINTS_CONTROLLER })
 }
 
 /** Addresses are listed in the order of their text. */

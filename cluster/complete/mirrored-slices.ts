@@ -1,6 +1,7 @@
 import { compareIp, type Ip } from '../../packet/ip.ts'
 import { generatedName } from '../allocate/names.ts'
 import type { Endpoint, EndpointSlice, Endpoints, EndpointsPort, IpFamily, Meta } from '../objects.ts'
+import { inKeyOrder } from '../order.ts'
 import { inSliceOrder } from './port-order.ts'
 import { type Reachable, repackSubsets } from './repack-subsets.ts'
 import { familyOfIp } from './service-addresses.ts'
@@ -40,7 +41,7 @@ function sliceOf(
   const meta: Meta = {
     namespace,
     name: generatedName(`${name}-`, `${namespace}/${name}/${of.family}/${JSON.stringify(ports)}`),
-    labels: { ...labels, [MANAGED_BY]: MIRRORING_CONTROLLER, [SERVICE_NAME]: name },
+    labels: inKeyOrder({ ...labels, [MANAGED_BY]: MIRRORING_CONTROLLER, [SERVICE_NAME]: name }),
     annotations,
     owner: { kind: 'Endpoints', name },
   }
