@@ -1,5 +1,6 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { nearest } from '../cluster/nearest.ts'
+import { SHOWN_AS } from '../render/show.ts'
 import { check } from './check.ts'
 import { compare } from './compare.ts'
 import { demo } from './demo.ts'
@@ -135,6 +136,11 @@ function program(done: (code: number) => void): Command {
     .option('-n, --namespace <name>', 'namespace of the pod')
     .option('-6, --six', 'the IPv6 side')
     .option('--table <name>', 'routing table')
+    .option('--service <name>', 'of rules: only those of this Service')
+    .option('--origin', 'of rules: behind each, who put it there, for which object')
+    .addOption(
+      new Option('--as <form>', 'of rules: as the tool lists them, or as kube-proxy feeds them').choices(SHOWN_AS),
+    )
     .action((what, options) => done(show(what, options)))
 
   snapshotOptions(root.command('check'))

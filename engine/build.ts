@@ -6,10 +6,11 @@ import { applyOps } from '../linux/apply.ts'
 import type { HostConfig } from '../linux/host-config.ts'
 import { once } from '../linux/netfilter/block.ts'
 import type { Op } from '../linux/op.ts'
+import type { Family } from '../packet/ip.ts'
 import { readKubeProxyConfig } from '../proxy/config.ts'
 import { findProxyMode } from '../proxy/registry.ts'
 import type { Blueprint, Segment } from './blueprint.ts'
-import { compileMachine, type NodeCompilers } from './compile-node.ts'
+import { compileMachine, type NodeCompilers, proxySite } from './compile-node.ts'
 import type { EntryRoute } from './entry-route.ts'
 import { capabilitiesOf, machineFacts, machineOps } from './machine-ops.ts'
 import { clusterPrograms } from './programs.ts'
@@ -24,6 +25,8 @@ export interface Built {
   readonly blueprint: Blueprint
   /** The ops of a machine, in the order they are applied. */
   readonly opsOf: (machine: string) => readonly Op[] | undefined
+  /** What kube-proxy's first sync on a node feeds to its tool; undefined where none runs, or its mode has no such tool. */
+  readonly proxyInput: (machine: string, family: Family) => string | undefined
   /** What the cluster has and podwalk does not compute. */
   readonly notModelled: readonly Unmodelled[]
   readonly refusals: (node: string) => readonly Refusal[]
@@ -70,6 +73,7 @@ export function build(cluster: Cluster, options: BuildOptions = {}): Built {
     underlay,
     blueprint: { hosts, segments: segmentsOf(underlay), program: clusterPrograms(cluster) },
     opsOf: (machine) => ops.get(machine)?.(),
+    proxyInput: (name, family) => proxyInput(compilers, name, family),
     notModelled: [...cni.notModelled, ...proxy.notModelled],
     refusals: remembered((name: string) => refusalsOf(compilers, name)),
     assumptions: [...cluster.assumptions, ...underlay.assumptions, ...cni.assumptions, ...proxy.assumptions],
@@ -136,6 +140,12 @@ function remembered<T>(make: (name: string) => T): (name: string) => T {
     made.set(name, value)
     return value
   }
+}
+
+function proxyInput(compilers: NodeCompilers, name: string, family: Family): string | undefined {
+  const machine = compilers.underlay.machines.get(name)
+  const site = machine === undefined ? undefined : proxySite(compilers, machine)
+  return site === undefined ? undefined : compilers.proxy?.mode.firstSync?.(site, family)
 }
 
 function refusalsOf({ cluster, underlay, entry, cni }: NodeCompilers, name: string): readonly Refusal[] {

@@ -6,7 +6,7 @@ import { compilePodFiles } from '../dns/pod/files.ts'
 import type { HostFacts } from '../linux/host-facts.ts'
 import type { Op } from '../linux/op.ts'
 import type { KubeProxyConfig } from '../proxy/config.ts'
-import type { ProxyMode } from '../proxy/proxy-mode.ts'
+import type { ProxyMode, ProxySite } from '../proxy/proxy-mode.ts'
 import { COREDNS_PORTS, coreDnsOps, isCoreDns } from './coredns-pods.ts'
 import type { EntryRoute } from './entry-route.ts'
 import { machineListeners, podListeners } from './listening.ts'
@@ -27,6 +27,8 @@ interface Site extends NodeCompilers {
   readonly node: KubeNode
 }
 
+const KUBE_PROXY = 'kube-proxy'
+
 /**
  * The order in which a node comes up. It matters where one program appends rules and another inserts them: kube-proxy
  * inserts its jumps, so it stands before flannel's whenever it started.
@@ -45,7 +47,7 @@ const ORDER: readonly { readonly name: string; readonly compile: (site: Site, fa
       ),
   },
   {
-    name: 'kube-proxy',
+    name: KUBE_PROXY,
     compile: ({ proxy, cluster, node }, facts) =>
       proxy === undefined ? [] : proxy.mode.compile(cluster, node, proxy.config, facts),
   },
@@ -64,18 +66,36 @@ const ORDER: readonly { readonly name: string; readonly compile: (site: Site, fa
 
 /** Everything that stands on a machine when it is up: a node of the cluster, a router, an outside host. */
 export function compileMachine(compilers: NodeCompilers, machine: UnderlayMachine): readonly Op[] {
+  return compileUntil(compilers, machine, undefined).ops
+}
+
+/** The machine as kube-proxy finds it when it starts; undefined where none runs. */
+export function proxySite(compilers: NodeCompilers, machine: UnderlayMachine): ProxySite | undefined {
+  const { cluster, proxy } = compilers
+  const node = cluster.index.node.get(machine.name)
+  if (node === undefined || proxy === undefined) return undefined
+  return { cluster, node, config: proxy.config, facts: compileUntil(compilers, machine, KUBE_PROXY).facts }
+}
+
+/** Everything up to one program of the order, and what it finds there. */
+function compileUntil(
+  compilers: NodeCompilers,
+  machine: UnderlayMachine,
+  last: string | undefined,
+): { readonly ops: readonly Op[]; readonly facts: HostFacts } {
   const { cluster } = compilers
   const ops: Op[] = machineOps(machine, compilers)
   const node = cluster.index.node.get(machine.name)
-  if (node === undefined) return [...ops, ...machineListeners(cluster, machine, undefined)]
   let facts = machineFacts(machine, cluster, ops)
+  if (node === undefined) return { ops: [...ops, ...machineListeners(cluster, machine, undefined)], facts }
   const site: Site = { ...compilers, machine, node }
-  for (const { compile } of ORDER) {
+  for (const { name, compile } of ORDER) {
+    if (name === last) break
     const made = compile(site, facts)
     ops.push(...made)
     facts = factsAfter(facts, made)
   }
-  return ops
+  return { ops, facts }
 }
 
 /** Pods whose processes run on the node: those that have an address, or the node's. */

@@ -21,6 +21,12 @@ export function corefileOf(cluster: Cluster, pod: Pod): ConfigMap | undefined {
   return cluster.configMaps.find((map) => map.meta.namespace === pod.meta.namespace && map.data.Corefile !== undefined)
 }
 
+/** The ConfigMap of the cluster's CoreDNS: of the first pod that runs one. */
+export function corefileMap(cluster: Cluster): ConfigMap | undefined {
+  const pod = cluster.pods.find(isCoreDns)
+  return pod === undefined ? undefined : corefileOf(cluster, pod)
+}
+
 /**
  * Mounts the Corefile and starts CoreDNS in its pod. It has long been up when a question is asked: what its plugins do
  * at the start (`loop` asks its upstream) is no part of the walk.

@@ -1,11 +1,10 @@
 import { withConfigMap, withPod } from '../cluster/changed.ts'
-import type { Cluster } from '../cluster/cluster.ts'
-import type { ConfigMap, Pod } from '../cluster/objects.ts'
+import type { Pod } from '../cluster/objects.ts'
 import { formatIp } from '../packet/ip.ts'
 import { ask } from './ask.ts'
 import { type Built, build } from './build.ts'
 import type { Conversation } from './conversation.ts'
-import { corefileOf, isCoreDns } from './coredns-pods.ts'
+import { corefileMap } from './coredns-pods.ts'
 import { foundAs } from './lookup-view.ts'
 import type { Probe } from './probe.ts'
 
@@ -89,11 +88,6 @@ function autopath({ built, probe }: AskedName): readonly Candidate[] {
   const changed = build(withConfigMap(built.cluster, { ...map, data: { ...map.data, Corefile: text } }), built.options)
   const note = 'CoreDNS then watches every pod, and trusts source addresses'
   return [{ change: 'autopath @kubernetes in the Corefile, with pods verified', note, built: changed, probe }]
-}
-
-export function corefileMap(cluster: Cluster): ConfigMap | undefined {
-  const pod = cluster.pods.find(isCoreDns)
-  return pod === undefined ? undefined : corefileOf(cluster, pod)
 }
 
 /** The Corefile with `autopath` beside its one `kubernetes` block; undefined where it has one already or another form. */

@@ -2,12 +2,23 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { KubeNode } from '../cluster/objects.ts'
 import type { HostFacts } from '../linux/host-facts.ts'
 import type { Op } from '../linux/op.ts'
+import type { Family } from '../packet/ip.ts'
 import type { KubeProxyConfig } from './config.ts'
 
 /** One way in which kube-proxy makes Services work on a node: what it writes there, in the order it writes it. */
 export interface ProxyMode {
   readonly name: string
   compile(cluster: Cluster, node: KubeNode, config: KubeProxyConfig, facts: HostFacts): Op[]
+  /** What the first sync of one family feeds to the mode's tool (iptables-restore, nft); absent where there is none. */
+  firstSync?(site: ProxySite, family: Family): string
+}
+
+/** Where kube-proxy runs, and with what. */
+export interface ProxySite {
+  readonly cluster: Cluster
+  readonly node: KubeNode
+  readonly config: KubeProxyConfig
+  readonly facts: HostFacts
 }
 
 /** Every mode that kube-proxy has or had on Linux; userspace went in 1.26. */

@@ -50,12 +50,17 @@ COMMIT
     const ops = (['nat', 'filter', 'mangle', 'raw'] as const).map((table) => newChain(table, 'X'))
     const tables = (text: string) => [...text.matchAll(/^\*(\w+)$/gm)].map((match) => match[1])
     expect(tables(renderIptablesSave(rulesetOf(ops)))).toEqual(['mangle', 'raw', 'filter', 'nat'])
-    expect(tables(renderIptablesSave(rulesetOf(ops), 'legacy'))).toEqual(['filter', 'nat', 'mangle', 'raw'])
+    expect(tables(renderIptablesSave(rulesetOf(ops), { backend: 'legacy' }))).toEqual([
+      'filter',
+      'nat',
+      'mangle',
+      'raw',
+    ])
   })
 
   it('prints IPv6 rules with IPv6 masks', () => {
     const ops = [newChain('nat', 'X', 6), append('nat', 'X', '-s fd00::1 -m recent --set --name R -j RETURN', 6)]
-    expect(renderIptablesSave(rulesetOf(ops, 6), 'legacy')).toContain(
+    expect(renderIptablesSave(rulesetOf(ops, 6), { backend: 'legacy' })).toContain(
       '\n-A X -s fd00::1/128 -m recent --set --name R --mask ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff --rsource -j RETURN\n',
     )
   })

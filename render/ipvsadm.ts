@@ -6,6 +6,7 @@ import type { IpvsDestinationSpec, IpvsForward } from '../linux/op.ts'
 import type { Ip } from '../packet/ip.ts'
 import { PROTOCOL } from '../packet/packet.ts'
 import { addressPort, maskText } from './ipvsadm-save.ts'
+import { type Lens, WHOLE } from './lens.ts'
 
 /** What `ipvsadm` of ipvsadm 1.31 prints. Destinations and services are sorted as it sorts them. */
 
@@ -15,13 +16,13 @@ const HEAD = 'IP Virtual Server version 1.2.1 (size=4096)'
 const FORWARD_NAME: Readonly<Record<IpvsForward, string>> = { masquerade: 'Masq', route: 'Route', tunnel: 'Tunnel' }
 
 /** `ipvsadm -Ln`. Without a `state` nothing has been connected yet. */
-export function renderIpvs(config: IpvsConfig, state?: IpvsState): readonly string[] {
+export function renderIpvs(config: IpvsConfig, state?: IpvsState, lens: Lens = WHOLE): readonly string[] {
   return [
     HEAD,
     'Prot LocalAddress:Port Scheduler Flags',
     '  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn',
-    ...sortServices(config.services).flatMap((service) => [
-      `${serviceName(service)} ${service.scheduler}${flagsText(service)}`,
+    ...sortServices(config.services.filter(({ origin }) => lens.keeps(origin))).flatMap((service) => [
+      lens.line(`${serviceName(service)} ${service.scheduler}${flagsText(service)}`, service.origin),
       ...destinationsOf(service, state).map(
         ({ address, port, forward, weight, active, inactive }) =>
           `  -> ${addressPort({ address, port }).padEnd(28)} ${FORWARD_NAME[forward].padEnd(7)} ${String(weight).padEnd(6)} ${String(active).padEnd(10)} ${String(inactive).padEnd(10)}`,

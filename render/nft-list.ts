@@ -4,18 +4,31 @@ import { formatDuration } from '../linux/netfilter/nftables/parse-rule.ts'
 import { printKey, printNftRule, printValue } from '../linux/netfilter/nftables/print-rule.ts'
 import { listNftTable, type NftChain, type NftTable, type NftTables } from '../linux/netfilter/nftables/ruleset.ts'
 import type { ListedElement, NftSet } from '../linux/netfilter/nftables/set.ts'
+import { type Lens, WHOLE } from './lens.ts'
 
 /** `nft list ruleset` of nft 1.0.6. */
-export const renderNftRuleset = (tables: NftTables): string => tables.map(renderNftTable).join('')
+export const renderNftRuleset = (tables: NftTables, lens: Lens = WHOLE): string =>
+  tables.map((table) => renderNftTable(table, lens)).join('')
 
-function renderNftTable(table: NftTable): string {
+function renderNftTable(table: NftTable, lens: Lens): string {
   const { sets, chains } = listNftTable(table)
-  const parts = [...sets.map(setText), ...chains.map(chainText)]
+  const parts = [
+    ...sets.filter((set) => lens.whole || keptElements(set, lens).length > 0).map((set) => setText(set, lens)),
+    ...chains
+      .filter((chain) => lens.whole || chain.rules().some(({ origin }) => lens.keeps(origin)))
+      .map((chain) => chainText(chain, lens)),
+  ]
+  if (parts.length === 0 && !lens.whole) return ''
   const comment = table.comment === undefined ? '' : `\tcomment "${table.comment}"\n`
   return `table ${table.family} ${table.name} {\n${comment}${parts.join('\n')}}\n`
 }
 
-function setText({ line, types, elements }: NftSet): string {
+const keptElements = ({ elements }: NftSet, lens: Lens): readonly ListedElement[] =>
+  lens.whole ? elements() : elements().filter(({ line }) => lens.keeps(line.origin))
+
+function setText(set: NftSet, lens: Lens): string {
+  const { line, types } = set
+  const elements = keptElements(set, lens)
   const { kind, flags, comment, timeout } = line
   // What rules may add to, nft bounds.
   const size = line.size ?? (flags?.includes('dynamic') === true ? 65_535 : undefined)
@@ -25,7 +38,7 @@ function setText({ line, types, elements }: NftSet): string {
     ...(flags === undefined ? [] : [`flags ${flags.join(',')}`]),
     ...(timeout === undefined ? [] : [`timeout ${formatDuration(timeout)}`]),
     ...(comment === undefined ? [] : [`comment "${comment}"`]),
-    ...(types === undefined || elements().length === 0 ? [] : [elementsText(types, elements())]),
+    ...(types === undefined || elements.length === 0 ? [] : [elementsText(types, elements)]),
   ]
   return `\t${kind} ${line.name} {\n${lines.map((text) => `\t\t${text}\n`).join('')}\t}\n`
 }
@@ -54,11 +67,14 @@ function elementText(types: readonly DataType[], { key, value, line }: ListedEle
   return `${printKey(types, key)}${comment}${value === undefined ? '' : ` : ${printValue(value)}`}`
 }
 
-function chainText(chain: NftChain): string {
+function chainText(chain: NftChain, lens: Lens): string {
   const lines = [
     ...(chain.comment === undefined ? [] : [`comment "${chain.comment}"`]),
     ...(chain.base === undefined ? [] : [baseText(chain.base)]),
-    ...chain.rules().map(printNftRule),
+    ...chain
+      .rules()
+      .filter(({ origin }) => lens.keeps(origin))
+      .map((rule) => lens.line(printNftRule(rule), rule.origin)),
   ]
   return `\tchain ${chain.name} {\n${lines.map((text) => `\t\t${text}\n`).join('')}\t}\n`
 }

@@ -3,6 +3,7 @@ import { findPod } from '../cluster/find-object.ts'
 import { podNetns } from '../cni/pod-netns.ts'
 import { podRoot } from '../dns/pod/files.ts'
 import type { Built } from '../engine/build.ts'
+import { corefileMap } from '../engine/coredns-pods.ts'
 import type { HostConfig, NetnsConfig } from '../linux/host-config.ts'
 import { type Op, ROOT_NETNS } from '../linux/op.ts'
 import type { Family } from '../packet/ip.ts'
@@ -16,6 +17,7 @@ import { renderIpRule } from './ip-rule.ts'
 import { renderIpset } from './ipset-save.ts'
 import { renderIptablesSave } from './iptables-save.ts'
 import { renderIpvs } from './ipvsadm.ts'
+import { type Lens, type LensOptions, lensOf } from './lens.ts'
 import { namesOnHost } from './netns-name.ts'
 import { renderNftRuleset } from './nft-list.ts'
 import { renderSysctl } from './sysctl.ts'
@@ -28,14 +30,20 @@ export interface ShowPlace {
   readonly namespace?: string
 }
 
-export interface ShowOptions extends ShowPlace {
+export interface ShowOptions extends ShowPlace, LensOptions {
   readonly family?: Family
+  /** As the tool lists it, or as kube-proxy's first sync feeds it to the tool. */
+  readonly as?: ShownAs
   /** Routing table; `main` unless said. */
   readonly table?: string
 }
 
+export const SHOWN_AS = ['save', 'restore'] as const
+export type ShownAs = (typeof SHOWN_AS)[number]
+
 /** One namespace of one machine, and what made it. */
 interface Shown {
+  readonly built: Built
   readonly host: HostConfig
   readonly netns: NetnsConfig
   readonly ops: readonly Op[]
@@ -43,6 +51,8 @@ interface Shown {
   readonly root: string
   readonly family: Family
   readonly table: string
+  readonly as: ShownAs
+  readonly lens: Lens
 }
 
 /** What can be shown, by the noun of the node's own tool. */
@@ -52,31 +62,44 @@ export const SHOWN = {
   env: { about: 'environment of the first container', show: environment },
   fdb: { about: 'bridge fdb show', show: ({ netns }) => text(renderBridgeFdb(netns)) },
   hosts: { about: '/etc/hosts', show: (shown) => file(shown, '/etc/hosts') },
-  ip6tables: { about: 'ip6tables-save', show: ({ netns }) => parsed(renderIptablesSave(netns.netfilter.iptables[6])) },
+  ip6tables: { about: 'ip6tables-save', show: (shown) => rules({ ...shown, family: 6 }) },
   ipset: { about: 'ipset save', show: ({ netns }) => text(renderIpset(netns.netfilter.sets)) },
-  iptables: {
-    about: 'iptables-save',
-    show: ({ netns, family }) => parsed(renderIptablesSave(netns.netfilter.iptables[family])),
+  iptables: { about: 'iptables-save', show: rules },
+  ipvs: {
+    about: 'ipvsadm -Ln, before any traffic',
+    show: ({ netns, lens }) => text(renderIpvs(netns.netfilter.ipvs, undefined, lens)),
   },
-  ipvs: { about: 'ipvsadm -Ln, before any traffic', show: ({ netns }) => text(renderIpvs(netns.netfilter.ipvs)) },
   link: { about: 'ip -d link', show: (shown) => text(renderIpLink(shown, 'details')) },
   neigh: {
     about: 'ip neigh, before any traffic',
     show: ({ netns }) => text(renderIpNeigh(configuredNeighbors(netns))),
   },
-  nft: { about: 'nft list ruleset', show: ({ netns }) => parsed(renderNftRuleset(netns.netfilter.nftables)) },
+  nft: {
+    about: 'nft list ruleset',
+    show: (shown) => asFed(shown) ?? parsed(renderNftRuleset(shown.netns.netfilter.nftables, shown.lens)),
+  },
   resolv: { about: '/etc/resolv.conf', show: (shown) => file(shown, '/etc/resolv.conf') },
   route: { about: 'ip route', show: ({ netns, family, table }) => text(renderIpRoute(netns.fib, { family, table })) },
   rule: { about: 'ip rule', show: ({ netns, family }) => text(renderIpRule(netns.fib, family)) },
   sysctl: { about: 'the sysctls that somebody set', show: ({ netns }) => text(renderSysctl(netns)) },
 } as const satisfies Record<string, { readonly about: string; readonly show: (shown: Shown) => Parsed<string> }>
 
-export type ShownNoun = keyof typeof SHOWN
+/** What the cluster has as a whole: no machine need be named. */
+export const SHOWN_OF_CLUSTER = {
+  corefile: { about: "the Corefile of the cluster's CoreDNS", show: corefile },
+} as const satisfies Record<string, { readonly about: string; readonly show: (built: Built) => Parsed<string> }>
 
-export const isShownNoun = (noun: string): noun is ShownNoun => Object.hasOwn(SHOWN, noun)
+type ClusterNoun = keyof typeof SHOWN_OF_CLUSTER
+export type ShownNoun = keyof typeof SHOWN | ClusterNoun
+
+export const SHOWN_NOUNS: readonly string[] = [...Object.keys(SHOWN), ...Object.keys(SHOWN_OF_CLUSTER)].sort()
+
+export const isShownNoun = (noun: string): noun is ShownNoun => SHOWN_NOUNS.includes(noun)
+const isOfCluster = (noun: ShownNoun): noun is ClusterNoun => Object.hasOwn(SHOWN_OF_CLUSTER, noun)
 
 /** What a machine or a pod holds, in the very text of its own tools. */
 export function show(built: Built, noun: ShownNoun, options: ShowOptions): Parsed<string> {
+  if (isOfCluster(noun)) return SHOWN_OF_CLUSTER[noun].show(built)
   const place = options.pod === undefined ? nodePlace(built, options) : podPlace(built, options.pod, options)
   if (!place.ok) return place
   const host = built.blueprint.hosts.get(place.value.host)?.()
@@ -84,12 +107,15 @@ export function show(built: Built, noun: ShownNoun, options: ShowOptions): Parse
   if (host === undefined || netns === undefined)
     return refused(`${options.pod ?? place.value.host} has no network namespace: its pod network is not modelled`)
   return SHOWN[noun].show({
+    built,
     host,
     netns,
     ops: built.opsOf(place.value.host) ?? [],
     root: place.value.root,
     family: options.family ?? 4,
     table: options.table ?? 'main',
+    as: options.as ?? 'save',
+    lens: lensOf(options),
   })
 }
 
@@ -118,6 +144,23 @@ function podPlace(built: Built, name: string, { namespace }: ShowPlace): Parsed<
 }
 
 const text = (lines: readonly string[]): Parsed<string> => parsed(lines.map((line) => `${line}\n`).join(''))
+
+function rules(shown: Shown): Parsed<string> {
+  return asFed(shown) ?? parsed(renderIptablesSave(shown.netns.netfilter.iptables[shown.family], { lens: shown.lens }))
+}
+
+/** kube-proxy's own input to the tool; undefined where the tool's listing is asked for. */
+function asFed({ built, host, family, as, lens }: Shown): Parsed<string> | undefined {
+  if (as === 'save') return undefined
+  if (!lens.whole) return refused('--service is for what the tool lists, not for what it is fed (--as restore)')
+  const fed = built.proxyInput(host.name, family)
+  return fed === undefined ? refused(`no kube-proxy feeds such rules on ${host.name}`) : parsed(fed)
+}
+
+function corefile(built: Built): Parsed<string> {
+  const map = corefileMap(built.cluster)
+  return map === undefined ? refused('the input has no CoreDNS with a Corefile') : parsed(map.data.Corefile ?? '')
+}
 
 function file({ netns, root }: Shown, path: string): Parsed<string> {
   const found = netns.files.get(`${root}${path}`)

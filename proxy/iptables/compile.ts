@@ -11,10 +11,16 @@ import type { ProxyMode } from '../proxy-mode.ts'
 import { CANARY } from './chain-names.ts'
 import { frameOrigin } from './frame-rules.ts'
 import { JUMPS } from './jumps.ts'
+import { renderRestore } from './restore.ts'
 import { type IptablesSync, iptablesSync } from './sync.ts'
 
 /** kube-proxy in iptables mode (pkg/proxy/iptables/proxier.go, 1.33 to 1.36). */
-export const iptablesMode: ProxyMode = { name: 'iptables', compile: compileIptablesMode }
+export const iptablesMode: ProxyMode = {
+  name: 'iptables',
+  compile: compileIptablesMode,
+  firstSync: ({ cluster, node, config, facts }, family) =>
+    renderRestore(iptablesSync(cluster, node, { config, facts, family })),
+}
 
 function compileIptablesMode(cluster: Cluster, node: KubeNode, config: KubeProxyConfig, facts: HostFacts): Op[] {
   const syncs = familiesOf(facts).map((family) => iptablesSync(cluster, node, { config, facts, family }))

@@ -1,14 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { SHOWN, type ShownNoun } from '../../render/show.ts'
+import { SHOWN, type SHOWN_OF_CLUSTER, type ShownNoun } from '../../render/show.ts'
 import { LAB_NAMES, openLab } from '../labs.ts'
 import { podwalk } from './run-podwalk.ts'
 
 /** `show` speaks as the node's own tools do, for every noun, node and pod of every lab. */
 
-const NOUNS = Object.keys(SHOWN) as readonly ShownNoun[]
+type MachineNoun = Exclude<ShownNoun, keyof typeof SHOWN_OF_CLUSTER>
+const NOUNS = Object.keys(SHOWN) as readonly MachineNoun[]
 
 /** The shape of each line of what a tool prints. */
-const LINES: Readonly<Record<ShownNoun, RegExp>> = {
+const LINES: Readonly<Record<MachineNoun, RegExp>> = {
   addr: /^(\d+: \S+: <[A-Z_,0-9]*> mtu \d+ |\s+(link\/|inet6? |valid_lft ))/,
   commands: /^(ip |bridge |sysctl |iptables |ip6tables |ipset |printf |mkdir |cat |# |[A-Za-z/.\-\d:]|$|\s)/,
   env: /^[A-Z_][A-Z0-9_]*=/i,
@@ -17,8 +18,10 @@ const LINES: Readonly<Record<ShownNoun, RegExp>> = {
   ip6tables: /^(\*\w+|:\S+ \S+ \[0:0\]|-A \S+|COMMIT)$|^-A /,
   ipset: /^(create|add) /,
   iptables: /^(\*\w+|:\S+ \S+ \[0:0\]|-A \S+|COMMIT)$|^-A /,
+  ipvs: /^(IP Virtual Server|Prot |(TCP|UDP|SCTP) | {2}-> )/,
   link: /^(\d+: \S+: <|\s)/,
   neigh: /^\S+ dev \S+ /,
+  nft: /^(table |\}$|\t|$)/,
   resolv: /^(nameserver|search|options) /,
   route: /^((default|blackhole|unreachable|[0-9a-f.:/]+) ?|\s)/,
   rule: /^\d+:\tfrom /,
@@ -26,7 +29,7 @@ const LINES: Readonly<Record<ShownNoun, RegExp>> = {
 }
 
 /** What only pods have. */
-const OF_PODS: readonly ShownNoun[] = ['env']
+const OF_PODS: readonly MachineNoun[] = ['env']
 
 describe.each(LAB_NAMES)('%s', (lab) => {
   const { cluster } = openLab(lab)
@@ -57,7 +60,7 @@ describe.each(LAB_NAMES)('%s', (lab) => {
   })
 })
 
-const wrongLines = (noun: ShownNoun, text: string): readonly string[] =>
+const wrongLines = (noun: MachineNoun, text: string): readonly string[] =>
   text
     .split('\n')
     .slice(0, -1)
@@ -80,4 +83,59 @@ test('a pod by NAMESPACE/NAME, by -n, and on the host network', () => {
 test('routers and hosts outside have tables too', () => {
   expect(podwalk('show', 'route', '--node', 'gw').out).toMatch(/^default via /)
   expect(podwalk('show', 'addr', '--node', 'laptop').out).toContain('203.0.113.10')
+})
+
+describe('the entries of one Service', () => {
+  const shown = (noun: string, ...more: readonly string[]): readonly string[] =>
+    podwalk('show', noun, '--node', 'xianchaonode1', '--service', 'my-nginx', ...more)
+      .out.split('\n')
+      .slice(0, -1)
+
+  test.each([
+    ['iptables', [], /^(\*nat|:KUBE-\S+ - \[0:0\]|-A KUBE-.*|COMMIT)$/],
+    ['nft', ['--proxy', 'nftables'], /^(table ip kube-proxy |\}$|\t|$)/],
+    ['ipvs', ['--proxy', 'ipvs'], /^(IP Virtual|Prot |TCP .*:(80|30380) rr| {2}-> )/],
+  ] as const)('%s', (noun, more, line) => {
+    const lines = shown(noun, ...more)
+    expect(lines.filter((one) => !line.test(one))).toEqual([])
+    expect(lines.length).toBeGreaterThan(8)
+    expect(lines.join('\n')).toContain('10.244.1.4')
+    expect(lines.join('\n')).not.toContain('10.96.0.10')
+    const whole = podwalk('show', noun, '--node', 'xianchaonode1', ...more).out.split('\n')
+    const rules = noun === 'iptables' ? lines.filter((one) => one.startsWith('-A')) : []
+    expect(rules.filter((one) => !whole.includes(one))).toEqual([])
+  })
+
+  test.each([
+    ['iptables', [], '-A '],
+    ['nft', ['--proxy', 'nftables'], 'meta l4proto'],
+    ['ipvs', ['--proxy', 'ipvs'], 'TCP '],
+  ] as const)('%s with the origin behind each', (noun, more, start) => {
+    const lines = shown(noun, '--origin', ...more).filter((one) => one.trimStart().startsWith(start))
+    expect(lines.length).toBeGreaterThan(0)
+    for (const one of lines)
+      expect(one).toMatch(/ {2}# by kube-proxy for Service default\/my-nginx port 80, \S+lab\.yaml:\d+$/)
+  })
+
+  test('a Service that is not there, and one that is fed', () => {
+    const unknown = podwalk('show', 'iptables', '--node', 'xianchaonode1', '--service', 'my-ngin')
+    expect(unknown).toMatchObject({ code: 2, out: '' })
+    expect(unknown.err).toMatch(/--service my-ngin: .*my-nginx/)
+    const fed = podwalk('show', 'iptables', '--node', 'xianchaonode1', '--service', 'my-nginx', '--as', 'restore')
+    expect(fed.err).toContain('--service is for what the tool lists')
+  })
+})
+
+test('what kube-proxy feeds to iptables-restore', () => {
+  const fed = podwalk('show', 'iptables', '--node', 'xianchaonode1', '--as', 'restore').out
+  expect(fed).toMatch(/^\*filter\n:KUBE-\S+ - \[0:0\]\n/)
+  expect(fed).toContain('-A KUBE-SVC-L65ENXXZWWSAPRCR -m comment --comment "default/my-nginx -> 10.244.1.4:80"')
+  expect(fed).not.toContain('FLANNEL')
+  const six = podwalk('show', 'ip6tables', '--node', 'xianchaonode1', '--as', 'restore').out
+  expect(six).toContain('-A KUBE-POSTROUTING')
+  expect(six).not.toContain('10.244')
+})
+
+test('the Corefile needs no machine', () => {
+  expect(podwalk('show', 'corefile').out).toMatch(/^\.:53 \{\n {4}errors\n/)
 })

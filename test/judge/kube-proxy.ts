@@ -68,7 +68,7 @@ function sync(
     if (ruleset === undefined) continue
     rulesets.set(family, ruleset)
     texts[`${tool(family)}-save`] = renderIptablesSave(ruleset)
-    texts[`${tool(family)}-legacy-save`] = renderIptablesSave(ruleset, 'legacy')
+    texts[`${tool(family)}-legacy-save`] = renderIptablesSave(ruleset, { backend: 'legacy' })
   }
   return { texts, rulesets, synced }
 }
