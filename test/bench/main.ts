@@ -4,6 +4,7 @@ import { table } from '../../render/columns.ts'
 import { ROOT } from '../command-line.ts'
 import { benchFrames } from './frames.ts'
 import { benchIptablesText } from './iptables-text.ts'
+import { benchReading } from './reading.ts'
 import { benchWalks } from './walks.ts'
 
 /** `npm run bench [-- NAME]`: speeds, each with what we aim at. Nothing is asserted: a busy machine is slower. */
@@ -44,6 +45,12 @@ const BENCHES: Readonly<Record<string, () => readonly Row[]>> = {
       ['rules compiled a second', Math.round(run.rules / seconds).toLocaleString('en'), ''],
     ]
   },
+  reading: () =>
+    benchReading().map(({ name, megabytes, seconds, cpuSeconds, memory }) => [
+      `${name}, ${megabytes} MB`,
+      `${seconds.toFixed(1)} s (${cpuSeconds.toFixed(1)} s of the processor), ${memory} MB`,
+      '4 s, 300 MB',
+    ]),
   frames: () =>
     benchFrames().map(({ frame, octets, emitNs, parseNs, lengthNs }) => [
       `${frame}, ${octets} octets`,
