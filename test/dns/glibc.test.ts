@@ -1,50 +1,19 @@
 import { describe, expect, it } from 'vitest'
-import { type Message, replyTo } from '../../dns/message.ts'
 import { RCODE } from '../../dns/record.ts'
 import { lookupProgram } from '../../dns/resolver/program.ts'
 import type { DnsStep } from '../../dns/step.ts'
 import type { Program } from '../../linux/process.ts'
 import { formatIp } from '../../packet/ip.ts'
 import { VirtualNetwork } from '../judge/virtual-network.ts'
-import { nothing, recordOf, scriptedServer } from './scripted-server.ts'
-
-/** By `NAME TYPE` or `NAME`: what the server does. Anything else does not exist. */
-type Behaviours = Readonly<
-  Record<string, readonly string[] | 'drop' | 'lame' | 'tc' | 'wrongId' | 'wrongName' | number>
->
+import { answererOf, type Behaviours } from './behaviours.ts'
+import { nothing, scriptedServer } from './scripted-server.ts'
 
 const MS = 1_000_000
-
-function answerer(behaviours: Behaviours, log: string[]) {
-  return (query: Message, transport: 'udp' | 'tcp'): Message | undefined => {
-    const question = query.questions[0]!
-    log.push(`${question.type} ${question.name}${transport === 'tcp' ? ' tcp' : ''}`)
-    const behaviour = behaviours[`${question.name} ${question.type}`] ?? behaviours[question.name] ?? RCODE.NXDOMAIN
-    const empty = replyTo(query)
-    const reply = { ...empty, flags: { ...empty.flags, recursionAvailable: true } }
-    if (behaviour === 'drop') return undefined
-    if (behaviour === 'lame') return empty
-    if (behaviour === 'tc')
-      return transport === 'udp'
-        ? { ...reply, flags: { ...reply.flags, truncated: true } }
-        : { ...reply, answers: [recordOf(`${question.name} 5 IN A 10.0.0.1`)] }
-    if (behaviour === 'wrongId' || behaviour === 'wrongName') {
-      const questions = behaviour === 'wrongId' ? reply.questions : [{ ...question, name: `not-${question.name}` }]
-      const id = behaviour === 'wrongId' ? query.id ^ 1 : query.id
-      return { ...reply, id, questions, answers: [recordOf(`${question.name} 5 IN A 10.66.66.66`)] }
-    }
-    if (typeof behaviour === 'number') return { ...reply, rcode: behaviour }
-    return {
-      ...reply,
-      answers: behaviour.map((text) => recordOf(text.includes(' IN ') ? text : `${question.name} 5 IN ${text}`)),
-    }
-  }
-}
 
 const server = (behaviours: Behaviours, log: string[], closes: boolean): Program<null, never> =>
   scriptedServer({
     address: '127.0.0.2',
-    answer: answerer(behaviours, log),
+    answer: answererOf({ behaviours, log: (query) => log.push(query) }),
     ...(closes && { closesStream: () => log.push('closes') }),
   })
 

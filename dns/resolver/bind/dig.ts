@@ -22,6 +22,7 @@ export interface DigOptions {
 export const digOf = ({ name, search = false, short = false, tries }: DigOptions): Resolver =>
   bindResolver({
     name,
+    program: 'dig',
     about: `dig${search ? ' +search' : ''} of BIND 9.18: one type, with EDNS and a cookie${search ? '' : ', no search list'}`,
     search,
     tries,
@@ -29,7 +30,7 @@ export const digOf = ({ name, search = false, short = false, tries }: DigOptions
     servfailStops: true,
     comments: !short,
     edns: true,
-    fatalExit: 1,
+    illegalExit: 10,
     first: ({ name: text, type }) => ({ text, type: type ?? 'A' }),
     print: (run, replied) => {
       if (short) for (const record of replied.reply.answers) run.out.push(`${dataText(record)}\n`)

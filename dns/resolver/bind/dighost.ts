@@ -29,6 +29,8 @@ export interface Lookup {
 /** One of the three, with its options. */
 export interface Tool {
   readonly name: string
+  /** What it calls itself. */
+  readonly program: string
   readonly about: string
   /** Whether the search list is used. */
   readonly search: boolean
@@ -42,8 +44,8 @@ export interface Tool {
   readonly comments: boolean
   /** EDNS with a cookie, and AD. */
   readonly edns: boolean
-  /** What a fatal error exits with. */
-  readonly fatalExit: number
+  /** What it exits with where the name is none; every other fatal error is 1. */
+  readonly illegalExit: number
   /** The first question. */
   first(request: LookupRequest): { readonly text: string; readonly type: string }
   /** Prints a reply (printmessage), and may add lookups. */
@@ -103,7 +105,7 @@ export const bindResolver = (tool: Tool): Resolver => ({
 
 function* main(io: LookupIo, request: LookupRequest, tool: Tool): Waiting<LookupOutcome> {
   const conf = parseBindConf(readEtc(io, request, 'resolv.conf'))
-  if (!conf) return fatal(tool, 'parse of /etc/resolv.conf failed', [])
+  if (!conf) return fatal(tool, { text: 'parse of /etc/resolv.conf failed', exitCode: 1 }, [])
   const first = tool.first(request)
   const run: Run = {
     io,
@@ -121,7 +123,7 @@ function* main(io: LookupIo, request: LookupRequest, tool: Tool): Waiting<Lookup
   noteBegun(io, { ...conf, resolver: tool.name, name: request.name, types: [first.type] })
   for (let lookup = run.queue.shift(); lookup; lookup = run.queue.shift()) {
     const set = setup(run, lookup)
-    if (set.kind === 'fatal') return fatal(tool, set.text, run.out)
+    if (set.kind === 'fatal') return fatal(tool, set, run.out)
     if (set.kind === 'tooLong') nextOrigin(run, set.lookup)
     else yield* ask(run, set.lookup, set.name)
   }
@@ -173,10 +175,15 @@ export function reverseText(host: string): string | undefined {
   return address.value.family === 4 ? name : nameText(name)
 }
 
+interface Fatal {
+  readonly text: string
+  readonly exitCode: number
+}
+
 type Setup =
   | { readonly kind: 'ready'; readonly lookup: Lookup; readonly name: string }
   | { readonly kind: 'tooLong'; readonly lookup: Lookup }
-  | { readonly kind: 'fatal'; readonly text: string }
+  | ({ readonly kind: 'fatal' } & Fatal)
 
 /** setup_lookup: which place of the search list it is at, and the whole name. */
 function setup({ io, tool, conf }: Run, given: Lookup): Setup {
@@ -191,7 +198,8 @@ function setup({ io, tool, conf }: Run, given: Lookup): Setup {
   const domain = lookup.origin === undefined ? undefined : conf.search[lookup.origin]
   const name = domain === undefined || absolute ? fqdn(lookup.text) : joinName(lookup.text, domain)
   const bare = checkName(fqdn(lookup.text))
-  if (!bare.ok) return { kind: 'fatal', text: illegal(lookup.text, bare.reason, domain !== undefined) }
+  if (!bare.ok)
+    return { kind: 'fatal', ...illegal(tool, lookup.text, { reason: bare.reason, searched: domain !== undefined }) }
   if (!checkName(name).ok) return { kind: 'tooLong', lookup }
   const where =
     domain === undefined
@@ -201,9 +209,15 @@ function setup({ io, tool, conf }: Run, given: Lookup): Setup {
   return { kind: 'ready', lookup, name }
 }
 
-function illegal(text: string, reason: string, searched: boolean): string {
+function illegal(
+  { illegalExit }: Tool,
+  text: string,
+  { reason, searched }: { readonly reason: string; readonly searched: boolean },
+): Fatal {
   const why = /empty label/.test(reason) ? 'empty label' : /label/.test(reason) ? 'label too long' : 'name too long'
-  return searched ? `'${text}' is not in legal name syntax (${why})` : `'${text}' is not a legal name (${why})`
+  return searched
+    ? { text: `'${text}' is not in legal name syntax (${why})`, exitCode: 1 }
+    : { text: `'${text}' is not a legal name (${why})`, exitCode: illegalExit }
 }
 
 /** next_origin: true where the next name of the list was put in front. */
@@ -350,8 +364,8 @@ function failureText(
   return `;; communications error to ${serverText(server)}: ${why}\n`
 }
 
-function fatal(tool: Tool, text: string, out: readonly string[]): LookupOutcome {
-  const printed = { stdout: out.join(''), stderr: `${tool.name}: ${text}\n`, exitCode: tool.fatalExit }
+function fatal(tool: Tool, { text, exitCode }: Fatal, out: readonly string[]): LookupOutcome {
+  const printed = { stdout: out.join(''), stderr: `${tool.program}: ${text}\n`, exitCode }
   return { ok: false, error: 'EAI_FAIL', message: text, printed }
 }
 

@@ -25,6 +25,7 @@ const SAYS: Readonly<Record<string, string>> = {
 
 const tool: Tool = {
   name: 'host',
+  program: 'host',
   about: 'host of BIND 9.18: A along the search list, then AAAA and MX of the name found',
   search: true,
   tries: 2,
@@ -32,7 +33,7 @@ const tool: Tool = {
   servfailStops: false,
   comments: false,
   edns: false,
-  fatalExit: 1,
+  illegalExit: 1,
   first({ name, type }) {
     const reverse = reverseText(name)
     return reverse === undefined ? { text: name, type: type ?? 'A' } : { text: reverse, type: 'PTR' }

@@ -46,6 +46,7 @@ const LAST_KNOWN = 41
 
 const tool: Tool = {
   name: 'nslookup',
+  program: 'nslookup',
   about: 'nslookup of BIND 9.18: A along the search list, then AAAA of the name found',
   search: true,
   tries: undefined,
@@ -53,7 +54,7 @@ const tool: Tool = {
   servfailStops: false,
   comments: true,
   edns: false,
-  fatalExit: 1,
+  illegalExit: 10,
   first({ name, type }) {
     const reverse = reverseText(name)
     return reverse === undefined ? { text: name, type: type ?? 'A' } : { text: reverse, type: 'PTR' }

@@ -98,7 +98,7 @@ function* fromDns(io: LookupIo, { request, families, minor }: FromDns): Waiting<
   const addresses = searched.replies.flatMap((reply) => addressesIn(reply, searched.name))
   // An answer of nothing but aliases ends the search all the same.
   if (addresses.length === 0) return failed(types.length === 2 ? 'EAI_NONAME' : 'EAI_NODATA')
-  const [reply] = searched.replies
+  const reply = searched.replies.find((one) => addressesIn(one, searched.name).length > 0)
   return found(addresses, withoutFinalDot(canonicalName(reply, searched.name)), io)
 }
 

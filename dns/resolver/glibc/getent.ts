@@ -21,8 +21,9 @@ export function ahostsPrinted(outcome: LookupOutcome): Printed {
 }
 
 /** `getent hosts`: the name, and its aliases behind it. */
-export function hostsPrinted(outcome: LookupOutcome): Printed {
+export function hostsPrinted(outcome: LookupOutcome, aliases: readonly string[]): Printed {
   if (!outcome.ok) return NOT_FOUND
-  const lines = outcome.addresses.map((ip) => `${formatIp(ip).padEnd(ADDRESS_COLUMN)} ${outcome.canonicalName}\n`)
+  const names = [outcome.canonicalName, ...aliases].join(' ')
+  const lines = outcome.addresses.map((ip) => `${formatIp(ip).padEnd(ADDRESS_COLUMN)} ${names}\n`)
   return { stdout: lines.join(''), stderr: '', exitCode: 0 }
 }

@@ -1,5 +1,6 @@
 import { type Family, formatIp, type Ip, parseIp } from '../../../packet/ip.ts'
-import { withoutFinalDot } from '../../name.ts'
+import type { Message } from '../../message.ts'
+import { lowerName, withoutFinalDot } from '../../name.ts'
 import { readEtc } from '../etc.ts'
 import { hostsOf, parseHostsFile } from '../hosts-file.ts'
 import type { LookupIo, LookupOutcome, LookupRequest, Resolver, Waiting } from '../lookup.ts'
@@ -19,12 +20,15 @@ export const glibcGetentHosts: Resolver = {
   name: 'glibc-gethostbyname',
   about: `gethostbyname of glibc 2.${GLIBC}, as getent hosts calls it`,
   *lookup(io, request) {
-    const outcome = noted(io, request.name, yield* getentHosts(io, request))
-    return { ...outcome, printed: hostsPrinted(outcome) }
+    const { aliases = [], ...outcome } = yield* getentHosts(io, request)
+    return { ...noted(io, request.name, outcome), printed: hostsPrinted(outcome, aliases) }
   },
 }
 
-function* getentHosts(io: LookupIo, request: LookupRequest): Waiting<LookupOutcome> {
+/** A struct hostent. */
+type HostEntry = LookupOutcome & { readonly aliases?: readonly string[] }
+
+function* getentHosts(io: LookupIo, request: LookupRequest): Waiting<HostEntry> {
   const state = newResState(readResolvConf(io, request, GLIBC), GLIBC)
   const literal = parseIp(request.name)
   if (literal.ok) return yield* byAddress(io, { request, state, address: literal.value })
@@ -38,7 +42,7 @@ interface ByName {
   readonly family: Family
 }
 
-function* byName(io: LookupIo, { request, state, family }: ByName): Waiting<LookupOutcome> {
+function* byName(io: LookupIo, { request, state, family }: ByName): Waiting<HostEntry> {
   let last: LookupOutcome = failed('EAI_NONAME')
   for (const source of hostsSources(readEtc(io, request, 'nsswitch.conf'))) {
     if (source === 'files') {
@@ -51,7 +55,11 @@ function* byName(io: LookupIo, { request, state, family }: ByName): Waiting<Look
         own.map(({ address }) => address),
       )
       const [first] = own
-      if (first) return { ok: true, addresses: own.map(({ address }) => address), canonicalName: first.names.join(' ') }
+      if (first)
+        return entry(
+          own.map(({ address }) => address),
+          own.flatMap(({ names }) => names),
+        )
     } else if (source === 'dns') {
       const type = family === 4 ? 'A' : 'AAAA'
       noteBegun(io, { ...state.conf, resolver: 'glibc gethostbyname', name: request.name, types: [type] })
@@ -62,8 +70,10 @@ function* byName(io: LookupIo, { request, state, family }: ByName): Waiting<Look
       }
       const [reply] = searched.replies
       const addresses = reply ? addressesIn(reply, searched.name) : []
-      if (addresses.length > 0)
-        return { ok: true, addresses, canonicalName: withoutFinalDot(canonicalName(reply, searched.name)) }
+      if (addresses.length > 0) {
+        const aliases = aliasesIn(reply, searched.name)
+        return entry(addresses, [canonicalName(reply, searched.name), ...aliases].map(withoutFinalDot))
+      }
       last = failed('EAI_NODATA')
     }
   }
@@ -73,20 +83,38 @@ function* byName(io: LookupIo, { request, state, family }: ByName): Waiting<Look
 function* byAddress(
   io: LookupIo,
   { request, state, address }: { readonly request: LookupRequest; readonly state: ResState; readonly address: Ip },
-): Waiting<LookupOutcome> {
+): Waiting<HostEntry> {
   const wanted = formatIp(address)
   for (const source of hostsSources(readEtc(io, request, 'nsswitch.conf'))) {
     if (source === 'files') {
       const lines = parseHostsFile(readEtc(io, request, 'hosts') ?? '')
       const line = lines.find((one) => formatIp(one.address) === wanted)
-      if (line) return { ok: true, addresses: [address], canonicalName: line.names.join(' ') }
+      if (line) return entry([address], line.names)
     } else if (source === 'dns') {
       const answered = yield* resQuery(io, state, reverseName(address), ['PTR'])
       if (!answered.ok) continue
       const pointer = answered.replies[0]?.answers.find((record) => record.type === 'PTR')
-      if (pointer?.type === 'PTR')
-        return { ok: true, addresses: [address], canonicalName: withoutFinalDot(pointer.target) }
+      if (pointer?.type === 'PTR') return entry([address], [withoutFinalDot(pointer.target)])
     }
   }
   return failed('EAI_NONAME')
+}
+
+const entry = (addresses: readonly Ip[], [canonicalName = '', ...aliases]: readonly string[]): HostEntry => ({
+  ok: true,
+  addresses,
+  canonicalName,
+  aliases,
+})
+
+/** The owners of the aliases that lead from a name to its addresses. */
+function aliasesIn(reply: Message | undefined, name: string): readonly string[] {
+  const owners: string[] = []
+  let at = name
+  for (const record of reply?.answers ?? [])
+    if (record.type === 'CNAME' && lowerName(record.name) === lowerName(at)) {
+      owners.push(record.name)
+      at = record.target
+    }
+  return owners
 }

@@ -16,19 +16,24 @@ export type Searched =
 /** RESOLV_EDNS_BUFFER_SIZE of resolv/resolv-internal.h. */
 const EDNS_SIZE = 1200
 
-/** One name without a search list: __res_context_query of resolv/res_query.c. */
+/**
+ * One name without a search list: __res_context_query of resolv/res_query.c. With no-aaaa a lone AAAA query becomes one
+ * for A, of which only counts whether the name is there.
+ */
 export function* resQuery(io: LookupIo, state: ResState, name: string, types: Types): Waiting<Answered> {
-  const queries = queriesFor(io, state, name, types)
+  const instead = types.length === 1 && types[0] === 'AAAA' && state.conf.flags.has('no-aaaa')
+  const queries = queriesFor(io, state, name, instead ? INSTEAD_OF_AAAA : types)
   if (!queries) return { ok: false, error: 'NO_RECOVERY', why: 'the name cannot be put into a message', rcode: 0 }
   const sent: Sent = yield* send(io, state, queries)
   if (!sent.ok) {
     const why = sent.lastRcode === RCODE.NOERROR ? sent.errno : rcodeName(sent.lastRcode)
     return { ok: false, error: 'TRY_AGAIN', why, rcode: sent.lastRcode, refused: sent.errno === 'ECONNREFUSED' }
   }
-  const one = sent.first ?? sent.second
-  const two = sent.second ?? sent.first
+  const first = instead && sent.first ? { ...sent.first, answers: [] } : sent.first
+  const one = first ?? sent.second
+  const two = sent.second ?? first
   if (!one || !two) return { ok: false, error: 'TRY_AGAIN', why: 'no usable reply', rcode: 0 }
-  const replies = sent.first && sent.second ? [sent.first, sent.second] : [one]
+  const replies = first && sent.second ? [first, sent.second] : [one]
   if (hasAnswers(one) || hasAnswers(two)) return { ok: true, name, replies }
   const rcode = one.rcode === RCODE.NOERROR ? two.rcode : one.rcode
   return {
@@ -38,6 +43,9 @@ export function* resQuery(io: LookupIo, state: ResState, name: string, types: Ty
     rcode: one.rcode,
   }
 }
+
+/** Told by its identity: this query has no EDNS. */
+const INSTEAD_OF_AAAA: Types = ['A']
 
 export type Types = readonly [string] | readonly [string, string]
 
@@ -78,7 +86,7 @@ function queriesFor(io: LookupIo, state: ResState, name: string, types: Types): 
       { name, type },
       {
         flags: { authenticData: flags.has('trust-ad') },
-        ...(flags.has('edns0') && { edns }),
+        ...(flags.has('edns0') && types !== INSTEAD_OF_AAAA && { edns }),
       },
     )
   const [first, second] = types
