@@ -20,7 +20,10 @@ export interface Segment {
   readonly outside: boolean
   /** UDP destination ports that something on the way drops. */
   readonly blockedUdpPorts: readonly number[]
-  /** The cables are veth pairs of one kernel: what the sender's socket noted on a packet arrives with it. */
+  /**
+   * Cables and switch are of one kernel, as the kernel judge builds them: what the sender's socket noted on a packet
+   * arrives with it, and the switch waits for its turn on the CPU.
+   */
   readonly virtual?: boolean
 }
 

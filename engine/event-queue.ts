@@ -12,6 +12,8 @@ export type WalkEvent =
       readonly id: number
       readonly flowHash?: string | undefined
     }
+  /** A frame is in a switch that takes its turn on the CPU too; it goes on as these. */
+  | { readonly kind: 'switch'; readonly on: readonly Extract<WalkEvent, { kind: 'arrive' }>[] }
 
 type Wake = Extract<WalkEvent, { kind: 'wake' }>
 
@@ -72,6 +74,7 @@ export class EventQueue {
   push(event: WalkEvent): void {
     switch (event.kind) {
       case 'arrive':
+      case 'switch':
         this.backlog.push(event)
         return
       case 'backlog':

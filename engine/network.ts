@@ -7,7 +7,7 @@ import { ROOT_NETNS } from '../linux/op.ts'
 import { isIp } from '../linux/skb.ts'
 import type { StepBody } from '../linux/step.ts'
 import { isMulticast } from '../packet/ip.ts'
-import type { Blueprint, SegmentPort } from './blueprint.ts'
+import type { Blueprint, Segment, SegmentPort } from './blueprint.ts'
 import { EventQueue, type WalkEvent } from './event-queue.ts'
 import { carry } from './fabric.ts'
 import type { EngineStepBody, Step } from './step.ts'
@@ -87,15 +87,19 @@ export function newNetwork(blueprint: Blueprint, draw: Draw): Network {
       case 'left':
         return record(link.ns, id, { kind: 'wire.left', segment: segment.name })
       case 'delivered':
-        for (const port of carried.to)
-          queue.push({
-            kind: 'arrive',
-            link: () => cardOf(port),
-            frame,
-            id,
-            flowHash: segment.virtual === true ? flowHash : undefined,
-          })
+        return arriveAt(segment, carried.to, { frame, id, flowHash })
     }
+  }
+
+  function arriveAt(
+    segment: Segment,
+    ports: readonly SegmentPort[],
+    what: Pick<Extract<WalkEvent, { kind: 'arrive' }>, 'frame' | 'id' | 'flowHash'>,
+  ): void {
+    const { flowHash, ...rest } = what
+    const on = ports.map((port) => ({ kind: 'arrive', link: () => cardOf(port), ...rest }) as const)
+    if (segment.virtual === true) queue.push({ kind: 'switch', on: on.map((event) => ({ ...event, flowHash })) })
+    else for (const event of on) queue.push(event)
   }
 
   const cardOf = (port: SegmentPort): Link | undefined => host(port.host)?.netns.get(ROOT_NETNS)?.links.get(port.link)
@@ -189,15 +193,19 @@ function softirq(at: Softirq): void {
 }
 
 /** Packets and timers are handled with bottom halves off: what they send only joins the backlog. */
-function inSoftirq(event: WalkEvent, { cpu, wake }: Softirq): void {
+function inSoftirq(event: WalkEvent, { cpu, queue, wake }: Softirq): void {
   cpu.bottomHalvesOff++
   // ARP and what is flooded is the kernel's business: no program is asked.
   if (event.kind === 'backlog' && isIp(event.skb) && !isMulticast(event.skb.packet.dst)) wake(event.skb.ns)
-  happen(event)
+  happen(event, queue)
   cpu.bottomHalvesOff--
 }
 
-function happen(event: WalkEvent): void {
+function happen(event: WalkEvent, queue: EventQueue): void {
+  if (event.kind === 'switch') {
+    for (const next of event.on) queue.push(next)
+    return
+  }
   if (event.kind !== 'arrive') return handle(event)
   const link = event.link()
   if (link !== undefined) arrive(link, event.frame, event)
