@@ -27,6 +27,8 @@ interface Walk extends LoadPlace {
   jumps: number
   /** The element of a map that decided in the rule being tried. */
   element: NftElementLine | undefined
+  /** The last element that led to another chain. */
+  led: NftElementLine | undefined
   /** What the statements of the rule being tried did; told after the match. */
   done: StepBody[]
 }
@@ -72,6 +74,7 @@ function newWalk(skb: IpSkb, state: HookState, { table, base }: { table: NftTabl
     triedFrom: 0,
     jumps: 0,
     element: undefined,
+    led: undefined,
     done: [],
     counts: skb.ns.netfilterState.numgens,
     entry: () => `${table.name} ${walk.chain.name} ${walk.at + 1}`,
@@ -279,6 +282,7 @@ function enterChain(
   if (chain === undefined) return notModelled(walk, rule, `the chain ${verdict.chain} does not exist`)
   if (++walk.jumps > MOST_JUMPS) return notModelled(walk, rule, `the chain ${verdict.chain} comes back to itself`)
   record(walk, rule, verdict)
+  walk.led = walk.element ?? walk.led
   if (verdict.kind === 'jump') walk.callers.push({ chain: walk.chain, at: walk.at + 1 })
   walk.chain = chain
   walk.at = 0
@@ -322,8 +326,11 @@ function notModelled(walk: Walk, rule: NftRule, text: string): NfVerdict {
   return { kind: 'notModelled', table: walk.table.name, chain: walk.chain.name, text }
 }
 
-/** A rule over a map stands for every Service; the element that was found says for which. */
-const originOf = (walk: Walk, rule: NftRule): NftRule['origin'] => walk.element?.origin ?? rule.origin
+/** A rule over a map, and a chain that maps lead to, stand for many objects; the element that was found says for which. */
+function originOf(walk: Walk, rule: NftRule): NftRule['origin'] {
+  const shared = rule.origin.for === undefined ? walk.led?.origin : undefined
+  return walk.element?.origin ?? shared ?? rule.origin
+}
 
 function record(walk: Walk, rule: NftRule, verdict: RuleVerdict): void {
   const { skb, chain, element } = walk

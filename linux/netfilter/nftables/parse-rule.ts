@@ -1,7 +1,7 @@
 import { parseIp } from '../../../packet/ip.ts'
 import type { RejectWith } from '../iptables/rule.ts'
 import { isFlags, readData } from './data-type.ts'
-import type { Comparison, DataType, Expression, NatStatement, NftRuleSpec, Operand, Statement } from './expression.ts'
+import type { Comparison, DataType, Expression, NatStatement, NftRuleSpec, Statement } from './expression.ts'
 import type { NftFamily } from './object.ts'
 import { readExpression, readValue, typesOf } from './parse-expression.ts'
 import { readOperand, readSetRef, readVerdict } from './parse-set.ts'
@@ -130,20 +130,15 @@ function readComparison(
     const anyBit = written === undefined || (written === '!=' && type !== 'tcp_flag')
     return { kind: 'match', left, comparison, right: { kind: 'value', data: bits }, anyBit }
   }
+  if (type === 'mark' && take(cursor, HIGHEST_BIT)) {
+    const tested: Expression = { kind: 'binary', operator: '&', left, right: 0x80000000 }
+    return { kind: 'match', left: tested, comparison, right: { kind: 'value', data: 0 }, anyBit: false }
+  }
   const right = readOperand(cursor, type)
-  if (right === undefined) return undefined
-  if (type === 'mark' && peek(cursor).startsWith('/')) return undefined
-  const masked = highestBit(left, right)
-  return { kind: 'match', left: masked?.left ?? left, comparison, right: masked?.right ?? right, anyBit: false }
+  return right === undefined ? undefined : { kind: 'match', left, comparison, right, anyBit: false }
 }
 
-/** `meta mark 0x00000000/1`: how nft 1.0.6 lists a test of bit 31. */
-function highestBit(left: Expression, right: Operand): { left: Expression; right: Operand } | undefined {
-  if (right.kind !== 'value' || right.data !== HIGHEST_BIT) return undefined
-  const tested: Expression = { kind: 'binary', operator: '&', left, right: 0x80000000 }
-  return { left: tested, right: { kind: 'value', data: 0 } }
-}
-
+/** How nft 1.0.6 lists a test of bit 31: as if the mark were an address. */
 const HIGHEST_BIT = '0x00000000/1'
 
 function readFlags(cursor: Cursor, type: DataType): number | undefined {
@@ -236,20 +231,21 @@ function readNat(family: NftFamily, cursor: Cursor): Statement | undefined {
 
 type NatTarget = Pick<NatStatement, 'address' | 'ports'>
 
-/** `10.0.0.1`, `10.0.0.1:80`, `10.0.0.1-10.0.0.5:80-90`, `[fd00::1]:80`, `fd00::1`. */
+/** `10.0.0.1`, `10.0.0.1:80`, `10.0.0.1-10.0.0.5:80-90`, `fd00::1`, `[fd00::1]:80`, `[fd00::1]-[fd00::5]:80-90`. */
 function readAddressAndPort(text: string): NatTarget | undefined {
-  const match = /^(?:\[([^\]]+)\]|([0-9.]+(?:-[0-9.]+)?)|([0-9a-fA-F:.]+))(?::(\d+)(?:-(\d+))?)?$/.exec(text)
+  const match = PLAIN.exec(text) ?? BRACKETED.exec(text)
   if (match === null) return undefined
-  const [, bracketed, four, six, first, second] = match
-  // Without brackets the last colon belongs to the IPv6 address.
-  const addresses = bracketed ?? four ?? (six !== undefined && first === undefined ? six : text)
-  const [low = '', high = low] = addresses.split('-')
+  const [, low = '', high = low, first, second] = match
   const [min, max] = [parseIp(low), parseIp(high)]
   if (!min.ok || !max.ok) return undefined
   const address = { kind: 'addresses', min: min.value, max: max.value } as const
-  if (first === undefined || addresses === text) return { address, ports: undefined }
-  return { address, ports: { min: Number(first), max: Number(second ?? first) } }
+  return { address, ports: first === undefined ? undefined : { min: Number(first), max: Number(second ?? first) } }
 }
+
+/** An IPv6 address stands in brackets where a port follows. */
+const PLAIN =
+  /^([0-9.]+|[0-9a-f:.]*:[0-9a-f:.]*?)(?:-([0-9.]+|[0-9a-f:.]*:[0-9a-f:.]*?))?(?:(?<=\.\d+):(\d+)(?:-(\d+))?)?$/i
+const BRACKETED = /^\[([^\]]+)\](?:-\[([^\]]+)\])?(?::(\d+)(?:-(\d+))?)?$/
 
 /** `masquerade [to :PORTS] [FLAGS]`, `redirect [to :PORTS] [FLAGS]`. */
 function readOwnNat(cursor: Cursor): Statement | undefined {

@@ -1,5 +1,5 @@
 import { compareIp, type Ip, ipPlus, sameIp } from '../../../packet/ip.ts'
-import { bitsOf, hostPrefix, lastIp, maskIp, networkOf, parsePrefix } from '../../../packet/prefix.ts'
+import { bitsOf, lastIp, maskIp, networkOf, parsePrefix } from '../../../packet/prefix.ts'
 import { dataBytes, isHostOrder, readData } from './data-type.ts'
 import type { Data, DataType, ElementValue, NftVerdict, Operand, SetElement, SetRef } from './expression.ts'
 import { type Cursor, next, openCursor, peek, take } from './tokens.ts'
@@ -210,14 +210,12 @@ function nextIp(ip: Ip): Ip {
 function span(x: Operand, y: Operand): Operand {
   const min = firstOf(x)
   const max = compareData(lastOf(x), lastOf(y)) < 0 ? lastOf(y) : lastOf(x)
+  if (compareData(min, max) === 0) return { kind: 'value', data: min }
   if (typeof min !== 'object' || typeof max !== 'object') return { kind: 'range', min, max }
   for (let length = bitsOf(min.family); length >= 0; length--) {
     const prefix = networkOf(min, length)
     if (!sameIp(maskIp(min, length), min)) break
-    if (sameIp(lastIp(prefix), max))
-      return length === bitsOf(min.family)
-        ? { kind: 'value', data: hostPrefix(min).address }
-        : { kind: 'prefix', prefix }
+    if (sameIp(lastIp(prefix), max)) return { kind: 'prefix', prefix }
   }
   return { kind: 'range', min, max }
 }

@@ -1,4 +1,4 @@
-import { formatIp } from '../../../packet/ip.ts'
+import { formatIp, sameIp } from '../../../packet/ip.ts'
 import { formatPrefix } from '../../../packet/prefix.ts'
 import { formatData, formatMark } from './data-type.ts'
 import type {
@@ -173,12 +173,10 @@ function natTarget({ addressAndPort, address, ports }: NatStatement): string {
     const family = addressAndPort ? (valueFamily(address) === 6 ? 'ip6 ' : 'ip ') : ''
     return `${family}to ${printExpression(address)}`
   }
-  const range = `${formatIp(address.min)}${address.min === address.max || sameText(address) ? '' : `-${formatIp(address.max)}`}`
-  return `to ${port !== '' && address.min.family === 6 ? `[${range}]` : range}${port}`
+  const bracketed = port !== '' && address.min.family === 6
+  const ends = sameIp(address.min, address.max) ? [address.min] : [address.min, address.max]
+  return `to ${ends.map((ip) => (bracketed ? `[${formatIp(ip)}]` : formatIp(ip))).join('-')}${port}`
 }
-
-const sameText = ({ min, max }: { min: Parameters<typeof formatIp>[0]; max: Parameters<typeof formatIp>[0] }) =>
-  formatIp(min) === formatIp(max)
 
 function valueFamily(address: Expression): 4 | 6 {
   if (address.kind !== 'map' || address.map.kind !== 'anonymous') return 4

@@ -1,6 +1,7 @@
 import type { Family } from '../../../packet/ip.ts'
 import type { Origin } from '../../origin.ts'
 import { once } from '../block.ts'
+import { readTypes } from './data-type.ts'
 import type { NftRuleSpec, Statement } from './expression.ts'
 import type {
   NftBase,
@@ -15,7 +16,9 @@ import type {
 } from './object.ts'
 import { LONGEST_COMMENT } from './object.ts'
 import { readNftRule } from './parse-rule.ts'
-import { isReadable, makeSet, type NftSet } from './set.ts'
+import { parseKey } from './parse-set.ts'
+import { printKey } from './print-rule.ts'
+import { elementName, makeSet, type NftSet } from './set.ts'
 
 /** The nf_tables tables of one namespace, but for those that iptables keeps there; in the order they were made. */
 export type NftTables = readonly NftTable[]
@@ -177,9 +180,10 @@ function add(
 function addElement(table: TableBuilder, line: NftElementLine): string | undefined {
   const set = table.sets.get(line.set)
   if (set === undefined) return NOT_THERE
-  if (!isReadable(set.line, line)) return `Error: ${line.key} is no element of ${line.set}`
-  const known = set.elements.get(line.key)
-  if (known === undefined) set.elements.set(line.key, line)
+  const name = elementName(set.line, line)
+  if (name === undefined) return `Error: ${line.key} is no element of ${line.set}`
+  const known = set.elements.get(name)
+  if (known === undefined) set.elements.set(name, line)
   return known === undefined || known.value === line.value ? undefined : 'Error: Could not process rule: File exists'
 }
 
@@ -211,9 +215,15 @@ function remove(table: TableBuilder, object: Exclude<NftReference, { kind: 'tabl
     object.kind === 'chain'
       ? table.chains.delete(object.name)
       : object.kind === 'element'
-        ? table.sets.get(object.set)?.elements.delete(object.key) === true
+        ? removeElement(table.sets.get(object.set), object.key)
         : table.sets.delete(object.name)
   return gone ? undefined : NOT_THERE
+}
+
+function removeElement(set: SetBuilder | undefined, key: string): boolean {
+  const types = readTypes(set?.line.type ?? '')
+  const operands = types === undefined ? undefined : parseKey(key, types)
+  return operands !== undefined && set?.elements.delete(printKey(types ?? [], operands)) === true
 }
 
 /** The frozen result. */

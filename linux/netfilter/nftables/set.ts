@@ -5,6 +5,7 @@ import { readTypes } from './data-type.ts'
 import type { Data, DataType, ElementValue, Operand, SetElement } from './expression.ts'
 import type { NftElementLine, NftSetLine } from './object.ts'
 import { parseElementValue, parseKey, sortElements } from './parse-set.ts'
+import { printKey } from './print-rule.ts'
 
 /** A named set or map of a table. */
 export interface NftSet {
@@ -59,10 +60,11 @@ function elementValue(set: NftSetLine, line: NftElementLine): ElementValue | und
   return types === undefined ? undefined : parseElementValue(line.value, types)
 }
 
-/** Whether the element's text can be read as one of the set. */
-export const isReadable = (set: NftSetLine, line: NftElementLine): boolean => {
+/** What an element of the set is known by, however its key is spelled; undefined: it is no element of this set. */
+export function elementName(set: NftSetLine, line: NftElementLine): string | undefined {
   const element = elementOf(set, line)
-  return element !== undefined && (set.value === undefined) === (element.value === undefined)
+  if (element === undefined || (set.value === undefined) !== (element.value === undefined)) return undefined
+  return printKey(readTypes(set.type) ?? [], element.key)
 }
 
 /** Finds the element that a key lies in: exact ones by their hash, then those with a range or prefix. */

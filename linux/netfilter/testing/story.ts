@@ -16,8 +16,10 @@ export function story(router: Router): string[] {
           `${step.hook}${step.in === undefined ? '' : ` in ${step.in}`}${step.out === undefined ? '' : ` out ${step.out}`}`,
         ]
       case 'rule.match':
+      case 'nft.match':
         return [`${step.table} ${step.chain} ${step.index} ${step.verdict.kind}`]
       case 'chain.end':
+      case 'nft.end':
         return [`${step.table} ${step.chain} ${step.policy}`]
       case 'conntrack':
         return [`conntrack ${step.state}`]
