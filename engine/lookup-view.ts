@@ -1,5 +1,5 @@
 import type { DnsStepBody } from '../dns/step.ts'
-import { formatIp } from '../packet/ip.ts'
+import { formatIp, sameIp } from '../packet/ip.ts'
 import type { IpPacket } from '../packet/packet.ts'
 import { CLIENT } from './client.ts'
 import { follow, type StepIndex } from './follow.ts'
@@ -44,13 +44,10 @@ type DnsStepOf<Kind extends DnsStepBody['kind']> = Extract<Step, { kind: Kind }>
 
 /** Reads the client's lookup out of a walk; undefined where it looked nothing up. */
 export function lookupViews(steps: readonly Step[], index: StepIndex): LookupView | undefined {
-  const begun = steps.find((step): step is DnsStepOf<'dns.lookup'> => step.kind === 'dns.lookup')
+  const seen = lookupSteps(steps)
+  const { begun, result } = seen
   if (begun === undefined) return undefined
-  const queries = steps.filter(
-    (step): step is DnsStepOf<'dns.query'> => step.kind === 'dns.query' && step.process === CLIENT,
-  )
-  const views = queries.map((query) => queryView(query, steps, index))
-  const result = steps.findLast((step): step is DnsStepOf<'dns.result'> => step.kind === 'dns.result')
+  const views = seen.queries.map((query) => queryView(query, seen, index))
   const failed = views.find(
     (view) => view.rcode === undefined && view.request !== undefined && view.request.disposition.kind !== 'delivered',
   )
@@ -70,19 +67,90 @@ export function lookupViews(steps: readonly Step[], index: StepIndex): LookupVie
   }
 }
 
-function queryView(query: DnsStepOf<'dns.query'>, steps: readonly Step[], index: StepIndex): QueryView {
-  const same = (question: { readonly name: string; readonly type: string }): boolean =>
-    question.name === query.question.name && question.type === query.question.type
-  const from = steps.indexOf(query)
-  const reply = steps.find(
-    (step, i): step is DnsStepOf<'dns.reply'> =>
-      i > from && step.kind === 'dns.reply' && step.process === CLIENT && same(step.question),
-  )
-  const answer = steps.find(
-    (step, i): step is DnsStepOf<'dns.answer'> => i > from && step.kind === 'dns.answer' && same(step.question),
-  )
-  const by = answer === undefined ? {} : answeredBy(answer, steps, from, same)
-  const traces = tracesOf(query, steps, index, from)
+/** A step, and its place among all. */
+interface Placed<Kind extends Step['kind']> {
+  readonly step: Extract<Step, { kind: Kind }>
+  readonly place: number
+}
+
+/** The steps of a walk that a lookup is read from, in one pass. */
+interface LookupSteps {
+  begun: DnsStepOf<'dns.lookup'> | undefined
+  result: DnsStepOf<'dns.result'> | undefined
+  readonly queries: Placed<'dns.query'>[]
+  readonly replies: Placed<'dns.reply'>[]
+  readonly answers: Placed<'dns.answer'>[]
+  readonly plugins: Placed<'dns.plugin'>[]
+  /** To and from port 53. */
+  readonly sends: Placed<'socket.send'>[]
+}
+
+function lookupSteps(steps: readonly Step[]): LookupSteps {
+  const seen: LookupSteps = {
+    begun: undefined,
+    result: undefined,
+    queries: [],
+    replies: [],
+    answers: [],
+    plugins: [],
+    sends: [],
+  }
+  for (const [place, step] of steps.entries())
+    switch (step.kind) {
+      case 'dns.lookup':
+        seen.begun ??= step
+        break
+      case 'dns.result':
+        seen.result = step
+        break
+      case 'dns.query':
+        if (step.process === CLIENT) seen.queries.push({ step, place })
+        break
+      case 'dns.reply':
+        if (step.process === CLIENT) seen.replies.push({ step, place })
+        break
+      case 'dns.answer':
+        seen.answers.push({ step, place })
+        break
+      case 'dns.plugin':
+        seen.plugins.push({ step, place })
+        break
+      case 'socket.send':
+        if (isDns(step.sent)) seen.sends.push({ step, place })
+        break
+      default:
+    }
+  return seen
+}
+
+const isDns = ({ payload }: IpPacket): boolean =>
+  (payload.kind === 'udp' || payload.kind === 'tcp') && (payload.dstPort === 53 || payload.srcPort === 53)
+
+/** A query's own steps end where the same is asked again. */
+interface Asked {
+  readonly query: DnsStepOf<'dns.query'>
+  readonly from: number
+  readonly until: number
+}
+
+const within =
+  ({ from, until }: Asked) =>
+  ({ place }: { readonly place: number }): boolean =>
+    place > from && place < until
+
+function queryView({ step: query, place: from }: Placed<'dns.query'>, seen: LookupSteps, index: StepIndex): QueryView {
+  const same = (other: Pick<typeof query, 'question'>): boolean =>
+    query.question.name === other.question.name && query.question.type === other.question.type
+  const toSame = (other: Pick<typeof query, 'question' | 'server' | 'transport'>): boolean =>
+    same(other) && query.transport === other.transport && sameIp(query.server, other.server)
+  const next = seen.queries.find(({ step, place }) => place > from && toSame(step))
+  const asked: Asked = { query, from, until: next?.place ?? Number.POSITIVE_INFINITY }
+  const own = within(asked)
+  const reply = seen.replies.find((placed) => own(placed) && toSame(placed.step))?.step
+  const answer = seen.answers.find((placed) => own(placed) && same(placed.step))?.step
+  const plugin = seen.plugins.find(
+    (placed) => own(placed) && placed.step.plugin === answer?.by && same(placed.step),
+  )?.step
   return {
     name: query.question.name,
     type: query.question.type,
@@ -90,47 +158,26 @@ function queryView(query: DnsStepOf<'dns.query'>, steps: readonly Step[], index:
     transport: query.transport,
     answers: reply?.answers ?? [],
     ...(reply === undefined ? {} : { rcode: reply.rcode }),
-    ...by,
-    ...traces,
-  }
-}
-
-/** The plugin that made the answer, where the Corefile names it, and the object it is from. */
-function answeredBy(
-  answer: DnsStepOf<'dns.answer'>,
-  steps: readonly Step[],
-  from: number,
-  same: SameQuestion,
-): Pick<QueryView, 'plugin' | 'line' | 'object'> {
-  const plugin = steps.find(
-    (step, i): step is DnsStepOf<'dns.plugin'> =>
-      i > from && step.kind === 'dns.plugin' && step.plugin === answer.by && same(step.question),
-  )
-  return {
-    plugin: answer.by ?? answer.server,
+    ...(answer === undefined ? {} : { plugin: answer.by ?? answer.server }),
     ...(plugin?.line === undefined ? {} : { line: `${plugin.line.file}:${plugin.line.line}` }),
     ...(plugin?.object === undefined ? {} : { object: plugin.object }),
+    ...tracesOf(asked, seen, index),
   }
 }
 
-type SameQuestion = (question: { readonly name: string; readonly type: string }) => boolean
-
 /** The packet that carried the query, and the one that came back: by the query's id. */
-function tracesOf(
-  query: DnsStepOf<'dns.query'>,
-  steps: readonly Step[],
-  index: StepIndex,
-  from: number,
-): { request?: Trace; reply?: Trace } {
-  const asked = steps.find(
-    (step, i) => i > from && step.kind === 'socket.send' && step.by === CLIENT && carries(step.sent, query, 'query'),
+function tracesOf(asked: Asked, { sends }: LookupSteps, index: StepIndex): { request?: Trace; reply?: Trace } {
+  const { query } = asked
+  const own = within(asked)
+  const sent = sends.find(
+    (placed) => own(placed) && placed.step.by === CLIENT && carries(placed.step.sent, query, 'query'),
   )
-  const request = asked === undefined ? undefined : follow(index, asked.packet)
+  const request = sent === undefined ? undefined : follow(index, sent.step.packet)
   if (request === undefined) return {}
-  const answered = steps.find(
-    (step, i) => i > from && step.kind === 'socket.send' && step.by !== CLIENT && carries(step.sent, query, 'reply'),
+  const answered = sends.find(
+    (placed) => own(placed) && placed.step.by !== CLIENT && carries(placed.step.sent, query, 'reply'),
   )
-  const reply = answered === undefined ? undefined : follow(index, answered.packet)
+  const reply = answered === undefined ? undefined : follow(index, answered.step.packet)
   const instead = reply === undefined ? (index.caused.get(request.packet) ?? [])[0] : undefined
   const error = instead === undefined ? undefined : follow(index, instead)
   const back = reply ?? error
