@@ -5,7 +5,7 @@ import { type CorefileSource, parseCorefile, type ServerBlock } from './corefile
 import { DIRECTIVES, type Directive, isDirective } from './order.ts'
 import type { Handler, Plugin, World } from './plugin.ts'
 import { plugins } from './plugins.ts'
-import type { Listener, Zone } from './server.ts'
+import { type Listener, newZone, type Zone } from './server.ts'
 import { parseServerKey } from './zones.ts'
 
 /** A Corefile made into listeners, one per port. */
@@ -161,7 +161,7 @@ function listenersOf(
       if (transport !== 'dns') continue
       const listener = ports.get(port) ?? { zones: new Map<string, Zone[]>(), anyClass: false }
       ports.set(port, listener)
-      const own = { zone, handlers: made.handlers.get(block) ?? [] }
+      const own = newZone(zone, made.handlers.get(block) ?? [])
       listener.zones.set(zone, [...(listener.zones.get(zone) ?? []), own])
       listener.anyClass ||= ANY_CLASS.some((directive) => block.directives.has(directive))
     }

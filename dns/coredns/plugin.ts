@@ -37,6 +37,8 @@ export interface ServerAccess {
   readonly port: number
   /** EDNS options of a query that go back with the reply (edns.SetSupportedOption). */
   readonly echoedOptions: ReadonlySet<number>
+  /** Whether a reply is cut before it is sent. */
+  isCut(request: Request, reply: Message): boolean
   /** The families of its own addresses. */
   readonly families: readonly Family[]
   /** Nanoseconds on the virtual clock. */

@@ -1,5 +1,6 @@
 import type { SocketAddress } from '../../linux/process.ts'
 import type { Family, Ip } from '../../packet/ip.ts'
+import type { Parsed } from '../../packet/parsed.ts'
 import { type Message, replyTo } from '../message.ts'
 import { decodeHeader, decodeMessage } from '../message-decode.ts'
 import { encodeMessage } from '../message-encode.ts'
@@ -16,7 +17,18 @@ import { newRequest } from './request.ts'
 export interface Zone {
   readonly zone: string
   readonly handlers: readonly Handler[]
+  /** The handlers as one. */
+  readonly chain: Next
+  /** No handler looks at a query before the chain begins. */
+  readonly isPlain: boolean
 }
+
+export const newZone = (zone: string, handlers: readonly Handler[]): Zone => ({
+  zone,
+  handlers,
+  chain: chain(handlers),
+  isPlain: !handlers.some(({ plugin, admits }) => plugin === 'metadata' || admits !== undefined),
+})
 
 /** All zones of one port: core/dnsserver/server.go. */
 export interface Listener {
@@ -119,9 +131,10 @@ export class Server implements ServerAccess {
     if (question.class !== 'IN' && !this.listener.anyClass)
       return this.sent(request, replyTo(message, RCODE.REFUSED), undefined)
     if (message.edns && message.edns.version !== 0) return badVersion(message)
-    const zone = this.zoneFor(request)
-    if (!zone || zone.handlers.length === 0) return this.sent(request, replyTo(message, RCODE.REFUSED), undefined)
-    const outcome = yield* chain(zone.handlers)(request)
+    const chosen = this.zoneFor(request)
+    if (!chosen || chosen.zone.handlers.length === 0)
+      return this.sent(request, replyTo(message, RCODE.REFUSED), undefined)
+    const outcome = yield* chosen.zone.chain(chosen.request)
     switch (outcome.kind) {
       case 'silence':
         return undefined
@@ -134,31 +147,45 @@ export class Server implements ServerAccess {
     }
   }
 
+  isCut(request: Request, reply: Message): boolean {
+    const fitted = this.scrubbed(request, reply)
+    return fitted.ok && fitted.value.message.flags.truncated
+  }
+
   /** The longest zone on this port whose block admits the query; DS is asked of the parent where that is ours too. */
-  private zoneFor(request: Request): Zone | undefined {
+  private zoneFor(request: Request): Chosen | undefined {
     const { zones } = this.listener
     const { name, question, message } = request
     const isDs = message.opcode === OPCODE.QUERY && question.type === 'DS'
-    let ofDs: Zone | undefined
+    let ofDs: Chosen | undefined
     let suffix = name
     for (const label of labelsOf(name)) {
       for (const zone of zones.get(suffix) ?? []) {
-        if (zone.handlers.length === 0) return zone
-        if (!admits(zone, request)) continue
-        if (!isDs) return zone
-        ofDs = zone
+        if (zone.handlers.length === 0) return { zone, request }
+        const own = admitted(zone, request)
+        if (!own) continue
+        if (!isDs) return { zone, request: own }
+        ofDs = { zone, request: own }
       }
       suffix = suffix.slice(label.length + 1)
     }
-    return ofDs ?? zones.get('.')?.find((zone) => zone.handlers.length > 0 && admits(zone, request))
+    if (ofDs) return ofDs
+    for (const zone of zones.get('.') ?? []) {
+      const own = zone.handlers.length > 0 ? admitted(zone, request) : undefined
+      if (own) return { zone, request: own }
+    }
+    return undefined
   }
 
   /** The scrub writer: OPT, size, compression, truncation (request.Scrub). */
-  private sent(request: Request, reply: Message, by: string | undefined): Fitted | undefined {
+  private scrubbed(request: Request, reply: Message): Parsed<Fitted> {
     const edns = replyEdns(request, reply)
-    const { edns: _, ...bare } = reply
-    const whole: Message = edns ? { ...bare, edns } : reply
-    const fitted = encodeToFit(whole, clientSize(request), compressOver(request))
+    const whole: Message = edns ? { ...reply, edns } : reply
+    return encodeToFit(whole, clientSize(request), compressOver(request))
+  }
+
+  private sent(request: Request, reply: Message, by: string | undefined): Fitted | undefined {
+    const fitted = this.scrubbed(request, reply)
     if (!fitted.ok) {
       this.note({ kind: 'dns.server', server: this.name, event: 'failed', text: `reply not sent: ${fitted.reason}` })
       return undefined
@@ -177,8 +204,24 @@ export class Server implements ServerAccess {
   }
 }
 
-const admits = ({ handlers }: Zone, request: Request): boolean =>
-  handlers.every((handler) => handler.admits?.(request) ?? true)
+interface Chosen {
+  readonly zone: Zone
+  readonly request: Request
+}
+
+/** The query with what the block's plugins know of it; undefined where one of them does not want it. */
+function admitted({ handlers, isPlain }: Zone, request: Request): Request | undefined {
+  if (isPlain) return request
+  const collector = handlers.find(({ plugin }) => plugin === 'metadata')
+  let own = request
+  if (collector) {
+    const metadata = new Map<string, string>()
+    own = { ...request, metadata }
+    for (const handler of handlers)
+      for (const [label, value] of handler.describe?.(own) ?? []) metadata.set(label, value)
+  }
+  return handlers.every((handler) => handler.admits?.(own) ?? true) ? own : undefined
+}
 
 /** Over UDP a reply that would leave in fragments is compressed although it fits (request.Scrub). */
 function compressOver({ transport, client }: Request): number {

@@ -1,10 +1,13 @@
+import { UNSPECIFIED_V6 } from '../../../../packet/ip.ts'
 import { parsed } from '../../../../packet/parsed.ts'
 import { type Message, replyTo } from '../../../message.ts'
 import { isSubdomain, lowerName } from '../../../name.ts'
-import { OPCODE, RCODE, type ResourceRecord, rcodeName } from '../../../record.ts'
+import { OPCODE, RCODE, rcodeName } from '../../../record.ts'
 import type { Controller, Handler, Next, Outcome, Plugin, Request, Serving } from '../../plugin.ts'
-import { isUnfinished, type Kind, kindOf } from '../../reply-kind.ts'
-import { type CacheOptions, type Limits, MAX_TTL, MIN_TTL, parseCacheOptions } from './options.ts'
+import { type Kind, kindOf } from '../../reply-kind.ts'
+import { answersQuestion, cacheKind, isCacheable } from './answering.ts'
+import { countHit, type Item, isFor, newItem, replyFrom, ttlLeft, wantsAd, withTtl } from './item.ts'
+import { type CacheOptions, type Limits, MIN_TTL, parseCacheOptions } from './options.ts'
 
 /** The store is cut into so many parts, each of which throws out on its own (pkg/cache). */
 const SHARDS = 256
@@ -19,132 +22,159 @@ export const cache: Plugin = {
   },
 }
 
-interface Item {
-  readonly reply: Message
-  readonly name: string
-  readonly stored: number
-  /** Seconds it lives. */
-  readonly ttl: number
-  hits: number
-  hitsSince: number
-}
-
 function handler({ line }: Controller, options: CacheOptions): Handler {
   const denials = new Map<string, Item>()
   const answers = new Map<string, Item>()
+  const { stale } = options
   return {
     plugin: 'cache',
     line,
     *serve(request, next) {
-      if (!options.zones.some((zone) => isSubdomain(zone, request.name))) return yield* next(request)
+      const isQuery = request.message.opcode === OPCODE.QUERY
+      if (!isQuery || !options.zones.some((zone) => isSubdomain(zone, request.name))) return yield* next(request)
       const now = request.server.now()
       const item = cached(request, now)
       if (!item) return yield* fresh(request, next)
       const left = ttlLeft(item, now)
-      if (left <= 0 && options.stale?.verify) {
-        const outcome = yield* next(request)
-        if (isUsable(outcome)) return kept(request, outcome)
-      } else if (left <= 0 || wantsPrefetch(item, now, left)) {
-        yield { kind: 'background', work: refresh(request, next, item) }
-      }
+      if (left <= 0) {
+        if (stale?.verify) {
+          const verified = yield* verify(request, next, item)
+          if (verified) return verified
+        } else if (mayRefresh(item, now)) yield background(request, next, item)
+      } else if (wantsPrefetch(item, now, left) && mayRefresh(item, now)) yield background(request, next, item)
       const age = left > 0 ? `${left} s left of ${item.ttl}` : 'expired, served stale'
       note(request, 'answered', `${rcodeName(item.reply.rcode)} kept from an earlier reply, ${age}`)
-      const ttl = options.keepTtl ? item.ttl : Math.max(left, 0)
-      return { kind: 'reply', by: 'cache', message: fromCache(request, item, ttl) }
+      const shown = Math.max(left, 0)
+      const ttl = left <= 0 && stale && stale.replyTtl > 0 ? stale.replyTtl : options.keepTtl ? item.ttl : shown
+      return { kind: 'reply', by: 'cache', message: replyFrom(item, request.message, ttl) }
     },
   }
 
-  /** A reply that was cut is not kept, but fetched whole in the background (seen in 1.15). */
+  /** Asks on. The plugins behind get a copy of the query, with AD set so that they tell what they know. */
+  function* ask(request: Request, next: Next): Serving {
+    const { message } = request
+    const copy = { ...message, flags: { ...message.flags, authenticData: true } }
+    return yield* next({ ...request, message: copy, shared: { message: copy } })
+  }
+
   function* fresh(request: Request, next: Next): Serving {
-    const outcome = yield* next(request)
-    const reply = outcome.kind === 'reply' ? outcome.message : undefined
-    const part = reply?.flags.truncated && reply.answers.length > 0 && !isUnfinished(reply)
-    const cut = part && request.transport === 'udp'
-    if (cut && !options.exceptSuccess.some((zone) => isSubdomain(zone, request.name)))
-      yield { kind: 'background', work: refresh(request, next) }
-    return kept(request, outcome)
+    const outcome = yield* ask(request, next)
+    if (outcome.kind === 'reply') return { ...outcome, message: kept(request, outcome.message) }
+    // A failure that is only told and not written is kept too, if there is a reason for it.
+    if (outcome.kind === 'code' && outcome.rcode === RCODE.SERVFAIL && outcome.error !== undefined)
+      store(request, replyTo(request.message, RCODE.SERVFAIL), 'asked')
+    return outcome
+  }
+
+  /** An expired item is asked for again first; undefined: it is served all the same. */
+  function* verify(request: Request, next: Next, item: Item): Serving<Outcome | undefined> {
+    const now = request.server.now()
+    const { recheck = 0 } = stale ?? {}
+    if (recheck > 0 && !mayRefresh(item, now)) return undefined
+    const outcome = yield* ask(request, next)
+    const good = outcome.kind === 'reply' && isFresh(request, outcome.message)
+    if (!good) {
+      if (recheck > 0) item.retryAt = request.server.now() + recheck * SECOND
+      if (outcome.kind === 'reply' && options.preferPositive && fits(request, outcome.message))
+        store(request, outcome.message, 'asked')
+      return undefined
+    }
+    return { ...outcome, message: kept(request, outcome.message) }
+  }
+
+  /** Whether a refresh brought something to put in the place of an expired item (verifyStaleResponseWriter). */
+  function isFresh(request: Request, reply: Message): boolean {
+    if (!fits(request, reply)) return false
+    if (options.preferPositive) return cacheKind(reply) === 'answer' && answersQuestion(reply)
+    const kind = kindOf(reply)
+    if (kind === 'other' || kind === 'meta' || kind === 'update') return false
+    return reply.rcode === RCODE.NOERROR || reply.rcode === RCODE.NXDOMAIN
+  }
+
+  function mayRefresh(item: Item, now: number): boolean {
+    return !item.refreshing && now >= item.retryAt
+  }
+
+  function background(request: Request, next: Next, item: Item) {
+    item.refreshing = true
+    return { kind: 'background' as const, work: refresh(request, next, item) }
+  }
+
+  /** A refresh asks over TCP, from no address, whoever asked. */
+  function* refresh(request: Request, next: Next, item: Item): Serving<void> {
+    const isStale = ttlLeft(item, request.server.now()) <= 0
+    const client = { ip: UNSPECIFIED_V6, port: 0 }
+    const outcome = yield* ask({ ...request, client, transport: 'tcp' }, next)
+    item.refreshing = false
+    const good = outcome.kind === 'reply' && (!isStale || isFresh(request, outcome.message))
+    if (outcome.kind === 'reply' && good) store(request, outcome.message, 'refreshed')
+    const { recheck = 0 } = stale ?? {}
+    if (!good && isStale && recheck > 0) item.retryAt = request.server.now() + recheck * SECOND
+    if (!good) return
+    const stored = denials.get(keyOf(request)) ?? answers.get(keyOf(request))
+    if (!stored) return
+    stored.hits = item.hits
+    stored.hitAt = request.server.now()
   }
 
   /** Denials first; but a failure gives way to an answer that can still be served. */
   function cached(request: Request, now: number): Item | undefined {
     const key = keyOf(request)
     const usable = (item: Item | undefined): Item | undefined => {
-      if (!item || item.name !== request.name) return undefined
+      if (!item || !isFor(item, request)) return undefined
       const left = ttlLeft(item, now)
-      return left > 0 || (options.stale && -left < options.stale.upTo) ? item : undefined
+      return left > 0 || (stale && stale.upTo > 0 && -left < stale.upTo) ? item : undefined
+    }
+    const answer = answers.get(key)
+    if (options.preferPositive && stale && answer) {
+      const good = usable(answer.answering ? answer : answer.lastGood)
+      if (good) return good
     }
     const denial = usable(denials.get(key))
-    const answer = usable(answers.get(key))
-    return denial && !(answer && kindOf(denial.reply) === 'serverError') ? denial : answer
-  }
-
-  /** The protocol is TCP whatever the client's, so that the reply is whole. */
-  function* refresh(request: Request, next: Next, item?: Item): Serving<void> {
-    const outcome = yield* next({ ...request, transport: 'tcp' })
-    if (outcome.kind !== 'reply') return
-    store(request, outcome.message)
-    if (kindOf(outcome.message) === 'answer') denials.delete(keyOf(request))
-    const stored = answers.get(keyOf(request)) ?? denials.get(keyOf(request))
-    if (stored && item) {
-      stored.hits = item.hits
-      stored.hitsSince = item.hitsSince
-    }
+    const usableAnswer = usable(answer)
+    return denial && !(usableAnswer && denial.reply.rcode === RCODE.SERVFAIL) ? denial : usableAnswer
   }
 
   /** A prefetch is worth it where the name is asked often and the item is about to end. */
   function wantsPrefetch(item: Item, now: number, left: number): boolean {
     const { prefetch } = options
-    if (!prefetch) return false
-    if (now - item.hitsSince > prefetch.window * SECOND) {
-      item.hitsSince = now
-      item.hits = 1
-    } else {
-      item.hits++
-      item.hitsSince = now
-    }
+    if (!prefetch || prefetch.amount <= 0) return false
+    countHit(item, now, prefetch.window)
     return item.hits >= prefetch.amount && left <= Math.ceil((prefetch.percentage / 100) * item.ttl)
   }
 
-  /** Keeps a reply if it may be kept, and a failure; its TTLs are set to the time it would live, kept or not. */
-  function kept(request: Request, outcome: Outcome): Outcome {
-    if (outcome.kind === 'code' && outcome.rcode === RCODE.SERVFAIL)
-      store(request, replyTo(request.message, RCODE.SERVFAIL))
-    if (outcome.kind !== 'reply') return outcome
-    const duration = store(request, outcome.message)
-    const message = withTtl(outcome.message, duration)
-    const keepAd = request.message.edns?.dnssecOk || request.message.flags.authenticData
-    const flags = keepAd ? message.flags : { ...message.flags, authenticData: false }
-    return { ...outcome, message: { ...message, flags } }
+  /** Keeps a reply if it may be kept; its TTLs are set to the time it would live, kept or not. */
+  function kept(request: Request, reply: Message): Message {
+    const message = withTtl(reply, store(request, reply, 'asked'))
+    const authenticData = message.flags.authenticData && wantsAd(request.message)
+    return { ...message, flags: { ...message.flags, authenticData } }
   }
 
   /** Stores a reply where that is allowed; the seconds it would live. */
-  function store(request: Request, reply: Message): number {
-    const kind = kindOf(reply)
-    const ttl = minimalTtl(reply, kind)
-    const duration = durationOf(kind, ttl)
-    const matches = reply.questions[0] && lowerName(reply.questions[0].name) === request.name && reply.flags.response
-    if (
-      !matches ||
-      reply.opcode !== OPCODE.QUERY ||
-      reply.flags.truncated ||
-      kind === 'other' ||
-      duration <= 0 ||
-      isUnfinished(reply)
-    )
-      return duration
+  function store(request: Request, reply: Message, how: 'asked' | 'refreshed'): number {
+    const kind = cacheKind(reply)
+    const duration = durationOf(reply, kind)
+    if (duration <= 0 || !isCacheable(reply, kind) || !isAnswerTo(request, reply)) return Math.max(duration, 0)
     const denial = kind === 'nameError' || kind === 'noData' || kind === 'serverError'
     const except = denial ? options.exceptDenial : options.exceptSuccess
     if (except.some((zone) => isSubdomain(zone, request.name))) return duration
+    const ttl = withTtl(reply, duration)
+    const answering = answersQuestion(reply)
+    const key = keyOf(request)
+    const before = options.preferPositive && !denial && !answering ? answers.get(key) : undefined
+    const lastGood = before?.answering ? before : before?.lastGood
+    const item = newItem(ttl, { now: request.server.now(), ttl: duration, answering, lastGood })
     const limits = denial ? options.denial : options.success
-    keep(denial ? denials : answers, { key: keyOf(request), capacity: limits.capacity, request, reply, duration })
+    keep(denial ? denials : answers, { key, item, capacity: limits.capacity, request })
+    if (!denial && (options.preferPositive ? answering : how === 'refreshed')) denials.delete(key)
     note(request, 'stored', `${denial ? 'denial' : 'answer'} for ${duration} s`)
     return duration
   }
 
-  function durationOf(kind: Kind, ttl: number): number {
-    const clamp = ({ min, max }: Limits) => Math.min(Math.max(ttl, min), max)
+  function durationOf(reply: Message, kind: Kind): number {
     if (kind === 'serverError') return options.servfail
-    return clamp(kind === 'nameError' || kind === 'noData' ? options.denial : options.success)
+    const limits = kind === 'nameError' || kind === 'noData' ? options.denial : options.success
+    return Math.min(Math.max(minimalTtl(reply, kind, limits), limits.min), limits.max)
   }
 
   function note(request: Request, action: 'answered' | 'stored', detail: string): void {
@@ -152,27 +182,37 @@ function handler({ line }: Controller, options: CacheOptions): Handler {
   }
 }
 
-/** What serve_stale's verify takes instead of the old answer. */
-const isUsable = (outcome: Outcome): boolean =>
-  outcome.kind === 'reply' && (outcome.message.rcode === RCODE.NOERROR || outcome.message.rcode === RCODE.NXDOMAIN)
+/** A whole reply to this question. */
+const fits = (request: Request, reply: Message): boolean => !reply.flags.truncated && isAnswerTo(request, reply)
+
+/** Request.Match. */
+function isAnswerTo({ name, question }: Request, { questions, flags }: Message): boolean {
+  const [told, ...more] = questions
+  return (
+    told !== undefined &&
+    more.length === 0 &&
+    flags.response &&
+    lowerName(told.name) === name &&
+    told.type === question.type &&
+    told.class === question.class
+  )
+}
 
 interface Keeping {
   readonly key: string
+  readonly item: Item
   readonly capacity: number
   readonly request: Request
-  readonly reply: Message
-  readonly duration: number
 }
 
-function keep(store: Map<string, Item>, { key, capacity, request, reply, duration }: Keeping): void {
-  if (!store.has(key) && store.size >= Math.floor(capacity / SHARDS) * SHARDS) {
+function keep(store: Map<string, Item>, { key, item, capacity, request }: Keeping): void {
+  const room = Math.max(Math.floor(capacity / SHARDS), 4) * SHARDS
+  if (!store.has(key) && store.size >= room) {
     // A random victim in CoreDNS; which shard a key falls into is a matter of its hash.
     const victim = [...store.keys()][request.server.draw('cache eviction', store.size)]
     if (victim !== undefined) store.delete(victim)
   }
-  const { edns: _, ...bare } = reply
-  const now = request.server.now()
-  store.set(key, { reply: bare, name: request.name, stored: now, ttl: duration, hits: 0, hitsSince: now })
+  store.set(key, item)
 }
 
 /** Names, types and classes differ; so do queries with DO and with CD. */
@@ -180,35 +220,15 @@ function keyOf({ name, question, message }: Request): string {
   return `${name} ${question.type} ${question.class} ${message.edns?.dnssecOk ? 'do' : ''} ${message.flags.checkingDisabled ? 'cd' : ''}`
 }
 
-const ttlLeft = (item: Item, now: number): number => item.ttl - Math.trunc((now - item.stored) / SECOND)
-
-/** item.toMsg: RD and CD of the query, AA and RA as stored, all TTLs what is left. */
-function fromCache(request: Request, { reply, ttl: whole }: Item, left: number): Message {
-  const empty = replyTo(request.message, reply.rcode)
-  const keepAd = request.message.edns?.dnssecOk || request.message.flags.authenticData
-  const flags = {
-    ...empty.flags,
-    authoritative: reply.flags.authoritative,
-    recursionAvailable: reply.flags.recursionAvailable,
-    authenticData: keepAd ? reply.flags.authenticData : false,
-  }
-  const { answers, authorities, additionals } = withTtl(reply, Math.min(left, whole))
-  return { ...empty, flags, answers, authorities, additionals }
-}
-
-function withTtl(message: Message, ttl: number): Message {
-  const set = (records: readonly ResourceRecord[]) => records.map((record) => ({ ...record, ttl }))
-  return {
-    ...message,
-    answers: set(message.answers),
-    authorities: set(message.authorities),
-    additionals: set(message.additionals),
-  }
-}
-
-/** The lowest TTL of a reply; 5 where it holds no record, or is an error (dnsutil.MinimalTTL). */
-export function minimalTtl(reply: Message, kind: Kind): number {
+/** The lowest TTL of a reply, `max` at most; 5 where it holds no record, or is an error (dnsutil/ttl.go). */
+function minimalTtl(reply: Message, kind: Kind, { max }: Limits): number {
   if (kind !== 'answer' && kind !== 'nameError' && kind !== 'noData') return MIN_TTL
-  const records = [...reply.answers, ...reply.authorities, ...reply.additionals]
-  return records.length === 0 ? MIN_TTL : Math.min(MAX_TTL, ...records.map(({ ttl }) => ttl))
+  let lowest = max
+  let count = 0
+  for (const section of [reply.answers, reply.authorities, reply.additionals])
+    for (const { ttl } of section) {
+      count++
+      if (ttl < lowest) lowest = ttl
+    }
+  return count === 0 ? MIN_TTL : lowest
 }

@@ -1,4 +1,5 @@
-import { type Parsed, parsed } from '../../../../packet/parsed.ts'
+import { type Parsed, parsed, refused } from '../../../../packet/parsed.ts'
+import { fqdn, lowerName } from '../../../name.ts'
 import type { CorefileError } from '../../corefile/dispenser.ts'
 import { durationSeconds } from '../../duration.ts'
 import { type Controller, pluginError } from '../../plugin.ts'
@@ -11,11 +12,22 @@ export interface CacheOptions {
   readonly denial: Limits
   readonly servfail: number
   readonly prefetch: { readonly amount: number; readonly window: number; readonly percentage: number } | undefined
-  readonly stale: { readonly upTo: number; readonly verify: boolean } | undefined
+  readonly stale: StaleOptions | undefined
+  /** An answer that has expired goes before a newer denial (serve_stale_policy). */
+  readonly preferPositive: boolean
   /** Names whose answers, or denials, are not kept. */
   readonly exceptSuccess: readonly string[]
   readonly exceptDenial: readonly string[]
   readonly keepTtl: boolean
+}
+
+export interface StaleOptions {
+  readonly upTo: number
+  readonly verify: boolean
+  /** TTL of what is served stale. */
+  readonly replyTtl: number
+  /** After a refresh that failed, so long no other. */
+  readonly recheck: number
 }
 
 export interface Limits {
@@ -26,13 +38,16 @@ export interface Limits {
 
 type Editable = { -readonly [Key in keyof CacheOptions]: CacheOptions[Key] }
 
-/** dnsutil.MinimalDefaultTTL and MaximumDefaulTTL. */
+/** dnsutil.MinimalDefaultTTL and MaximumDefaultTTL. */
 export const MIN_TTL = 5
-export const MAX_TTL = 3600
+const MAX_TTL = 3600
 const CAPACITY = 10_000
+const FIVE_MINUTES = 300
+const MAX_UINT32 = 4294967295
 
 /** Reads the stanza: plugin/cache/setup.go. */
-export function parseCacheOptions({ words, zones }: Controller): Parsed<CacheOptions> {
+export function parseCacheOptions(controller: Controller): Parsed<CacheOptions> {
+  const { words, zones } = controller
   let options: Editable | undefined
   while (words.next()) {
     if (options) return pluginError('cache', 'this plugin can only be used once per Server Block')
@@ -43,81 +58,78 @@ export function parseCacheOptions({ words, zones }: Controller): Parsed<CacheOpt
       servfail: MIN_TTL,
       prefetch: undefined,
       stale: undefined,
+      preferPositive: false,
       exceptSuccess: [],
       exceptDenial: [],
       keepTtl: false,
     }
     let args = words.remaining()
-    const ttl = args[0] !== undefined && /^[+-]?\d+$/.test(args[0]) ? Number(args[0]) : undefined
-    if (ttl !== undefined) {
-      if (ttl <= 0) return pluginError('cache', `cache TTL can not be zero or negative: ${ttl}`)
-      options.success = { ...options.success, max: ttl }
-      options.denial = { ...options.denial, max: ttl }
+    const ttl = args[0] === undefined ? undefined : integer(args[0])
+    if (ttl?.ok) {
+      if (ttl.value <= 0) return pluginError('cache', `cache TTL can not be zero or negative: ${ttl.value}`)
+      options.success = { ...options.success, max: ttl.value }
+      options.denial = { ...options.denial, max: ttl.value }
       args = args.slice(1)
     }
     if (args.length > 0) options.zones = zonesOf(args)
     while (words.nextInBlock()) {
-      const error = parseProperty(options, words)
+      const error = parseProperty(options, controller)
       if (error) return pluginError('cache', error)
     }
+    if (options.preferPositive && !options.stale) return pluginError('cache', 'serve_stale_policy requires serve_stale')
   }
   return options ? parsed(options) : pluginError('cache', 'no stanza')
 }
 
-function parseProperty(options: Editable, words: Controller['words']): CorefileError | string | undefined {
+/** strconv.Atoi. */
+const integer = (text: string): Parsed<number> =>
+  /^[+-]?\d+$/.test(text)
+    ? parsed(Number(text))
+    : refused(`strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`)
+
+/** time.ParseDuration. */
+function duration(text: string): Parsed<number> {
+  const seconds = durationSeconds(text)
+  return seconds === undefined ? refused(`time: invalid duration ${JSON.stringify(text)}`) : parsed(seconds)
+}
+
+type Problem = CorefileError | string | undefined
+
+function parseProperty(options: Editable, controller: Controller): Problem {
+  const { words } = controller
   const property = words.word()
   const args = words.remaining()
   switch (property) {
     case 'success':
-    case 'denial': {
-      const numbers = args.map(Number)
-      if (numbers.length === 0) return words.argumentError()
-      const wrong = args.find((text) => !/^[+-]?\d+$/.test(text))
-      if (wrong !== undefined) return `strconv.Atoi: parsing ${JSON.stringify(wrong)}: invalid syntax`
-      const [capacity = CAPACITY, max = options[property].max, min = options[property].min] = numbers
-      if (max <= 0) return `cache TTL can not be zero or negative: ${max}`
-      if (min < 0) return `cache min TTL can not be negative: ${min}`
-      options[property] = { capacity, max, min }
-      return undefined
-    }
-    case 'prefetch': {
-      const amount = Number(args[0])
-      if (args.length === 0) return words.argumentError()
-      if (!Number.isInteger(amount)) return `strconv.Atoi: parsing ${JSON.stringify(args[0])}: invalid syntax`
-      if (amount < 0) return `prefetch amount should be positive: ${amount}`
-      const window = args[1] === undefined ? 60 : durationSeconds(args[1])
-      if (window === undefined) return `time: invalid duration ${JSON.stringify(args[1])}`
-      const percent = args[2] === undefined ? 10 : Number(/^(\d+)%$/.exec(args[2])?.[1] ?? Number.NaN)
-      if (Number.isNaN(percent))
-        return `last character of percentage should be \`%\`, but is: ${JSON.stringify((args[2] ?? '').slice(-1))}`
-      if (percent < 10 || percent > 90) return `percentage should fall in range [10, 90]: ${percent}`
-      options.prefetch = { amount, window, percentage: percent }
-      return undefined
-    }
-    case 'serve_stale': {
-      if (args.length > 3) return words.argumentError()
-      const upTo = args[0] === undefined ? 3600 : durationSeconds(args[0])
-      if (upTo === undefined) return `time: invalid duration ${JSON.stringify(args[0])}`
-      if (upTo < 0) return 'invalid negative duration for serve_stale'
-      const mode = args[1]?.toLowerCase() ?? 'immediate'
-      if (mode !== 'immediate' && mode !== 'verify') return `invalid value for serve_stale refresh mode: ${args[1]}`
-      options.stale = { upTo, verify: mode === 'verify' }
+    case 'denial':
+      return args.length === 0 ? words.argumentError() : parseLimits(options, property, args)
+    case 'prefetch':
+      return args.length === 0 || args.length > 3 ? words.argumentError() : parsePrefetch(options, args)
+    case 'serve_stale':
+      return parseStale(options, controller, args)
+    case 'serve_stale_policy': {
+      if (options.preferPositive) return 'serve_stale_policy can only be specified once'
+      if (args.length !== 1) return words.argumentError()
+      if (args[0]?.toLowerCase() !== 'prefer_positive') return `invalid serve_stale_policy: ${args[0]}`
+      options.preferPositive = true
       return undefined
     }
     case 'servfail': {
-      const seconds = durationSeconds(args[0] ?? '')
       if (args.length !== 1) return words.argumentError()
-      if (seconds === undefined) return `time: invalid duration ${JSON.stringify(args[0])}`
-      if (seconds < 0) return 'invalid negative ttl for servfail'
-      if (seconds > 300) return 'caching SERVFAIL responses over 5 minutes is not permitted'
-      options.servfail = Math.trunc(seconds)
+      const seconds = duration(args[0] ?? '')
+      if (!seconds.ok) return seconds.reason
+      if (seconds.value < 0) return 'invalid negative ttl for servfail'
+      if (seconds.value > FIVE_MINUTES) return 'caching SERVFAIL responses over 5 minutes is not permitted'
+      options.servfail = Math.trunc(seconds.value)
       return undefined
     }
     case 'disable': {
-      const zones = args.length > 1 ? zonesOf(args.slice(1)) : options.zones
-      if (args[0] === 'success') options.exceptSuccess = zones
-      else if (args[0] === 'denial') options.exceptDenial = zones
-      else return words.argumentError()
+      const [what, ...names] = args
+      if (what === undefined) return words.argumentError()
+      const zones = names.length > 0 ? names.map((name) => lowerName(fqdn(name))) : ['.']
+      if (what === 'denial') options.exceptDenial = zones
+      else if (what === 'success') options.exceptSuccess = zones
+      else return 'cache type for disable must be "success" or "denial"'
       return undefined
     }
     case 'keepttl':
@@ -126,4 +138,81 @@ function parseProperty(options: Editable, words: Controller['words']): CorefileE
     default:
       return words.argumentError()
   }
+}
+
+/** success|denial CAPACITY [TTL] [MINTTL] */
+function parseLimits(options: Editable, which: 'success' | 'denial', args: readonly string[]): Problem {
+  const [capacity, max, min] = args.slice(0, 3).map(integer)
+  if (capacity && !capacity.ok) return capacity.reason
+  if (max && !max.ok) return max.reason
+  if (max && max.value <= 0) return `cache TTL can not be zero or negative: ${max.value}`
+  if (min && !min.ok) return min.reason
+  if (min && min.value < 0) return `cache min TTL can not be negative: ${min.value}`
+  const old = options[which]
+  options[which] = {
+    capacity: capacity?.value ?? old.capacity,
+    max: max?.value ?? old.max,
+    min: min?.value ?? old.min,
+  }
+  return undefined
+}
+
+/** prefetch AMOUNT [WINDOW] [PERCENTAGE%] */
+function parsePrefetch(options: Editable, [first = '', second, third]: readonly string[]): Problem {
+  const amount = integer(first)
+  if (!amount.ok) return amount.reason
+  if (amount.value < 0) return `prefetch amount should be positive: ${amount.value}`
+  const window = second === undefined ? parsed(60) : duration(second)
+  if (!window.ok) return window.reason
+  if (third !== undefined && !third.endsWith('%'))
+    return `last character of percentage should be \`%\`, but is: '${third.slice(-1)}'`
+  const percentage = third === undefined ? parsed(10) : integer(third.slice(0, -1))
+  if (!percentage.ok) return percentage.reason
+  if (percentage.value < 10 || percentage.value > 90)
+    return `percentage should fall in range [10, 90]: ${percentage.value}`
+  options.prefetch = { amount: amount.value, window: window.value, percentage: percentage.value }
+  return undefined
+}
+
+/** serve_stale [UPTO] [immediate [TTL] [RECHECK] | verify [TIMEOUT] [TTL] [RECHECK]] */
+function parseStale(options: Editable, controller: Controller, args: readonly string[]): Problem {
+  const { words } = controller
+  if (args.length > 5) return words.argumentError()
+  const upTo = args[0] === undefined ? parsed(3600) : duration(args[0])
+  if (!upTo.ok) return upTo.reason
+  if (upTo.value < 0) return 'invalid negative duration for serve_stale'
+  const mode = args[1]?.toLowerCase() ?? 'immediate'
+  if (mode !== 'immediate' && mode !== 'verify') return `invalid value for serve_stale refresh mode: ${mode}`
+  const verify = mode === 'verify'
+  if (verify && args[2] !== undefined) {
+    const timeout = duration(args[2])
+    if (!timeout.ok) return `invalid serve_stale verify timeout: ${timeout.reason}`
+    if (timeout.value < 0) return 'invalid negative timeout for serve_stale verify'
+    if (timeout.value > 0) controller.notModelled('cache: timeout of serve_stale verify')
+  }
+  if (!verify && args.length > 4) return words.argumentError()
+  const [ttlText, recheckText] = args.slice(verify ? 3 : 2)
+  const replyTtl = ttlText === undefined ? parsed(0) : parseStaleTtl(ttlText)
+  if (!replyTtl.ok) return replyTtl.reason
+  const recheck = recheckText === undefined ? parsed(0) : parseRecheck(recheckText)
+  if (!recheck.ok) return recheck.reason
+  options.stale = { upTo: upTo.value, verify, replyTtl: replyTtl.value, recheck: recheck.value }
+  return undefined
+}
+
+function parseStaleTtl(text: string): Parsed<number> {
+  const ttl = duration(text)
+  if (!ttl.ok) return refused(`invalid serve_stale response TTL: ${ttl.reason}`)
+  if (ttl.value < 0) return refused('invalid negative response TTL for serve_stale')
+  if (!Number.isInteger(ttl.value)) return refused('serve_stale response TTL must be a whole number of seconds')
+  if (ttl.value > MAX_UINT32) return refused('serve_stale response TTL exceeds the DNS TTL range')
+  return ttl
+}
+
+function parseRecheck(text: string): Parsed<number> {
+  const recheck = duration(text)
+  if (!recheck.ok) return refused(`invalid serve_stale failure recheck: ${recheck.reason}`)
+  if (recheck.value < 0) return refused('invalid negative failure recheck for serve_stale')
+  if (recheck.value > FIVE_MINUTES) return refused('serve_stale failure recheck cannot exceed 5 minutes')
+  return recheck
 }

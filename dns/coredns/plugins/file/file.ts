@@ -41,6 +41,7 @@ function handler({ line }: Controller, { zones, fallThrough }: FileOptions): Han
       // Only a secondary heeds a NOTIFY.
       if (message.opcode === OPCODE.NOTIFY) return { kind: 'silence' }
       const found = yield* lookUpInZone(zone, request)
+      if (found.wildcard !== undefined) request.metadata?.set('zone/wildcard', found.wildcard)
       const note = (action: 'answered' | 'fellThrough', detail: string) =>
         server.note({ kind: 'dns.plugin', plugin: 'file', line, question, action, detail })
       const isNothing = found.answers.length === 0 && (found.result === 'nameError' || found.result === 'success')

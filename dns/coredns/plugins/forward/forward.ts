@@ -89,6 +89,7 @@ function handler({ line }: Controller, options: ForwardOptions): Handler {
         if (options.failFast) break
         upstream = upstreams[server.draw('forward', upstreams.length)] ?? upstream
       }
+      request.metadata?.set('forward/upstream', addressText(upstream.address))
       const asked = yield* ask(request, upstream)
       if (asked.kind === 'error') {
         error = asked.error

@@ -1,3 +1,4 @@
+import type { Pod } from '../../../../cluster/objects.ts'
 import { formatIp } from '../../../../packet/ip.ts'
 import { parsed } from '../../../../packet/parsed.ts'
 import { replyTo } from '../../../message.ts'
@@ -23,6 +24,7 @@ import {
 import { fallsThrough } from '../../zones.ts'
 import { externalSource } from './external.ts'
 import { parseOptions } from './options.ts'
+import { parseKubernetesName } from './question.ts'
 import { findEntries, findReverse, isSelected, type KubernetesData } from './records.ts'
 
 /** The kubernetes plugin of CoreDNS 1.15: plugin/kubernetes/handler.go. */
@@ -58,6 +60,7 @@ function handler({ line }: Controller, data: KubernetesData, ownSearch: readonly
     plugin: 'kubernetes',
     line,
     offers: { searchPath, external: externalSource(data) },
+    describe,
     *serve(request, next) {
       const own = longestZone(options.zones, request.name)
       if (own === undefined) return yield* next(request)
@@ -69,14 +72,43 @@ function handler({ line }: Controller, data: KubernetesData, ownSearch: readonly
     },
   }
 
-  /** The search path of the pod that asks, found by its address: needs `pods verified` (autopath.go). */
-  function searchPath({ name, client }: Request): readonly string[] | undefined {
-    const zone = longestZone(options.zones, name)
-    if (zone === undefined || options.pods !== 'verified') return undefined
-    const pod = api.podsWithIp(formatIp(client.ip)).find(({ meta }) => isSelected(options.labels, meta))
-    if (!pod) return undefined
+  /** Found by its address: needs `pods verified`. */
+  function clientPod({ client }: Request): Pod | undefined {
+    if (options.pods !== 'verified') return undefined
+    return api.podsWithIp(formatIp(client.ip)).find(({ meta }) => isSelected(options.labels, meta))
+  }
+
+  /** The search path of the pod that asks (autopath.go). */
+  function searchPath(request: Request): readonly string[] | undefined {
+    const zone = longestZone(options.zones, request.name)
+    const pod = zone === undefined ? undefined : clientPod(request)
+    if (zone === undefined || !pod) return undefined
     const below = zone === '.' ? 'svc.' : `svc.${zone}`
     return [`${pod.meta.namespace}.${below}`, below, zone, ...ownSearch, '']
+  }
+
+  /** Labels for logs, views and templates (metadata.go). */
+  function* describe(request: Request): Iterable<readonly [string, string]> {
+    const pod = clientPod(request)
+    if (pod) {
+      yield ['kubernetes/client-namespace', pod.meta.namespace]
+      yield ['kubernetes/client-pod-name', pod.meta.name]
+      for (const [label, value] of Object.entries(pod.meta.labels)) yield [`kubernetes/client-label/${label}`, value]
+    }
+    const zone = longestZone(options.zones, request.name)
+    if (zone === undefined) return
+    const asked = parseKubernetesName(request.name, zone, options.zonal ? 'zonal' : 'plain')
+    if (!asked) {
+      yield ['kubernetes/parse-error', 'invalid query name']
+      return
+    }
+    yield ['kubernetes/port-name', asked.port]
+    yield ['kubernetes/protocol', asked.protocol]
+    yield ['kubernetes/endpoint', asked.endpoint]
+    if (options.zonal) yield ['kubernetes/zone', asked.topology?.zone ?? '']
+    yield ['kubernetes/service', asked.service]
+    yield ['kubernetes/namespace', asked.namespace]
+    yield ['kubernetes/kind', asked.kind]
   }
 
   function* finish(state: { request: Request; next: Next; zone: string; found: Found }): Serving<Outcome> {
