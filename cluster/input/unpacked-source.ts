@@ -40,7 +40,8 @@ export function unpackedSource(source: ByteSource, first: PackedStream): ByteSou
   let pieceStart = 0
 
   function begin(stream: PackedStream, before: number) {
-    return { stream, before, inflating: inflate(source, stream.start), output: 0, crc: 0, whole: true }
+    // A stream can be checked while it is read for the first time.
+    return { stream, before, inflating: inflate(source, stream.start), output: 0, crc: 0, whole: before >= checkedTo }
   }
   function resume(mark: Mark) {
     const { stream, before, output } = mark
@@ -92,8 +93,6 @@ export function unpackedSource(source: ByteSource, first: PackedStream): ByteSou
     if (offset >= here && (mark === undefined || mark.before + mark.output <= here)) return
     piece = undefined
     cursor = mark === undefined ? begin(first, 0) : resume(mark)
-    // Only a pass from the very beginning that goes on as new can be checked.
-    cursor.whole = false
   }
 
   return {
