@@ -1,0 +1,13 @@
+import type { Group } from './change.ts'
+import { LINUX_CHANGES } from './linux-changes.ts'
+
+/** All sabotage, by the part of the product. A new part is one more entry with its own judge. */
+export const GROUPS: readonly Group[] = [
+  {
+    name: 'linux',
+    command: ['npx', 'tsx', 'test/sabotage/replay-kernel.ts'],
+    live: ['npx', 'tsx', 'test/kernel/main.ts', '--scenarios', '1000', '--seed', '{seed}', '--minutes', '3'],
+    atLeast: 86,
+    changes: LINUX_CHANGES,
+  },
+]
