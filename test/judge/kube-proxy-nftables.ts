@@ -1,6 +1,6 @@
 import { applyOps } from '../../linux/apply.ts'
-import { applyNftOp, finishNftTables, type NftTables, newNftBuilder } from '../../linux/netfilter/nftables/ruleset.ts'
-import { ROOT_NETNS } from '../../linux/op.ts'
+import { applyNftOp, finishNftTables, newNftBuilder } from '../../linux/netfilter/nftables/ruleset.ts'
+import { type Op, ROOT_NETNS } from '../../linux/op.ts'
 import type { Family } from '../../packet/ip.ts'
 import { familiesOf } from '../../proxy/iptables/compile.ts'
 import { commandOp, nftablesMode } from '../../proxy/nftables/compile.ts'
@@ -12,10 +12,10 @@ import { applyStep, type CaseObject, caseConfig, caseFacts, caseNode, type KubeP
 import { orderedTables, orderedTransaction } from './ordered-nft.ts'
 import { storedCluster } from './stored-cluster.ts'
 
-/** What one sync gives: the texts by key, and the tables as the ops of a freshly started node make them. */
+/** What one sync gives: the texts by key, and the ops of a node that is started then. */
 export interface NftReplay {
   readonly texts: Readonly<Record<string, string>>
-  readonly tables: NftTables
+  readonly ops: readonly Op[]
 }
 
 /** The first sync, and one for each step. */
@@ -62,7 +62,7 @@ export function replayNftSyncs(recorded: KubeProxyCase): readonly NftReplay[] {
         'nft-transaction': orderedTransaction(lines),
         ...(error === undefined ? {} : { 'sync-error': error }),
       },
-      tables,
+      ops,
     })
   }
   return replays

@@ -1,6 +1,6 @@
 import type { CaseStep, KubeProxyCase } from './kube-proxy-case.ts'
 
-/** A case transcribed from kube-proxy's own tests of its iptables mode: `cases/kube-proxy/README.md`. */
+/** A case transcribed from kube-proxy's own tests: `cases/kube-proxy/README.md`. */
 export interface SuiteCase {
   readonly id: string
   readonly mode: string
@@ -12,11 +12,12 @@ export interface SuiteCase {
     readonly traceLocalIPs: readonly string[]
     readonly detectLocal: { readonly mode: string; readonly cidr?: string }
     readonly masqueradeAll: boolean
-    readonly localhostNodePorts: boolean
+    readonly localhostNodePorts?: boolean
     readonly nodePortAddresses: readonly string[] | null
-    readonly nfacct: readonly string[]
-    readonly randomFully: boolean
-    readonly conntrackTCPLiberal: boolean
+    /** Of iptables mode. */
+    readonly nfacct?: readonly string[]
+    readonly randomFully?: boolean
+    readonly conntrackTCPLiberal?: boolean
   }
   readonly steps: readonly {
     readonly apply: CaseStep['apply']
@@ -44,11 +45,11 @@ export interface SuiteFlow {
 }
 
 /** The same case in the form of the recorded ones, before any step. The suite's version is about v1.36's. */
-export function recordedForm({ proxier }: SuiteCase): KubeProxyCase {
+export function recordedForm({ mode, proxier }: SuiteCase): KubeProxyCase {
   return {
     kubeProxyVersion: 'v1.36.3',
     config: {
-      mode: 'iptables',
+      mode,
       nodeName: proxier.nodeName,
       ipFamilies: ['IPv4', 'IPv6'],
       detectLocal:
@@ -57,12 +58,12 @@ export function recordedForm({ proxier }: SuiteCase): KubeProxyCase {
           : { mode: proxier.detectLocal.mode, clusterCIDRs: [proxier.detectLocal.cidr] },
       masqueradeAll: proxier.masqueradeAll,
       masqueradeBit: 14,
-      localhostNodePorts: proxier.localhostNodePorts,
+      localhostNodePorts: proxier.localhostNodePorts ?? true,
       nodePortAddresses: proxier.nodePortAddresses,
-      conntrackTCPBeLiberal: proxier.conntrackTCPLiberal,
+      conntrackTCPBeLiberal: proxier.conntrackTCPLiberal ?? false,
       interfaces: proxier.interfaces.filter((link) => link.name !== 'lo'),
-      nfacct: proxier.nfacct.length > 0,
-      randomFully: proxier.randomFully,
+      nfacct: (proxier.nfacct ?? []).length > 0,
+      randomFully: proxier.randomFully ?? true,
     },
     objects: [
       {

@@ -5,8 +5,8 @@ import { caseFiles, casesFolder, hasCases, ownCasesFolder } from './cases-folder
 import { replayKubeProxyCase } from './kube-proxy.ts'
 import type { KubeProxyCase } from './kube-proxy-case.ts'
 
-const iptablesCases = (folder: string) =>
-  caseFiles(folder, /-iptables\.json$/).map((file) => [file, join(folder, file)] as const)
+const recordedCases = (folder: string) =>
+  caseFiles(folder, /-(ip|nf)tables\.json$/).map((file) => [file, join(folder, file)] as const)
 
 /** Every text of a recorded case beside ours, by stage and key. */
 function textsOf(path: string): { readonly recorded: object; readonly ours: object } {
@@ -27,10 +27,10 @@ const mapTexts = (texts: Readonly<Record<string, string>>, to: (key: string, tex
 
 const OWN = ownCasesFolder('kube-proxy')
 
-describe('rules of the real kube-proxy in iptables mode', () => {
-  it('has cases to compare with', () => expect(iptablesCases(OWN).length).toBeGreaterThanOrEqual(16))
+describe('rules of the real kube-proxy', () => {
+  it('has cases to compare with', () => expect(recordedCases(OWN).length).toBeGreaterThanOrEqual(33))
 
-  it.each(iptablesCases(OWN))('%s', (_, path) => {
+  it.each(recordedCases(OWN))('%s', (_, path) => {
     const { recorded, ours } = textsOf(path)
     expect(ours).toEqual(recorded)
   })
@@ -39,7 +39,7 @@ describe('rules of the real kube-proxy in iptables mode', () => {
 describe.runIf(hasCases('kube-proxy/real'))('all recorded cases', () => {
   const folder = casesFolder('kube-proxy/real')
 
-  it.each(iptablesCases(folder))('%s', (_, path) => {
+  it.each(recordedCases(folder))('%s', (_, path) => {
     const { recorded, ours } = textsOf(path)
     expect(ours).toEqual(recorded)
   })
