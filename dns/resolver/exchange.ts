@@ -15,6 +15,14 @@ export const DNS_PORT = 53
 export const SECOND = 1_000_000_000
 export const MILLISECOND = 1_000_000
 
+/**
+ * How long poll(2) waits when told so: the kernel may be a thousandth late (select_estimate_accuracy of fs/select.c),
+ * and the program is not awake at once. Loops that count rounds until a time is over depend on it.
+ */
+export const polled = (duration: number): number => duration + Math.trunc(duration / 1000) + WAKING
+
+const WAKING = 50_000
+
 export type Transport = 'udp' | 'tcp'
 
 export interface Sending {

@@ -60,3 +60,16 @@ export function resolverNamed(text: string): ResolverName | undefined {
 }
 
 export const resolverNames: readonly ResolverName[] = Object.keys(resolvers).filter(isResolverName)
+
+/** One of each kind, as it is met today: what `all` means. The others are older releases and other ways in. */
+export const usualResolvers: readonly ResolverName[] = [
+  'glibc',
+  'musl',
+  'go',
+  'node',
+  'java',
+  'busybox',
+  'dig',
+  'host',
+  'nslookup',
+]

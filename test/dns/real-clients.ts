@@ -1,4 +1,5 @@
 import { digOf } from '../../dns/resolver/bind/dig.ts'
+import { EMPTY_LIST } from '../../dns/resolver/node/resolve.ts'
 import { addressLines, type RealClient } from './real-compare.ts'
 
 /** What dig prints that is chance, a date, or its version. */
@@ -32,6 +33,6 @@ export const COMMON_CLIENTS: readonly RealClient[] = [
       '-e',
       `require('dns').resolve4(${JSON.stringify(name)}, (e, a) => console.log(e ? e.code : a.join('\\n')))`,
     ],
-    print: addressLines,
+    print: (outcome) => (!outcome.ok && outcome.message === EMPTY_LIST ? '\n' : addressLines(outcome)),
   },
 ]

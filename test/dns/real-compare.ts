@@ -51,14 +51,21 @@ interface QuerySeen {
 /** Replies do not arrive at quite the same moment: in milliseconds, as `at` is. */
 const SLACK = 3
 
-/** Queries in flight together are a batch; in it those of different sockets may swap. */
+/**
+ * Queries in flight together are a batch; in it those of different sockets may swap, and which of two servers sees its
+ * query first is chance.
+ */
 function queriesOf(seen: readonly QuerySeen[]): readonly string[] {
   let batch = 0
+  const numbered = seen.map((one, i) => {
+    if (!seen.slice(0, i).some(({ answeredAt = 0 }) => answeredAt > one.at + SLACK)) batch++
+    return { ...one, batch }
+  })
+  const byServer = [...numbered].sort(
+    (x, y) => x.batch - y.batch || (x.server < y.server ? -1 : x.server > y.server ? 1 : 0),
+  )
   return settled(
-    seen.map((one, i) => {
-      if (!seen.slice(0, i).some(({ answeredAt = 0 }) => answeredAt > one.at + SLACK)) batch++
-      return { what: whatOf(one), socket: `${one.transport} ${one.port}`, batch }
-    }),
+    byServer.map((one) => ({ what: whatOf(one), socket: `${one.transport} ${one.port}`, batch: one.batch })),
   )
 }
 

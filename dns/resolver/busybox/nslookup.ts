@@ -5,7 +5,8 @@ import { decodeMessage } from '../../message-decode.ts'
 import { checkName, fqdn, withoutFinalDot } from '../../name.ts'
 import { RCODE, type ResourceRecord, rcodeName } from '../../record.ts'
 import { domainOfHost, hostnameOf, readEtc } from '../etc.ts'
-import { bytesOf, DNS_PORT, MILLISECOND, noteQuery, noteReply, noteSilence, questionOf } from '../exchange.ts'
+import { bytesOf, DNS_PORT, MILLISECOND, noteQuery, noteReply, noteSilence, polled, questionOf } from '../exchange.ts'
+import { GLIBC, readResolvConf } from '../glibc/getaddrinfo.ts'
 import type { LookupIo, LookupOutcome, LookupRequest, Resolver, Waiting } from '../lookup.ts'
 import { reverseName } from '../reverse-name.ts'
 import { noteBegun, noteCandidate, noted } from '../told.ts'
@@ -52,11 +53,13 @@ interface Run {
 function* main(io: LookupIo, request: LookupRequest, libc: BusyboxLibc): Waiting<LookupOutcome> {
   const { servers, search } = readConf(io, request)
   const types = typesOf(request)
+  // res_mkquery of musl always says AD, that of glibc with trust-ad.
+  const authenticData = libc === 'musl' || readResolvConf(io, request, GLIBC).flags.has('trust-ad')
   noteBegun(io, { resolver: 'busybox', name: request.name, types, servers, search, ndots: 1 })
   const queries = types.flatMap((type) => namesFor(request, type, search).map((name) => ({ name, type })))
   const run: Run = {
     io,
-    queries: queries.map(({ name, type }) => queryOf(io, { name, type, libc })),
+    queries: queries.map(({ name, type }) => queryOf(io, { name, type, authenticData })),
     out: [],
     err: [],
     addresses: [],
@@ -129,13 +132,16 @@ function namesFor({ name, type: told }: LookupRequest, type: string, search: rea
   return search.map((domain) => `${name}.${domain}`)
 }
 
-function queryOf(
-  io: LookupIo,
-  { name, type, libc }: { readonly name: string; readonly type: string; readonly libc: BusyboxLibc },
-): Query {
+interface Asked {
+  readonly name: string
+  readonly type: string
+  readonly authenticData: boolean
+}
+
+function queryOf(io: LookupIo, { name, type, authenticData }: Asked): Query {
   const question = { name: fqdn(name), type }
   const id = io.draw(`${question.name} ${type}`, 0x10000)
-  const message = newQuery(id, question, { flags: { authenticData: libc === 'musl' } })
+  const message = newQuery(id, question, { flags: { authenticData } })
   return { name, type, message, bytes: checkName(question.name).ok ? bytesOf(message) : undefined, answered: false }
 }
 
@@ -163,7 +169,7 @@ function* sendQueries(run: Run, server: Ip): Waiting<number> {
       sent = io.now
       retries = 2 * queries.length
     }
-    const event = run.backlog.shift() ?? (yield { until: sent + interval })
+    const event = run.backlog.shift() ?? (yield { until: sent + polled(interval) })
     if (event.kind === 'timer') {
       noteSilence(
         io,

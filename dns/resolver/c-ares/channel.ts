@@ -46,6 +46,9 @@ export const EDNS_SIZE = 1232
 /** A failed server is tried again at one in so many queries, once its delay is over; a lookup is over before. */
 const JITTER_STEPS = 0x10000
 
+/** ares_is_hostnamech. */
+const HOST_NAME = /^[A-Za-z0-9._/*-]+$/
+
 export interface Asked {
   readonly status: CaresStatus
   readonly reply?: Message
@@ -54,7 +57,7 @@ export interface Asked {
 /** ares_send_query and what follows it: one name and type, until a server answers or every try is used up. */
 export function* caresQuery(io: LookupIo, channel: Channel, question: { name: string; type: string }): Waiting<Asked> {
   const name = fqdn(question.name)
-  if (!checkName(name).ok) return { status: 'EBADNAME' }
+  if (!HOST_NAME.test(question.name) || !checkName(name).ok) return { status: 'EBADNAME' }
   let edns = channel.edns
   let tcp = channel.useTcp
   let error: CaresStatus = 'ETIMEOUT'

@@ -72,7 +72,11 @@ function fromHostsFile(io: LookupIo, request: LookupRequest, families: readonly 
   const own = lines.filter(({ address }) => families.includes(address.family))
   const addresses = own.map(({ address }) => address)
   noteSource(io, '/etc/hosts', request.name, addresses)
-  if (own.length > 0) return ok(sorted(io, addresses, families), own.at(-1)?.names[0] ?? request.name)
+  if (own.length > 0)
+    return ok(
+      sorted(io, addresses, families),
+      own.flatMap(({ names }) => names.slice(0, 1)).findLast(isHostname) ?? request.name,
+    )
   // Since 1.2.0 a line of the other family ends the lookup.
   return lines.length > 0 ? failed('EAI_NONAME') : undefined
 }
@@ -171,9 +175,14 @@ function addressesIn(answer: Uint8Array | undefined, family: Family): readonly I
 function aliasIn(answer: Uint8Array | undefined): string | undefined {
   const reply = answer && decodeMessage(answer)
   if (!reply?.ok) return undefined
-  const alias = reply.value.answers.findLast((record) => record.type === 'CNAME')
-  return alias?.type === 'CNAME' ? withoutFinalDot(alias.target) : undefined
+  const targets = reply.value.answers.flatMap((record) =>
+    record.type === 'CNAME' ? [withoutFinalDot(record.target)] : [],
+  )
+  return targets.findLast(isHostname)
 }
+
+/** is_valid_hostname. */
+const isHostname = (name: string): boolean => name.length < MAX_NAME && /^[A-Za-z0-9.\u0080-\uffff-]+$/.test(name)
 
 /** Only where more than one address is there, and one of IPv6 may be. */
 function sorted(io: LookupIo, addresses: readonly Ip[], families: readonly Family[]): readonly Ip[] {

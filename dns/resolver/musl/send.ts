@@ -5,7 +5,7 @@ import { decodeMessage } from '../../message-decode.ts'
 import { fqdn } from '../../name.ts'
 import { RCODE } from '../../record.ts'
 import { appended, framed, unframed } from '../../stream.ts'
-import { DNS_PORT, MILLISECOND, noteQuery, noteReply, noteSilence, type Transport } from '../exchange.ts'
+import { DNS_PORT, MILLISECOND, noteQuery, noteReply, noteSilence, polled, type Transport } from '../exchange.ts'
 import type { LookupIo, Waiting } from '../lookup.ts'
 import type { RawQuery } from './query.ts'
 import type { MuslConf } from './resolv-conf.ts'
@@ -60,7 +60,7 @@ export function* msend(
       sendRound(sending)
       round = io.now
     }
-    const event = yield { until: round + interval }
+    const event = yield { until: round + polled(interval) }
     if (event.kind === 'timer') silent(sending, io.now >= deadline ? 'timeout' : `nothing after ${interval / 1e9} s`)
     else if (sending.streams.has(event.fd)) over = onStream(sending, event)
     else if (event.kind === 'data') onDatagram(sending, event)

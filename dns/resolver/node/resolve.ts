@@ -19,6 +19,8 @@ export const nodeResolve: Resolver = {
 }
 
 const TRIES = 4
+/** What stands for an error where there is none, and no address either. */
+export const EMPTY_LIST = 'an empty list'
 
 function* resolve(io: LookupIo, request: LookupRequest): Waiting<LookupOutcome> {
   const conf = readCaresConf(io, request)
@@ -32,7 +34,9 @@ function* resolve(io: LookupIo, request: LookupRequest): Waiting<LookupOutcome> 
   const addresses = addressesIn(asked)
   if (asked.status === 'SUCCESS' && addresses.length > 0)
     return { ok: true, addresses, canonicalName: withoutFinalDot(name) }
-  return failed(asked.status === 'SUCCESS' ? 'ENODATA' : asked.status)
+  // Of aliases alone Node makes an empty list.
+  if (asked.status === 'SUCCESS') return { ok: false, error: 'EAI_NODATA', message: EMPTY_LIST }
+  return failed(asked.status)
 }
 
 /** dns.lookup of Node 20: getaddrinfo of glibc, the name in small letters; every family is asked for. */
