@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { keyOf } from '../cluster/cluster.ts'
 import type { Pod } from '../cluster/objects.ts'
-import { type ResolverName, resolverNames } from '../dns/resolver/registry.ts'
+import { type ResolverName, usualResolvers } from '../dns/resolver/registry.ts'
 import type { Built } from '../engine/build.ts'
 import { compareResolvers } from '../engine/compare-resolvers.ts'
 import { askName, podOf } from '../engine/name-answer.ts'
@@ -85,7 +85,7 @@ function sideBySide(built: Built, asked: Asked, options: DnsOptions): number {
 }
 
 function resolversOf(text: string): readonly ResolverName[] {
-  if (text === 'all') return resolverNames
+  if (text === 'all') return usualResolvers
   return text.split(',').map((name) => {
     const found = readResolver(name.trim())
     if (!found.ok) throw new Stop(found.reason, { todo: 'for example: --resolver glibc,musl or --resolver all' })

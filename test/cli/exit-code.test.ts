@@ -47,7 +47,7 @@ test.each<[string, number, readonly string[]]>([
   ['no such lab', 2, ask('svc/my-nginx:80', '--lab', 'nowhere')],
   ['no such command', 2, ['walk']],
   ['it left for what the input does not describe', 3, ask('8.8.8.8:53')],
-  ['a proxy mode that is not modelled', 3, ask('svc/my-nginx:80', '--proxy', 'ipvs')],
+  ['a proxy mode that is not modelled', 3, ask('svc/my-nginx:80', '--proxy', 'userspace')],
   ['help', 0, ['--help']],
   ['the version', 0, ['version']],
   ['labs', 0, ['lab', 'list']],
@@ -64,5 +64,5 @@ test('a pod network that is not known: 3, and it is named', () => {
 })
 
 test('pods of one proxy mode that is not modelled reach each other all the same', () => {
-  expect(podwalk(...ask('pod/far:80', '--proxy', 'ipvs')).code).toBe(0)
+  expect(podwalk(...ask('pod/far:80', '--proxy', 'userspace')).code).toBe(0)
 })

@@ -22,12 +22,15 @@ const GOLDENS: Readonly<Record<string, readonly string[]>> = {
   'host-gw-pod-to-pod': ['trace', '--lab', 'textbook-flannel-host-gw', '--from', 'pod/client', '--to', 'pod/far:80'],
   'calico-pod-to-pod': ['trace', '--lab', 'textbook-calico-bgp', '--from', 'pod/client', '--to', 'pod/far:80'],
   'two-racks-vxlan': ['trace', '--lab', 'two-racks', '--from', 'pod/client', '--to', 'svc/far:80'],
+  'dns-bing': ['dns', '--from', 'pod/client', 'cn.bing.com'],
+  'dns-bing-all-resolvers': ['dns', '--from', 'pod/client', 'cn.bing.com', '--resolver', 'all'],
+  'compare-iptables-ipvs': ['compare', '--from', 'pod/client', '--to', 'svc/far', '--proxy', 'iptables,nftables,ipvs'],
   'via-all': ['trace', '--from', 'ext/laptop', '--to', 'svc/near-local', '--via', 'all'],
   'check-lab': ['check'],
   'check-shop': ['check', '-f', 'test/cases/snapshots/shop/all.json.gz'],
   'check-dead-node': ['check', '-f', 'test/cases/snapshots/dead-node/all.json.gz', '--ascii'],
   'check-manifests': ['check', '-f', 'test/cases/snapshots/textbook/manifests'],
-  'unknown-proxy-mode': ['trace', '--from', 'pod/client', '--to', 'svc/far:80', '--proxy', 'ipvs'],
+  'unknown-proxy-mode': ['trace', '--from', 'pod/client', '--to', 'svc/far:80', '--proxy', 'userspace'],
 }
 
 const update = process.env.UPDATE_GOLDENS === '1'
