@@ -30,7 +30,7 @@ const GOLDENS: Readonly<Record<string, readonly string[]>> = {
   'check-shop': ['check', '-f', 'test/cases/snapshots/shop/all.json.gz'],
   'check-dead-node': ['check', '-f', 'test/cases/snapshots/dead-node/all.json.gz', '--ascii'],
   'check-manifests': ['check', '-f', 'test/cases/snapshots/textbook/manifests'],
-  'unknown-proxy-mode': ['trace', '--from', 'pod/client', '--to', 'svc/far:80', '--proxy', 'userspace'],
+  'userspace-proxy': ['trace', '--from', 'pod/client', '--to', 'svc/far:80', '--proxy', 'userspace'],
 }
 
 const update = process.env.UPDATE_GOLDENS === '1'
