@@ -252,9 +252,9 @@ describe('one input, one cluster', () => {
   }) => ({
     apiVersion: 'v1',
     kind,
-    metadata: { name, namespace, labels: { app: label }, ...(uid === undefined ? {} : { uid }) },
+    metadata: { name, namespace, annotations: { app: label }, ...(uid === undefined ? {} : { uid }) },
     ...(kind === 'ConfigMap' ? { data: { key: label } } : {}),
-    ...(kind === 'Service' ? { spec: { selector: { app: label }, ports: [{ port: 80, targetPort: 'http' }] } } : {}),
+    ...(kind === 'Service' ? { spec: { selector: { app: 'x' }, ports: [{ port: 80, targetPort: 'http' }] } } : {}),
     ...(kind === 'Pod'
       ? {
           spec: { nodeName: 'n1', containers: [{ name: 'c', ports: [{ name: 'http', containerPort: 8080 }] }] },

@@ -1,3 +1,4 @@
+import { formatIp } from '../../packet/ip.ts'
 import type {
   Endpoint,
   EndpointAddress,
@@ -14,7 +15,7 @@ import {
   flag,
   has,
   ips,
-  note,
+  listPlace,
   oneOf,
   optionalText,
   type Place,
@@ -24,14 +25,16 @@ import {
   text,
 } from './place.ts'
 import { refuseSpecialIp } from './special-ip.ts'
+import { refuseFamily, validateSlice, validateSubset } from './validate-endpoints.ts'
 
-const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const
-const ADDRESS_TYPES = ['IPv4', 'IPv6', 'FQDN'] as const
+const PROTOCOLS = ['SCTP', 'TCP', 'UDP'] as const
+const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6'] as const
 const SERVICE_NAME = 'kubernetes.io/service-name'
 
 /** Reads an EndpointSlice (discovery.k8s.io/v1), conditions as kube-proxy takes their absence. */
 export function readEndpointSlice(root: Place): Omit<EndpointSlice, 'kind' | 'at' | 'assumed'> {
   const meta = readMeta(root, 'namespaced')
+  validateSlice(root)
   const addressType = oneOf(root, 'addressType', { values: ADDRESS_TYPES, absent: 'IPv4' })
   return {
     meta,
@@ -57,10 +60,11 @@ function endpointOf(entry: Place, addressType: EndpointSlice['addressType']): En
   const ready = flag(conditions, 'ready', true)
   const addresses = addressType === 'FQDN' ? [] : ips(entry, 'addresses')
   const wanted = addressType === 'IPv6' ? 6 : 4
-  for (const address of addresses)
-    if (address.family !== wanted)
-      note(entry, 'addresses', { code: 'endpoint-family', text: `holds an address that is not ${addressType}` })
-  for (const [i, address] of addresses.entries()) refuseSpecialIp(childList(entry, 'addresses'), i, address)
+  for (const [i, address] of addresses.entries()) {
+    if (address.family !== wanted && addressType !== 'FQDN')
+      refuseFamily(entry, i, { written: formatIp(address), addressType })
+    refuseSpecialIp(listPlace(entry, 'addresses'), i, address)
+  }
   const hints = child(entry, 'hints')
   return {
     addresses: addresses.filter((address) => address.family === wanted),
@@ -75,9 +79,6 @@ function endpointOf(entry: Place, addressType: EndpointSlice['addressType']): En
     ...(has(hints, 'forNodes') ? { hintNodes: children(hints, 'forNodes').map((node) => text(node, 'name')) } : {}),
   }
 }
-
-/** The list itself as a place, for problems with its elements. */
-const childList = (place: Place, key: string): Place => ({ value: {}, key, parent: place, problems: place.problems })
 
 /** A text member that is left out where it is absent. */
 function texted<const K extends string>(place: Place, key: K): { readonly [k in K]?: string } {
@@ -97,6 +98,7 @@ export function readEndpoints(root: Place): Omit<Endpoints, 'kind' | 'at' | 'ass
 }
 
 function subsetOf(subset: Place): EndpointSubset {
+  validateSubset(subset)
   const addresses = children(subset, 'addresses').flatMap(addressOf)
   const notReadyAddresses = children(subset, 'notReadyAddresses').flatMap(addressOf)
   if (!has(subset, 'addresses') && !has(subset, 'notReadyAddresses'))

@@ -1,4 +1,5 @@
 import type { Meta } from '../objects.ts'
+import { refuseLabels } from './labels.ts'
 import { child, children, flag, has, note, optionalText, type Place, text, textMap } from './place.ts'
 
 /** It repeats the whole object; nothing reads it. */
@@ -11,6 +12,7 @@ export function readMeta(root: Place, scope: 'cluster' | 'namespaced'): Meta {
   const uid = optionalText(meta, 'uid')
   const creationTimestamp = optionalText(meta, 'creationTimestamp')
   const deletionTimestamp = optionalText(meta, 'deletionTimestamp')
+  refuseLabels(meta, 'labels')
   const owner = children(meta, 'ownerReferences').find((reference) => flag(reference, 'controller'))
   if (!has(meta, 'name'))
     note(meta, has(meta, 'generateName') ? 'generateName' : undefined, { code: 'name-missing', text: 'has no name' })

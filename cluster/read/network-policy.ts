@@ -1,6 +1,7 @@
 import { containsPrefix, formatPrefix, type Prefix } from '../../packet/prefix.ts'
-import { isList, isObject, member } from '../input/json-value.ts'
+import { isList, isObject, type Json, member } from '../input/json-value.ts'
 import type { LabelExpression, LabelSelector, NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule } from '../objects.ts'
+import { labelValueProblem, qualifiedNameProblem, refuseLabels } from './labels.ts'
 import { readMeta } from './meta.ts'
 import { portNameProblem, refuseName } from './names.ts'
 import {
@@ -8,6 +9,7 @@ import {
   children,
   has,
   integer,
+  listPlace,
   note,
   oneOf,
   type Place,
@@ -39,9 +41,15 @@ export function readNetworkPolicy(root: Place): Omit<NetworkPolicy, 'kind' | 'at
 function policyTypesOf(spec: Place, hasEgress: boolean): NetworkPolicy['policyTypes'] {
   const given = texts(spec, 'policyTypes')
   if (given.length === 0) return hasEgress ? ['Ingress', 'Egress'] : ['Ingress']
-  return given.flatMap((type) => {
+  if (given.length > 2)
+    refuse(spec, 'policyTypes', {
+      code: 'too-many',
+      text: `Invalid value: ${JSON.stringify(given)}: may not specify more than two policyTypes`,
+    })
+  return given.flatMap((type, i) => {
     if (type === 'Ingress' || type === 'Egress') return [type]
-    note(spec, 'policyTypes', { code: 'value-unknown', text: `"${type}" is not one of Ingress, Egress` })
+    const text = `Unsupported value: "${type}": supported values: "Ingress", "Egress"`
+    if (given.length <= 2) refuse(listPlace(spec, 'policyTypes'), i, { code: 'value-unknown', text })
     return []
   })
 }
@@ -86,14 +94,17 @@ function peerOf(peer: Place): PolicyPeer {
 
 /** A wrong block leaves a peer that is nobody, never one that is everybody. */
 function ipBlockOf(block: Place): { cidr: Prefix; except: Prefix[] } | undefined {
+  if (text(block, 'cidr') === '') {
+    refuse(block, 'cidr', { code: 'required', text: 'Required value' })
+    return undefined
+  }
   const cidr = specCidr(block, 'cidr', text(block, 'cidr'))
   if (cidr === undefined) return undefined
   const except = prefixes(block, 'except')
   for (const [i, range] of except.entries())
     if (!containsPrefix(cidr, range) || range.length === cidr.length) {
       const why = `Invalid value: "${formatPrefix(range)}": must be a strict subset of \`cidr\``
-      const list: Place = { value: {}, key: 'except', parent: block, problems: block.problems }
-      refuse(list, i, { code: 'ip-block-except', text: why })
+      refuse(listPlace(block, 'except'), i, { code: 'ip-block-except', text: why })
     }
   return { cidr, except }
 }
@@ -104,17 +115,7 @@ function portOf(entry: Place): PolicyPort {
   else if (typeof given === 'string') refuseName(entry, 'port', portNameProblem)
   else if (has(entry, 'port')) note(entry, 'port', { code: 'field-type', text: 'is neither a number nor a name' })
   const endPort = has(entry, 'endPort') ? integer(entry, 'endPort', NO_PORT) : undefined
-  if (endPort !== undefined && typeof given !== 'number') {
-    const why =
-      given === undefined
-        ? 'must be specified when `endPort` is specified'
-        : 'must be a number when `endPort` is specified'
-    refuse(entry, 'port', { code: 'end-port', text: `Required value: ${why}` })
-  } else if (endPort !== undefined && typeof given === 'number' && endPort < given)
-    refuse(entry, 'endPort', {
-      code: 'end-port',
-      text: `Invalid value: ${endPort}: must be greater than or equal to \`port\``,
-    })
+  if (endPort !== undefined) refuseEndPort(entry, given, endPort)
   return {
     protocol: oneOf(entry, 'protocol', { values: PROTOCOLS, absent: 'TCP' }),
     port: typeof given === 'number' || typeof given === 'string' ? given : has(entry, 'port') ? NO_PORT : undefined,
@@ -122,8 +123,20 @@ function portOf(entry: Place): PolicyPort {
   }
 }
 
+function refuseEndPort(entry: Place, port: Json | undefined, endPort: number): void {
+  const wrong = (why: string) =>
+    refuse(entry, 'endPort', { code: 'end-port', text: `Invalid value: ${endPort}: ${why}` })
+  if (port === undefined || port === null) wrong('may not be specified when `port` is not specified')
+  else if (typeof port !== 'number') wrong('may not be specified when `port` is non-numeric')
+  else {
+    if (endPort < port) wrong('must be greater than or equal to `port`')
+    refusePort(entry, 'endPort', endPort)
+  }
+}
+
 /** Reads `matchLabels` and `matchExpressions`. An unknown operator leaves an expression that matches nothing. */
 export function readLabelSelector(selector: Place): LabelSelector {
+  refuseLabels(selector, 'matchLabels')
   return {
     matchLabels: textMap(selector, 'matchLabels'),
     matchExpressions: children(selector, 'matchExpressions').map(expressionOf),
@@ -133,9 +146,21 @@ export function readLabelSelector(selector: Place): LabelSelector {
 function expressionOf(expression: Place): LabelExpression {
   const key = text(expression, 'key')
   const written = text(expression, 'operator')
-  const operator = oneOf(expression, 'operator', { values: OPERATORS, absent: 'In' })
+  const operator = OPERATORS.find((one) => one === written)
   const values = texts(expression, 'values')
-  if (operator !== written) return { key, operator: 'In', values: [] }
+  refuseName(expression, 'key', qualifiedNameProblem)
+  for (const [i, value] of values.entries()) {
+    const why = labelValueProblem(value)
+    if (why !== undefined)
+      refuse(listPlace(expression, 'values'), i, { code: 'label-invalid', text: `Invalid value: "${value}": ${why}` })
+  }
+  if (operator === undefined) {
+    refuse(expression, 'operator', {
+      code: 'value-unknown',
+      text: `Invalid value: "${written}": not a valid selector operator`,
+    })
+    return { key, operator: 'In', values: [] }
+  }
   const needsValues = operator === 'In' || operator === 'NotIn'
   if (needsValues && values.length === 0) {
     const why = "Required value: must be specified when `operator` is 'In' or 'NotIn'"

@@ -3,6 +3,7 @@ import type { KubeNode, Taint } from '../objects.ts'
 import { readMeta } from './meta.ts'
 import { child, children, flag, has, ipAt, oneOf, optionalText, type Place, prefixes, specCidr, text } from './place.ts'
 import { milliCpu, parseQuantity } from './quantity.ts'
+import { validateNodeSpec } from './validate-node.ts'
 
 /** Reads a Node. Host bits of a podCIDR are cut off as the kubelet and the CNIs do. */
 export function readNode(root: Place): Omit<KubeNode, 'kind' | 'at' | 'assumed'> {
@@ -22,9 +23,11 @@ export function readNode(root: Place): Omit<KubeNode, 'kind' | 'at' | 'assumed'>
   const cpu = milliCpu(text(allocatable, 'cpu'))
   const memory = parseQuantity(text(allocatable, 'memory'))
   const pods = parseQuantity(text(allocatable, 'pods'))
+  const podCIDRs = podCIDRsOf(spec)
+  validateNodeSpec(spec, podCIDRs)
   return {
     meta,
-    podCIDRs: podCIDRsOf(spec),
+    podCIDRs,
     internalIPs: ofType('InternalIP'),
     externalIPs: ofType('ExternalIP'),
     hostname: (named === undefined ? '' : text(named, 'address')) || meta.name,
@@ -48,8 +51,12 @@ function podCIDRsOf(spec: Place): Prefix[] {
 
 const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const
 
-const taintOf = (taint: Place): Taint => ({
+const taintOf = (taint: Place, i: number): Taint => ({
   key: text(taint, 'key'),
   value: text(taint, 'value'),
-  effect: oneOf(taint, 'effect', { values: EFFECTS, absent: 'NoSchedule' }),
+  effect: oneOf(taint, 'effect', {
+    values: EFFECTS,
+    absent: 'NoSchedule',
+    shown: ['metadata', 'taints', i, 'effect'],
+  }),
 })

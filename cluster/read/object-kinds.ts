@@ -15,12 +15,13 @@ import type {
 import type { SourceSpan } from '../source.ts'
 import { readEndpointSlice, readEndpoints } from './endpoints.ts'
 import { readMeta } from './meta.ts'
-import { refuseName, subdomainProblem } from './names.ts'
+import { labelProblem, refuseName, subdomainProblem } from './names.ts'
 import { readNetworkPolicy } from './network-policy.ts'
 import { readNode } from './node.ts'
 import { child, type FieldProblem, has, type Place, prefixes, raw, rootPlace, textMap } from './place.ts'
 import { type PodDraft, readPod } from './pod.ts'
 import { readService, type ServiceDraft } from './service.ts'
+import { validateIngress } from './validate-ingress.ts'
 import { validateService } from './validate-service.ts'
 import { readWorkload } from './workload.ts'
 
@@ -68,7 +69,10 @@ const other =
 /** The readers by API group and kind; the version of a group does not matter to what is read. */
 const READERS: Readonly<Record<string, (root: Place, item: Item) => Draft>> = {
   '/Node': (root) => ({ kind: 'Node', ...readNode(root) }),
-  '/Namespace': (root) => ({ kind: 'Namespace', meta: readMeta(root, 'cluster') }),
+  '/Namespace': (root) => {
+    refuseName(child(root, 'metadata'), 'name', labelProblem)
+    return { kind: 'Namespace', meta: readMeta(root, 'cluster') }
+  },
   '/Pod': (root) => ({ kind: 'Pod', ...readPod(root) }),
   '/Service': (root) => {
     const draft = readService(root)
@@ -90,7 +94,10 @@ const READERS: Readonly<Record<string, (root: Place, item: Item) => Draft>> = {
   'apps/DaemonSet': workload('DaemonSet'),
   'batch/Job': workload('Job'),
   'batch/CronJob': workload('CronJob'),
-  'networking.k8s.io/Ingress': other('namespaced'),
+  'networking.k8s.io/Ingress': (root, item) => {
+    validateIngress(root)
+    return other('namespaced')(root, item)
+  },
   'networking.k8s.io/IngressClass': other('cluster'),
   'operator.tigera.io/Installation': other('cluster'),
   'policy.networking.k8s.io/AdminNetworkPolicy': other('cluster'),
@@ -114,7 +121,15 @@ const groupOf = (apiVersion: string): string =>
 const CALICO_UNREAD = 'IPAMHandle'
 
 /** Kinds whose name is a DNS subdomain; a Service's is stricter. */
-const NAMED_BY_SUBDOMAIN = new Set(['Node', 'Pod', 'EndpointSlice', 'Endpoints', 'ConfigMap', 'NetworkPolicy'])
+const NAMED_BY_SUBDOMAIN = new Set([
+  'Node',
+  'Pod',
+  'EndpointSlice',
+  'Endpoints',
+  'ConfigMap',
+  'NetworkPolicy',
+  'Ingress',
+])
 
 function readerOf({ kind, apiVersion }: ObjectKind): ((root: Place, item: Item) => Draft) | undefined {
   const group = groupOf(apiVersion)

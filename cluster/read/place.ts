@@ -13,6 +13,8 @@ export interface FieldProblem {
   /** Follows the field's path: `is not an IP`; for a refusal the API server's own words: `Required value`. */
   readonly text: string
   readonly path: FieldPath
+  /** The path that the API server prints, where it prints another one. */
+  readonly shown?: FieldPath
   /** The API server would refuse the whole object for it. */
   readonly refusal: boolean
   readonly suggestion?: string
@@ -50,6 +52,7 @@ export interface Problem {
   readonly severity?: Diagnostic['severity']
   readonly suggestion?: string
   readonly refusal?: boolean
+  readonly shown?: FieldPath
 }
 
 /** Notes a problem with member `key` of a place; `undefined` means the place itself. */
@@ -63,7 +66,7 @@ export function refuse(place: Place, key: string | number | undefined, problem: 
 }
 
 export const problemText = (problem: FieldProblem): string =>
-  `${formatFieldPath(problem.path)}${problem.refusal ? ':' : ''} ${problem.text}`.trim()
+  `${formatFieldPath(problem.shown ?? problem.path)}${problem.refusal ? ':' : ''} ${problem.text}`.trim()
 
 function wrongType(place: Place, key: string, wanted: string): void {
   const value = member(place.value, key)
@@ -96,7 +99,7 @@ export function children(place: Place, key: string): Place[] {
     wrongType(place, key, 'a list')
     return []
   }
-  const list: Place = { value: NOTHING, key, parent: place, problems: place.problems }
+  const list = listPlace(place, key)
   const found: Place[] = []
   for (const [i, element] of value.entries()) {
     // Go reads null as an object without members.
@@ -120,7 +123,11 @@ export function optionalText(place: Place, key: string): string | undefined {
 }
 
 /** One of a closed list of texts; the absent one where it is another, for which the API server refuses the object. */
-export function oneOf<const T extends string>(place: Place, key: string, of: { values: readonly T[]; absent: T }): T {
+export function oneOf<const T extends string>(
+  place: Place,
+  key: string,
+  of: { values: readonly T[]; absent: T; shown?: FieldPath },
+): T {
   const found = text(place, key)
   if (found === '') return of.absent
   const known = of.values.find((value) => value === found)
@@ -131,6 +138,7 @@ export function oneOf<const T extends string>(place: Place, key: string, of: { v
     code: 'value-unknown',
     text: `Unsupported value: "${found}": supported values: ${supported}`,
     ...(meant === undefined ? {} : { suggestion: `write ${meant}` }),
+    ...(of.shown === undefined ? {} : { shown: of.shown }),
   })
   return meant ?? of.absent
 }
@@ -159,7 +167,7 @@ export function texts(place: Place, key: string): string[] {
     wrongType(place, key, 'a list')
     return []
   }
-  const list: Place = { value: NOTHING, key, parent: place, problems: place.problems }
+  const list = listPlace(place, key)
   return value.flatMap((element, i) => {
     if (typeof element === 'string') return [element]
     note(list, i, { code: 'field-type', text: `is ${typeName(element)}, not text` })
@@ -202,6 +210,14 @@ function inOrder(value: Json): Json {
   return Object.fromEntries(entries.map(([key, entry]) => [key, inOrder(entry ?? null)]))
 }
 
+/** A member list itself as a place, for problems with its elements. */
+export const listPlace = (place: Place, key: string): Place => ({
+  value: NOTHING,
+  key,
+  parent: place,
+  problems: place.problems,
+})
+
 /** An address that a status holds; undefined where it is absent, empty or wrong. `code` names the problem. */
 export function ipAt(place: Place, key: string, code = 'ip-invalid'): Ip | undefined {
   const found = text(place, key)
@@ -235,7 +251,7 @@ export function plainNumbers(place: Place, key: string | number, written: string
 
 /** The right addresses of a member list of texts. */
 export function ips(place: Place, key: string): Ip[] {
-  const list: Place = { value: NOTHING, key, parent: place, problems: place.problems }
+  const list = listPlace(place, key)
   return texts(place, key).flatMap((address, i) => specIp(list, i, address) ?? [])
 }
 
@@ -250,7 +266,7 @@ export function specCidr(place: Place, key: string | number, written: string): P
 
 /** The right prefixes of a member list of texts. */
 export function prefixes(place: Place, key: string): Prefix[] {
-  const list: Place = { value: NOTHING, key, parent: place, problems: place.problems }
+  const list = listPlace(place, key)
   return texts(place, key).flatMap((cidr, i) => specCidr(list, i, cidr) ?? [])
 }
 

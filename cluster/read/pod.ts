@@ -21,9 +21,9 @@ import { readPodCondition } from './pod-condition.ts'
 import { requestsOf } from './requests.ts'
 import { validatePodSpec } from './validate-pod.ts'
 
-const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const
+const PROTOCOLS = ['SCTP', 'TCP', 'UDP'] as const
 const PHASES = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] as const
-const DNS_POLICIES = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'] as const
+const DNS_POLICIES = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'] as const
 const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'] as const
 
 export interface PodDraft extends Omit<Pod, 'kind' | 'at' | 'assumed'> {

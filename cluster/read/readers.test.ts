@@ -173,10 +173,15 @@ describe('what the API server refuses', () => {
     ],
     [
       'dnsPolicy None without nameserver',
-      `apiVersion: v1\nkind: Pod\n${meta}\nspec: {dnsPolicy: None}`,
+      `apiVersion: v1\nkind: Pod\n${meta}\nspec: {dnsPolicy: None, dnsConfig: {searches: [a]}}`,
       [
         '4 Pod default/x is invalid: spec.dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is None',
       ],
+    ],
+    [
+      'dnsPolicy None without dnsConfig',
+      `apiVersion: v1\nkind: Pod\n${meta}\nspec: {dnsPolicy: None}`,
+      ['4 Pod default/x is invalid: spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None'],
     ],
     [
       'four nameservers',
@@ -189,7 +194,7 @@ describe('what the API server refuses', () => {
       'an unknown policy',
       `apiVersion: v1\nkind: Pod\n${meta}\nspec: {dnsPolicy: clusterfirst}`,
       [
-        '4 Pod default/x is invalid: spec.dnsPolicy: Unsupported value: "clusterfirst": supported values: "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"',
+        '4 Pod default/x is invalid: spec.dnsPolicy: Unsupported value: "clusterfirst": supported values: "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"',
       ],
     ],
     [
@@ -229,7 +234,7 @@ describe('what the API server refuses', () => {
       'source ranges without a load balancer',
       `apiVersion: v1\nkind: Service\n${meta}\nspec: {ports: [{port: 80}], loadBalancerSourceRanges: [10.0.0.0/8]}`,
       [
-        "4 Service default/x is invalid: spec.loadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'",
+        "4 Service default/x is invalid: spec.LoadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'",
       ],
     ],
     [
@@ -297,7 +302,7 @@ describe('what the API server refuses', () => {
       'an endPort of a name',
       `apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n${meta}\nspec: {podSelector: {}, ingress: [{ports: [{port: http, endPort: 80}]}]}`,
       [
-        '4 NetworkPolicy default/x is invalid: spec.ingress[0].ports[0].port: Required value: must be a number when `endPort` is specified',
+        '4 NetworkPolicy default/x is invalid: spec.ingress[0].ports[0].endPort: Invalid value: 80: may not be specified when `port` is non-numeric',
       ],
     ],
     [
@@ -439,7 +444,7 @@ describe('right objects are taken without a word', () => {
     ],
     [
       'Endpoints',
-      'apiVersion: v1\nkind: Endpoints\nmetadata: {name: x}\nsubsets: [{notReadyAddresses: [{ip: 10.9.0.1, hostname: a, nodeName: n1}], ports: [{port: 1}, {name: b, port: 65535, protocol: SCTP}]}]',
+      'apiVersion: v1\nkind: Endpoints\nmetadata: {name: x}\nsubsets: [{notReadyAddresses: [{ip: 10.9.0.1, hostname: a, nodeName: n1}], ports: [{name: a, port: 1}, {name: b, port: 65535, protocol: SCTP}]}]',
     ],
   ])('%s', (_, text) => expect(told(loadText(text))).toEqual([]))
 

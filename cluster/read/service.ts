@@ -10,6 +10,7 @@ import {
   integer,
   ipAt,
   ips,
+  listPlace,
   note,
   oneOf,
   optionalText,
@@ -17,6 +18,7 @@ import {
   plainNumbers,
   port,
   prefixes,
+  refuse,
   text,
   textMap,
   texts,
@@ -39,9 +41,9 @@ export interface ServiceDraft
   readonly sessionAffinityTimeoutGiven: boolean
 }
 
-const TYPES = ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'] as const
-const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const
-const POLICIES = ['SingleStack', 'PreferDualStack', 'RequireDualStack'] as const
+const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'] as const
+const PROTOCOLS = ['SCTP', 'TCP', 'UDP'] as const
+const POLICIES = ['PreferDualStack', 'RequireDualStack', 'SingleStack'] as const
 const HEADLESS = 'None'
 /** DefaultClientIPServiceAffinitySeconds of k8s.io/api/core/v1. */
 const AFFINITY_SECONDS = 10_800
@@ -65,12 +67,12 @@ export function readService(root: Place): ServiceDraft {
     clusterIPGiven: text(spec, 'clusterIP') !== '',
     clusterIPsGiven: texts(spec, 'clusterIPs').length,
     headless: clusterIPs.headless,
-    ipFamilies: texts(spec, 'ipFamilies').flatMap((family) => familyOf(spec, family)),
+    ipFamilies: texts(spec, 'ipFamilies').flatMap((family, i) => familyOf(spec, family, i)),
     ipFamilyPolicy:
       policy === '' ? undefined : oneOf(spec, 'ipFamilyPolicy', { values: POLICIES, absent: 'SingleStack' }),
     externalIPs: ips(spec, 'externalIPs'),
     externalName: text(spec, 'externalName'),
-    sessionAffinity: oneOf(spec, 'sessionAffinity', { values: ['None', 'ClientIP'], absent: 'None' }),
+    sessionAffinity: oneOf(spec, 'sessionAffinity', { values: ['ClientIP', 'None'], absent: 'None' }),
     sessionAffinityTimeout: integer(affinity, 'timeoutSeconds', AFFINITY_SECONDS),
     sessionAffinityTimeoutGiven: has(affinity, 'timeoutSeconds'),
     externalTrafficPolicy:
@@ -109,9 +111,10 @@ function clusterIPsOf(spec: Place): { headless: boolean; ips: Ip[] } {
   return { headless: false, ips: found }
 }
 
-function familyOf(spec: Place, family: string): IpFamily[] {
+function familyOf(spec: Place, family: string, i: number): IpFamily[] {
   if (family === 'IPv4' || family === 'IPv6') return [family]
-  note(spec, 'ipFamilies', { code: 'value-unknown', text: `"${family}" is not one of IPv4, IPv6` })
+  const text = `Unsupported value: "${family}": supported values: "IPv4", "IPv6"`
+  refuse(listPlace(spec, 'ipFamilies'), i, { code: 'value-unknown', text })
   return []
 }
 

@@ -1,5 +1,18 @@
-import { labelProblem, portNameProblem, refuseName } from './names.ts'
-import { child, children, flag, has, integer, type Place, refuse, refusePort, specIp, text, texts } from './place.ts'
+import { labelProblem, portNameProblem, refuseName, subdomainProblem } from './names.ts'
+import {
+  child,
+  children,
+  flag,
+  has,
+  integer,
+  listPlace,
+  type Place,
+  refuse,
+  refusePort,
+  specIp,
+  text,
+  texts,
+} from './place.ts'
 
 const MAX_NAMESERVERS = 3
 const MAX_SEARCHES = 32
@@ -11,11 +24,25 @@ export function validatePodSpec(spec: Place): void {
   refuseName(spec, 'subdomain', labelProblem)
   for (const key of ['containers', 'initContainers']) validatePorts(spec, key)
   validateDns(spec)
-  for (const alias of children(spec, 'hostAliases')) specIp(alias, 'ip', text(alias, 'ip'))
+  for (const alias of children(spec, 'hostAliases')) {
+    specIp(alias, 'ip', text(alias, 'ip'))
+    refuseNames(alias, 'hostnames')
+  }
+}
+
+/** Each of some names is a subdomain. */
+function refuseNames(place: Place, key: string): void {
+  for (const [i, name] of texts(place, key).entries()) {
+    const problem = subdomainProblem(name)
+    if (problem !== undefined)
+      refuse(listPlace(place, key), i, { code: 'name-invalid', text: `Invalid value: "${name}": ${problem}` })
+  }
 }
 
 function validatePorts(spec: Place, key: string): void {
   const hostNetwork = flag(spec, 'hostNetwork')
+  // Ports of the host are taken once in a pod; init containers that end give theirs back.
+  const taken = new Set<string>()
   for (const container of children(spec, key)) {
     const names = new Set<string>()
     for (const port of children(container, 'ports')) {
@@ -31,6 +58,10 @@ function validatePorts(spec: Place, key: string): void {
         const why = `Invalid value: ${hostPort}: must match \`containerPort\` when \`hostNetwork\` is true`
         refuse(port, 'hostPort', { code: 'host-port', text: why })
       }
+      const claim = `${text(port, 'protocol') || 'TCP'}/${text(port, 'hostIP')}/${hostPort}`
+      if (hostPort !== 0 && key === 'containers' && taken.has(claim))
+        refuse(port, 'hostPort', { code: 'duplicate', text: `Duplicate value: "${claim}"` })
+      taken.add(claim)
     }
   }
 }
@@ -38,11 +69,15 @@ function validatePorts(spec: Place, key: string): void {
 function validateDns(spec: Place): void {
   const config = child(spec, 'dnsConfig')
   const nameservers = texts(config, 'nameservers')
-  if (text(spec, 'dnsPolicy') === 'None' && nameservers.length === 0) {
+  const isNone = text(spec, 'dnsPolicy') === 'None'
+  if (isNone && !has(spec, 'dnsConfig')) {
+    const why = 'Required value: must provide `dnsConfig` when `dnsPolicy` is None'
+    refuse(spec, 'dnsConfig', { code: 'required', text: why })
+  } else if (isNone && nameservers.length === 0) {
     const why = 'Required value: must provide at least one DNS nameserver when `dnsPolicy` is None'
     refuse(config, 'nameservers', { code: 'required', text: why })
   }
-  const list: Place = { value: {}, key: 'nameservers', parent: config, problems: config.problems }
+  const list = listPlace(config, 'nameservers')
   for (const [i, nameserver] of nameservers.entries()) specIp(list, i, nameserver)
   if (nameservers.length > MAX_NAMESERVERS) {
     const why = `Invalid value: ${JSON.stringify(nameservers)}: must not have more than ${MAX_NAMESERVERS} nameservers`
@@ -56,4 +91,6 @@ function validateDns(spec: Place): void {
       : `${MAX_SEARCH_LENGTH} characters (including spaces) in the search list`
     refuse(config, 'searches', { code: 'dns-limit', text: `Invalid value: must not have more than ${limit}` })
   }
+  for (const option of children(config, 'options'))
+    if (text(option, 'name') === '') refuse(option, 'name', { code: 'required', text: 'Required value' })
 }

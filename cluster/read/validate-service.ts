@@ -1,6 +1,7 @@
 import { member } from '../input/json-value.ts'
+import { qualifiedNameProblem, refuseLabels } from './labels.ts'
 import { labelProblem, portNameProblem, refuseName, subdomainProblem } from './names.ts'
-import { child, children, has, integer, type Place, refuse, refusePort, text, texts } from './place.ts'
+import { child, children, has, integer, listPlace, type Place, refuse, refusePort, text, texts } from './place.ts'
 import type { ServiceDraft } from './service.ts'
 import { refuseSpecialIp } from './special-ip.ts'
 
@@ -14,10 +15,24 @@ const DISTRIBUTIONS = ['PreferClose', 'PreferSameZone', 'PreferSameNode']
 export function validateService(root: Place, draft: ServiceDraft): void {
   const spec = child(root, 'spec')
   refuseName(child(root, 'metadata'), 'name', labelProblem)
+  refuseLabels(spec, 'selector')
+  validateTopology(root)
   validatePorts(spec, draft)
   validateAddresses(spec, draft)
   validateFamilies(spec, draft)
   validateTraffic(spec, draft)
+}
+
+const OLD_HINTS = 'service.kubernetes.io/topology-aware-hints'
+const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode'
+
+function validateTopology(root: Place): void {
+  const annotations = child(child(root, 'metadata'), 'annotations')
+  if (!has(annotations, OLD_HINTS) || !has(annotations, TOPOLOGY_MODE)) return
+  const mode = text(annotations, TOPOLOGY_MODE)
+  if (mode === text(annotations, OLD_HINTS)) return
+  const why = `must match annotations[${OLD_HINTS}] when both are specified`
+  refuse(annotations, TOPOLOGY_MODE, { code: 'topology-mode', text: `Invalid value: "${mode}": ${why}` })
 }
 
 function validatePorts(spec: Place, draft: ServiceDraft): void {
@@ -36,7 +51,8 @@ function validatePorts(spec: Place, draft: ServiceDraft): void {
     validateTarget(port)
     const read = draft.ports[i]
     if (read === undefined) continue
-    if (read.port === 0 && !has(port, 'port')) refuse(port, 'port', { code: 'required', text: 'Required value' })
+    if (!has(port, 'port')) refusePort(port, 'port', 0)
+    refuseName(port, 'appProtocol', qualifiedNameProblem)
     const number = `${read.port}/${read.protocol}`
     if (numbers.has(number))
       refuse(port, undefined, { code: 'duplicate', text: `Duplicate value: ${goServicePort(read)}` })
@@ -65,6 +81,9 @@ function validateAddresses(spec: Place, draft: ServiceDraft): void {
   const clusterIPs = texts(spec, 'clusterIPs')
   const listed = JSON.stringify(clusterIPs)
   if (draft.type === 'ExternalName') {
+    for (const key of ['clusterIPs', 'ipFamilies', 'ipFamilyPolicy'])
+      if (has(spec, key) || (key === 'clusterIPs' && clusterIP !== ''))
+        refuse(spec, key, { code: 'forbidden', text: 'Forbidden: may not be set for ExternalName services' })
     if (draft.externalName === '') refuse(spec, 'externalName', { code: 'required', text: 'Required value' })
     else if (subdomainProblem(draft.externalName.replace(/\.$/, '')) !== undefined)
       refuseName(spec, 'externalName', subdomainProblem)
@@ -72,7 +91,7 @@ function validateAddresses(spec: Place, draft: ServiceDraft): void {
   }
   if (draft.headless && (draft.type === 'NodePort' || draft.type === 'LoadBalancer')) {
     const why = `Invalid value: "None": may not be set to 'None' for ${draft.type} services`
-    refuse(list(spec, 'clusterIPs'), 0, { code: 'headless-type', text: why })
+    refuse(listPlace(spec, 'clusterIPs'), 0, { code: 'headless-type', text: why })
   }
   if (clusterIP === '' && clusterIPs.length > 0)
     refuse(spec, 'clusterIPs', {
@@ -90,20 +109,18 @@ function validateAddresses(spec: Place, draft: ServiceDraft): void {
     const family = draft.ipFamilies[i]
     if (family !== undefined && family !== (ip.family === 4 ? 'IPv4' : 'IPv6')) {
       const why = `Invalid value: "${clusterIPs[i] ?? clusterIP}": expected an ${family} value as indicated by \`ipFamilies[${i}]\``
-      refuse(list(spec, 'clusterIPs'), i, { code: 'cluster-ip-family', text: why })
+      refuse(listPlace(spec, 'clusterIPs'), i, { code: 'cluster-ip-family', text: why })
     }
   }
-  for (const [i, ip] of draft.externalIPs.entries()) refuseSpecialIp(list(spec, 'externalIPs'), i, ip)
+  for (const [i, ip] of draft.externalIPs.entries()) refuseSpecialIp(listPlace(spec, 'externalIPs'), i, ip)
 }
-
-const list = (place: Place, key: string): Place => ({ value: {}, key, parent: place, problems: place.problems })
 
 function validateFamilies(spec: Place, draft: ServiceDraft): void {
   const { ipFamilies } = draft
   if (draft.type === 'ExternalName') return
   for (const [i, family] of ipFamilies.entries())
     if (ipFamilies.indexOf(family) < i)
-      refuse(list(spec, 'ipFamilies'), i, { code: 'duplicate', text: `Duplicate value: "${family}"` })
+      refuse(listPlace(spec, 'ipFamilies'), i, { code: 'duplicate', text: `Duplicate value: "${family}"` })
   const open = draft.headless && draft.selector === undefined
   if ((draft.ipFamilyPolicy ?? (open ? 'RequireDualStack' : 'SingleStack')) !== 'SingleStack') return
   const must = "Invalid value: \"SingleStack\": must be 'RequireDualStack' or 'PreferDualStack' when multiple"
@@ -120,6 +137,19 @@ function validateTraffic(spec: Place, draft: ServiceDraft): void {
     const why = `Invalid value: "${external}": may only be set for externally-accessible services`
     refuse(spec, 'externalTrafficPolicy', { code: 'external-traffic-policy', text: why })
   }
+  if (draft.sessionAffinity === 'None' && has(spec, 'sessionAffinityConfig'))
+    refuse(spec, 'sessionAffinityConfig', {
+      code: 'forbidden',
+      text: 'Forbidden: must not be set when session affinity is None',
+    })
+  const isChecked = draft.type === 'LoadBalancer' && draft.externalTrafficPolicy === 'Local'
+  if (draft.healthCheckNodePort !== 0 && !isChecked) {
+    const why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+    refuse(spec, 'healthCheckNodePort', {
+      code: 'health-check',
+      text: `Invalid value: ${draft.healthCheckNodePort}: ${why}`,
+    })
+  }
   const affinity = child(child(spec, 'sessionAffinityConfig'), 'clientIP')
   const seconds = integer(affinity, 'timeoutSeconds', 1)
   if (draft.sessionAffinity === 'ClientIP' && (seconds <= 0 || seconds > AFFINITY_LIMIT)) {
@@ -135,5 +165,10 @@ function validateTraffic(spec: Place, draft: ServiceDraft): void {
   if (draft.type === 'LoadBalancer') return
   for (const key of ['loadBalancerSourceRanges', 'allocateLoadBalancerNodePorts', 'loadBalancerClass'])
     if (has(spec, key))
-      refuse(spec, key, { code: 'forbidden', text: "Forbidden: may only be used when `type` is 'LoadBalancer'" })
+      refuse(spec, key, {
+        code: 'forbidden',
+        text: "Forbidden: may only be used when `type` is 'LoadBalancer'",
+        // The API server prints this one with a capital letter.
+        ...(key === 'loadBalancerSourceRanges' ? { shown: ['spec', 'LoadBalancerSourceRanges'] } : {}),
+      })
 }
