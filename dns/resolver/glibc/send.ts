@@ -111,11 +111,14 @@ type Result =
   | { readonly kind: 'nextServer' }
   | { readonly kind: 'truncated' }
 
+/** Since 2.24 (bug 19570); before, every process began with its second server. */
+const RANDOM_ROTATION = 24
+
 /** nameserver_offset: a random start, then one further with each call. */
 function rotation(io: LookupIo, state: ResState): number {
   const count = state.conf.servers.length
   if (count <= 1 || !state.conf.flags.has('rotate')) return 0
-  const offset = state.rotateOffset ?? io.draw('rotate', count)
+  const offset = state.rotateOffset ?? (state.glibc < RANDOM_ROTATION ? 1 : io.draw('rotate', count))
   state.rotateOffset = offset + 1
   return offset % count
 }
