@@ -119,7 +119,7 @@ export function objectEnd(bytes: Uint8Array, start: number, shape: Shape): numbe
     if (value >= bytes.length) return UNFINISHED
     const end = valueEnd(bytes, value, shape)
     if (end < 0) return end
-    if (key === 'kind' || key === 'apiVersion') shape[key] = bytes[value] === QUOTE ? jsonText(bytes, value, end) : ''
+    if (key === 'kind' || key === 'apiVersion') shape[key] = nameText(bytes, value, end)
     at = skipBlank(bytes, end)
     if (bytes[at] === COMMA) at = skipBlank(bytes, at + 1)
     else if (at < bytes.length && bytes[at] !== CLOSE_BRACE) return MALFORMED
@@ -141,6 +141,13 @@ export function jsonText(bytes: Uint8Array, start: number, end: number): string 
   } catch {
     return ''
   }
+}
+
+/** A kind or version: a JSON string, or in YAML a word that begins as they do. */
+export function nameText(bytes: Uint8Array, start: number, end: number): string {
+  if (bytes[start] === QUOTE) return jsonText(bytes, start, end)
+  const word = wordText(bytes, start, end)
+  return /^(?:[A-Z]|[a-z0-9.-]+\/|v\d)/.test(word) ? word : ''
 }
 
 const wordText = (bytes: Uint8Array, start: number, end: number): string =>

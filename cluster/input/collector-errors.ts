@@ -1,3 +1,4 @@
+import { beginsWith } from './first-bytes.ts'
 import { resourceNamed } from './resources.ts'
 
 /** What a collector was told instead of a list. */
@@ -8,12 +9,19 @@ export interface CollectorError {
   readonly line: number
 }
 
+/** What kubectl prints first where it gets no list. */
+const REFUSALS = [
+  'Error from server',
+  "error: the server doesn't have",
+  'error: You must be logged in',
+  'Unable to connect to the server',
+]
+
+export const isRefusal = (head: Uint8Array): boolean => REFUSALS.some((words) => beginsWith(head, words))
+
 /** Whether a text is what kubectl or a support bundle wrote where something could not be collected. */
-export const isCollectorErrors = (path: string, head: string): boolean =>
-  /(^|[-/!])errors?\.(txt|json)$/i.test(path) ||
-  /^\s*(Error from server|error: (the server doesn't have|You must be logged in)|Unable to connect to the server)/.test(
-    head,
-  )
+export const isCollectorErrors = (path: string, head: Uint8Array): boolean =>
+  /(^|[-/!])errors?\.(txt|json)$/i.test(path) || isRefusal(head)
 
 /** Reads the API server's refusals, one a line, in the words of apimachinery's errors.go and kubectl's mapper. */
 export function collectorErrors(text: string): CollectorError[] {

@@ -10,6 +10,7 @@ import {
   jsonText,
   MALFORMED,
   MOST_DEPTH,
+  nameText,
   OPEN_BRACE,
   OPEN_BRACKET,
   objectEnd,
@@ -83,6 +84,12 @@ export function peek(reading: Reading): number {
     reading.at = comment < 0 || reading.window.ended ? bytes.length : comment
     if (!moreBytes(reading)) return -1
   }
+}
+
+/** Whether something follows; some of it is then at hand, all of it where it is less than `bytes`. */
+export function atHand(reading: Reading, bytes: number): boolean {
+  while (reading.window.bytes.length - reading.at < bytes) if (!moreBytes(reading)) break
+  return reading.at < reading.window.bytes.length
 }
 
 type Ender = (bytes: Uint8Array, at: number, shape: Shape) => number
@@ -173,8 +180,7 @@ function noteKind(
   { key, end }: { key: string; end: number },
   own: { kind: string; apiVersion: string },
 ): void {
-  if (key === 'kind' || key === 'apiVersion')
-    own[key] = window.bytes[at] === QUOTE ? jsonText(window.bytes, at, end) : ''
+  if (key === 'kind' || key === 'apiVersion') own[key] = nameText(window.bytes, at, end)
 }
 
 /** The brackets do not close, or what they hold is not JSON: then it may still be YAML in brackets. */

@@ -1,6 +1,8 @@
 import type { Diagnostic } from '../source.ts'
 import type { MemberSink } from './archive.ts'
 import { type ByteSource, bytesAt, memorySource, wholeSource } from './byte-source.ts'
+import { isRefusal } from './collector-errors.ts'
+import { beginsWith, hasLine } from './first-bytes.ts'
 import { gunzipped, isGzip } from './gzip.ts'
 import type { Packing } from './inventory.ts'
 import type { InputFile, TextFile } from './item.ts'
@@ -14,8 +16,7 @@ export interface OpenedText extends TextFile {
   readonly packing: readonly Packing[]
   /** The directory or archive it was found in; absent for a file that was named. */
   readonly below: string | undefined
-  /** Its first bytes as text. */
-  readonly head: string
+  readonly head: Uint8Array
 }
 
 export interface OpenSink {
@@ -109,7 +110,7 @@ function openText(file: Wrapped, head: Uint8Array, sink: OpenSink): void {
   const problem = unreadableText(file, text)
   if (problem === undefined) {
     const holds = kindOfPath(file.name)
-    sink.text({ ...file, source, head: new TextDecoder().decode(text), ...(holds === undefined ? {} : { holds }) })
+    sink.text({ ...file, source, head: text, ...(holds === undefined ? {} : { holds }) })
   } else if (file.below === undefined) sink.diagnose(problem)
   else sink.skip(file.name, { code: problem.code, reason: problem.message })
 }
@@ -135,10 +136,13 @@ function utf8({ name, source }: Wrapped, head: Uint8Array, sink: OpenSink): Byte
 
 /** Extensions that say "objects"; a file of a directory that has another must look like one. */
 const OBJECT_FILE = /\.(json|ya?ml|kyaml|ndjson|jsonl)(\.gz)?$/i
-const OBJECT_WORDS = /^(apiVersion|kind|items):|"(apiVersion|kind)"\s*:|^(Error from server|error: )/m
+const OBJECT_KEYS = ['apiVersion:', 'kind:', 'items:']
 
-const looksLikeObjects = (name: string, head: string): boolean =>
-  OBJECT_FILE.test(name) || /^\s*[{[]/.test(head) || OBJECT_WORDS.test(head)
+const looksLikeObjects = (name: string, head: Uint8Array): boolean =>
+  OBJECT_FILE.test(name) ||
+  ['{', '['].some((bracket) => beginsWith(head, bracket)) ||
+  OBJECT_KEYS.some((key) => hasLine(head, key)) ||
+  isRefusal(head)
 
 function unreadableText({ name, below }: Wrapped, head: Uint8Array): Diagnostic | undefined {
   const at = { file: name, line: 1 }
@@ -149,7 +153,7 @@ function unreadableText({ name, below }: Wrapped, head: Uint8Array): Diagnostic 
   }
   if (!head.some((byte) => byte > 0x20))
     return { severity: 'warning', code: 'file-empty', message: `the file is empty`, at }
-  if (below !== undefined && !looksLikeObjects(name, new TextDecoder().decode(head)))
+  if (below !== undefined && !looksLikeObjects(name, head))
     return { severity: 'note', code: 'no-object-file', message: `a text that is neither YAML nor JSON`, at }
   return undefined
 }

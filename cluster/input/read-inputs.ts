@@ -4,9 +4,10 @@ import { wholeSource } from './byte-source.ts'
 import { collectorErrors, isCollectorErrors } from './collector-errors.ts'
 import type { InputInventory } from './inventory.ts'
 import type { InputFile, Item, ObjectKind } from './item.ts'
+import { member } from './json-value.ts'
 import { type OpenedText, openFile } from './open-file.ts'
 import { readItems } from './read-items.ts'
-import { type Inventory, lackingDiagnostics, newInventory } from './take-inventory.ts'
+import { type Inventory, lackingDiagnostics, newInventory, strippedDiagnostics } from './take-inventory.ts'
 
 /** How far reading has come. */
 export type InputProgress = (state: { readonly file: string; readonly bytes: number; readonly objects: number }) => void
@@ -40,7 +41,8 @@ export function readInputs(inputs: readonly InputFile[], sink: InputsSink): Inpu
       skip: (file, { code, reason }) => inventory.skip({ at: { file, line: 1 }, code, reason }),
     })
   const taken = inventory.take()
-  for (const diagnostic of lackingDiagnostics(taken)) sink.diagnose(diagnostic)
+  for (const diagnostic of [...lackingDiagnostics(taken), ...strippedDiagnostics(taken, inventory.stripped())])
+    sink.diagnose(diagnostic)
   return taken
 }
 
@@ -80,7 +82,10 @@ function readText(file: OpenedText, inventory: Inventory, sink: InputsSink): voi
               code: 'kind-missing',
               reason: 'an object without kind',
             })
-        } else if (item.kind !== '') count(item.kind)
+        } else if (item.kind !== '') {
+          count(item.kind)
+          if (item.kind === 'Pod' && member(item.value, 'status') === undefined) inventory.noStatus(item.at)
+        }
       },
       wants: sink.wants,
       unread,

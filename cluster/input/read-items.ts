@@ -1,11 +1,11 @@
-import { CLOSE_BRACE, HASH, OPEN_BRACE, OPEN_BRACKET, QUOTE, skipBlank } from './brackets.ts'
+import { CLOSE_BRACE, COMMA, HASH, OPEN_BRACE, OPEN_BRACKET, QUOTE, skipBlank, stringEnd } from './brackets.ts'
 import type { FileForm } from './inventory.ts'
 import type { ItemSink, TextFile } from './item.ts'
-import { peek, readJsonValue } from './json-items.ts'
+import { atHand, peek, readJsonValue } from './json-items.ts'
 import { atLogSection, skipLogSection } from './log-section.ts'
-import { beginReading, decodeText, type Reading } from './reading.ts'
+import { beginReading, type Reading } from './reading.ts'
 import { readYamlDocument } from './yaml-items.ts'
-import { isEmptyLine, isInk, isMarker, type Line, lineHere, lineNumber } from './yaml-lines.ts'
+import { isEmptyLine, isInk, isMarker, type Line, lineHere, lineNumber, standsAt } from './yaml-lines.ts'
 
 export interface ItemsRead {
   readonly form: FileForm
@@ -22,7 +22,14 @@ export function readItems(file: TextFile, sink: ItemSink & Partial<LogSink>): It
   const reading = beginReading(file, sink)
   const forms = new Set<FileForm>()
   let behindJson = false
-  for (let line = lineHere(reading); line !== undefined; line = lineHere(reading)) {
+  for (;;) {
+    // A list of JSON may be one long line, which must not be read as a line.
+    if (atHand(reading, ENOUGH_TO_TELL) && isJson(reading)) {
+      if (!readJson()) break
+      continue
+    }
+    const line = lineHere(reading)
+    if (line === undefined) break
     if (atLogSection(reading, line.start)) {
       const at = { file: file.name, line: lineNumber(reading) }
       sink.log?.(skipLogSection(reading), at)
@@ -31,11 +38,7 @@ export function readItems(file: TextFile, sink: ItemSink & Partial<LogSink>): It
       if (isMarker(reading, line)) behindJson = false
       reading.at = line.end
     } else if (behindJson || isJson(reading)) {
-      forms.add('json')
-      behindJson = true
-      peek(reading)
-      if (!readJsonValue(reading)) break
-      peek(reading)
+      if (!readJson()) break
     } else {
       forms.add('yaml')
       readYamlDocument(reading)
@@ -43,7 +46,18 @@ export function readItems(file: TextFile, sink: ItemSink & Partial<LogSink>): It
   }
   const [only = 'yaml'] = forms
   return { form: forms.size > 1 ? 'mixed' : only, bytes: reading.window.offset + reading.window.bytes.length }
+
+  function readJson(): boolean {
+    forms.add('json')
+    behindJson = true
+    peek(reading)
+    const goesOn = readJsonValue(reading)
+    if (goesOn) peek(reading)
+    return goesOn
+  }
 }
+
+const ENOUGH_TO_TELL = 256
 
 /** `---` with nothing but a comment behind it. */
 function isBareMarker(reading: Reading, line: Line): boolean {
@@ -54,17 +68,23 @@ function isBareMarker(reading: Reading, line: Line): boolean {
   return at === line.end || bytes[at] === HASH
 }
 
-/** How kubectl prints a list with `-o kyaml`: YAML in brackets, with keys that have no quotes. */
-const KYAML_LIST = /^\{\s*(apiVersion:\s*"[^"]*",\s*)?items:\s*\[/
-const KYAML_HEAD = 200
-
-/** `[`, or `{` with a quote behind it: an object in brackets whose keys have no quotes is YAML. */
-function isJson({ window, at }: Reading): boolean {
-  const { bytes } = window
-  const first = skipBlank(bytes, at)
+/** `[`, or `{` with a quote behind it: an object in brackets whose keys have no quotes is YAML, unless it is a list. */
+function isJson(reading: Reading): boolean {
+  const { bytes } = reading.window
+  const first = skipBlank(bytes, reading.at)
   if (bytes[first] === OPEN_BRACKET) return true
   if (bytes[first] !== OPEN_BRACE) return false
-  const next = bytes[skipBlank(bytes, first + 1)]
-  if (next === undefined || next === QUOTE || next === CLOSE_BRACE) return true
-  return KYAML_LIST.test(decodeText(bytes.subarray(first, first + KYAML_HEAD)))
+  const key = skipBlank(bytes, first + 1)
+  const next = bytes[key]
+  return next === undefined || next === QUOTE || next === CLOSE_BRACE || isKyamlList(reading, key)
+}
+
+/** How kubectl prints a list with `-o kyaml`: in brackets, with keys that have no quotes, apiVersion and items first. */
+function isKyamlList(reading: Reading, at: number): boolean {
+  const { bytes } = reading.window
+  if (standsAt(reading, at, 'items:')) return bytes[skipBlank(bytes, at + 'items:'.length)] === OPEN_BRACKET
+  if (!standsAt(reading, at, 'apiVersion:')) return false
+  const value = skipBlank(bytes, at + 'apiVersion:'.length)
+  const comma = bytes[value] === QUOTE ? stringEnd(bytes, value) : -1
+  return comma >= 0 && bytes[comma] === COMMA && standsAt(reading, skipBlank(bytes, comma + 1), 'items:')
 }

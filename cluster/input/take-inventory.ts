@@ -14,7 +14,16 @@ export interface Inventory {
   readonly skipKind: (kind: string, at: SourceLocation) => void
   readonly emptyList: (listKind: string, at: SourceLocation, file: TextFile) => void
   readonly errors: (file: string, errors: readonly CollectorError[]) => void
+  /** A pod that does not say how it is. */
+  readonly noStatus: (at: SourceLocation) => void
   readonly take: () => InputInventory
+  /** Pods without a status: the first, and how many. */
+  readonly stripped: () => Stripped
+}
+
+interface Stripped {
+  readonly at: SourceLocation | undefined
+  readonly count: number
 }
 
 const byPlace = (x: { readonly at: SourceLocation }, y: { readonly at: SourceLocation }): number =>
@@ -26,6 +35,7 @@ export function newInventory(): Inventory {
   const kinds = new Map<string, Skipped>()
   const empty: EmptyKind[] = []
   const refused = new Map<string, { readonly at: SourceLocation }>()
+  let stripped: Stripped = { at: undefined, count: 0 }
 
   return {
     file: (report) => void files.push({ ...report, kinds: sorted(report.kinds) }),
@@ -53,6 +63,12 @@ export function newInventory(): Inventory {
         else refused.set(kind, { at })
       }
     },
+    noStatus({ file, line }) {
+      const at = { file, line }
+      const first = stripped.at === undefined || byPlace({ at }, { at: stripped.at }) < 0 ? at : stripped.at
+      stripped = { at: first, count: stripped.count + 1 }
+    },
+    stripped: () => stripped,
     take() {
       const held = new Set(files.flatMap((report) => Object.keys(report.kinds)))
       const layouts = layoutsOf(files.map(({ name }) => name))
@@ -105,8 +121,7 @@ export function lackingDiagnostics({ layouts, lacking }: InputInventory): Diagno
     found.push({
       severity: 'warning',
       code: 'layout-lacks',
-      message: `${LAYOUTS[layout.kind].title} never holds ${never.map(({ kind }) => kind).join(', ')}: what they would say is computed or unknown`,
-      ...(layout.root === '' ? {} : { at: { file: layout.root, line: 1 } }),
+      message: `${layout.root === '' ? '' : `${layout.root}: `}${LAYOUTS[layout.kind].title} never holds ${never.map(({ kind }) => kind).join(', ')}: what they would say is computed or unknown`,
       suggestion: `collect them too: ${collectCommand(never.flatMap(({ kind }) => resourceOfKind(kind) ?? []))}`,
     })
   for (const { kind, why, collect, at } of lacking)
@@ -119,4 +134,18 @@ export function lackingDiagnostics({ layouts, lacking }: InputInventory): Diagno
         suggestion: `let somebody collect them who may: ${collect}`,
       })
   return found
+}
+
+/** Velero may be told to leave statuses out: then pods have no addresses, and those that are computed are others. */
+export function strippedDiagnostics({ layouts }: InputInventory, { at, count }: Stripped): Diagnostic[] {
+  if (count === 0 || !layouts.some(({ kind }) => kind === 'velero')) return []
+  return [
+    {
+      severity: 'warning',
+      code: 'status-stripped',
+      message: `${count} pods of the velero backup have no status: their addresses are not known`,
+      ...(at === undefined ? {} : { at }),
+      suggestion: 'collect them as they are: kubectl get pods -A -o yaml',
+    },
+  ]
 }

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../source.ts'
+import { emptyShape, OPEN_BRACE, objectEnd, skipBlank } from './brackets.ts'
 import { bytesAt } from './byte-source.ts'
 import { emitItems } from './emit-items.ts'
 import type { ItemSink, ObjectKind, TextFile } from './item.ts'
@@ -93,17 +94,19 @@ function noteKind(reading: Reading, index: number, found: KindLines): void {
   const start = index + key.length + 1
   const end = bytes.indexOf(LINE_FEED, start)
   const value = decodeText(bytes.subarray(start, end < 0 ? bytes.length : Math.min(end, start + LONGEST_NAME)))
-  found[key] = /^[ ]+(["']?)([A-Za-z][A-Za-z0-9./-]*)\1\s*(#.*)?$/.exec(value)?.[2] ?? ''
+  found[key] = /^[ ]+(?:[&!]\S+[ ]+)*(["']?)([A-Za-z][A-Za-z0-9./-]*)\1\s*(#.*)?$/.exec(value)?.[2] ?? ''
 }
 const LONGEST_NAME = 256
 const LINE_FEED = 10
 
-/** The text of some bytes: from the window where they are still at hand, else read once more. */
-function textOf({ window, file }: Reading, { offset, length }: Omit<Chunk, 'line'>): string {
+/** Some bytes: from the window where they are still at hand, else read once more. */
+function textBytes({ window, file }: Reading, { offset, length }: Omit<Chunk, 'line'>): Uint8Array {
   const start = offset - window.offset
   const atHand = start >= 0 && start + length <= window.bytes.length
-  return decodeText(atHand ? window.bytes.subarray(start, start + length) : bytesAt(file.source, offset, length))
+  return atHand ? window.bytes.subarray(start, start + length) : bytesAt(file.source, offset, length)
 }
+
+const textOf = (reading: Reading, chunk: Omit<Chunk, 'line'>): string => decodeText(textBytes(reading, chunk))
 
 const UNKNOWN_KIND: ObjectKind = { kind: '', apiVersion: '' }
 
@@ -195,16 +198,18 @@ function readItem(reading: Reading, list: ListReading, chunk: ItemChunk): boolea
     sink.unread?.({ ...kind, at })
     return true
   }
-  const text = blankDash(textOf(reading, chunk))
-  const value = parseBlock(text)
-  if (value !== undefined && isObject(value)) {
+  // Nothing is known of its kind before the list has told its own.
+  if (kind.kind === '' && list.kind.kind === '') {
     list.emitted++
-    if (chunk.kind === '' && list.kind.kind === '' && file.holds === undefined && member(value, 'kind') === undefined)
-      list.waiting.push({ ...chunk, number: list.emitted })
-    else emitItems(reading, { value, at, list: list.kind })
+    list.waiting.push({ ...chunk, number: list.emitted })
     return true
   }
-  return readSlowly(reading, list, { chunk, text })
+  const text = blankDash(textOf(reading, chunk))
+  const value = parseBlock(text)
+  if (value === undefined || !isObject(value)) return readSlowly(reading, list, { chunk, text })
+  list.emitted++
+  emitItems(reading, { value, at, list: list.kind })
+  return true
 }
 
 function readSlowly(reading: Reading, list: ListReading, { chunk, text }: { chunk: Chunk; text: string }): boolean {
@@ -213,12 +218,7 @@ function readSlowly(reading: Reading, list: ListReading, { chunk, text }: { chun
   list.emitted++
   for (const problem of tree.problems)
     reading.sink.diagnose(problemAt({ file: reading.file, chunk, text, problem, item: list.emitted }))
-  for (const node of tree.documents) {
-    const own = node.kind === 'map' && node.entries.some((entry) => entry.key === 'kind')
-    if (!own && list.kind.kind === '' && reading.file.holds === undefined)
-      list.waiting.push({ ...chunk, number: list.emitted })
-    else emitNode(reading, { node, chunk, text, list: list.kind })
-  }
+  for (const node of tree.documents) emitNode(reading, { node, chunk, text, list: list.kind })
   return true
 }
 
@@ -235,10 +235,10 @@ function endList(reading: Reading, list: ListReading, { last, tail }: ListEnd): 
     return true
   }
   const named = { ...list, kind: frame.kind }
+  for (const waiting of list.waiting) readWaiting(reading, named.kind, waiting)
   if (frame.cut !== 'inside') {
     if (!readItem(reading, named, last)) return rest(reading, named)
   }
-  for (const waiting of list.waiting) readWaiting(reading, named.kind, waiting)
   if (frame.cut !== 'not')
     reading.sink.diagnose(
       listCutOff(reading.file, {
@@ -250,10 +250,16 @@ function endList(reading: Reading, list: ListReading, { last, tail }: ListEnd): 
   return true
 }
 
-/** An item without a kind, now that its list has told one. */
-function readWaiting(reading: Reading, list: ObjectKind, chunk: Chunk): void {
+/** An item whose kind no line told, now that its list has told one. */
+function readWaiting(reading: Reading, list: ObjectKind, chunk: Chunk & { number: number }): void {
+  const { file, sink } = reading
+  const kind = kindInList(UNKNOWN_KIND, list, file)
+  const at = { file: file.name, line: chunk.line, offset: chunk.offset, length: chunk.length }
+  if (kind.kind !== '' && !wanted(sink, kind)) return sink.unread?.({ ...kind, at })
   const text = blankDash(textOf(reading, chunk))
-  for (const node of parseYaml(text).documents) emitNode(reading, { node, chunk, text, list })
+  const tree = parseYaml(text)
+  for (const problem of tree.problems) sink.diagnose(problemAt({ file, chunk, text, problem, item: chunk.number }))
+  for (const node of tree.documents) emitNode(reading, { node, chunk, text, list })
 }
 
 interface Frame {
@@ -325,6 +331,8 @@ function readWhole(
   const at = { file: file.name, ...chunk }
   if (kind !== '' && !kind.endsWith('List') && !wanted(sink, { kind, apiVersion }))
     return sink.unread?.({ kind, apiVersion, at })
+  const inBrackets = kindInBrackets(textBytes(reading, chunk))
+  if (inBrackets !== undefined && !wanted(sink, inBrackets)) return sink.unread?.({ ...inBrackets, at })
   const text = textOf(reading, chunk)
   if (text.trim() === '') return
   const value = parseBlock(text.startsWith('---\n') ? `\n${text.slice(4)}` : text)
@@ -340,6 +348,15 @@ function readWhole(
   const tree = parseYaml(text)
   for (const problem of tree.problems) sink.diagnose(problemAt({ file, chunk, text, problem, item: undefined }))
   for (const node of tree.documents) emitNode(reading, { node, chunk, text, list: undefined, from })
+}
+
+/** The kind of an object in brackets, where they can be counted. */
+function kindInBrackets(bytes: Uint8Array): ObjectKind | undefined {
+  const start = skipBlank(bytes, 0)
+  if (bytes[start] !== OPEN_BRACE) return undefined
+  const shape = emptyShape(true)
+  const end = objectEnd(bytes, start, shape)
+  return end < 0 || shape.kind === '' || shape.kind.endsWith('List') ? undefined : shape
 }
 
 /** The first line that says something. */

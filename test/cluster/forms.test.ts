@@ -7,6 +7,7 @@ import { dump } from 'js-yaml'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readInput } from '../../cli/read-input.ts'
 import type { Loaded } from '../../cluster/cluster.ts'
+import { parseBlock } from '../../cluster/input/yaml-block.ts'
 import { load } from '../../cluster/load.ts'
 import { tarOf, zipOf } from '../../cluster/testing/archives.ts'
 import { casesFolder, hasCases, ownCasesFolder } from '../judge/cases-folder.ts'
@@ -133,6 +134,12 @@ describe.each(RECORDED)('the recorded cluster %s', (name) => {
     const loaded = load([{ name: 'in', bytes: form(items) }])
     expect(errorsOf(loaded)).toEqual([])
     expect(clusterText(loaded.cluster) === expected).toBe(true)
+  })
+
+  it('most of its YAML needs no second reading', () => {
+    const fast = items.filter((item) => parseBlock(kubectlYaml(item)) !== undefined)
+    for (const item of fast) expect(parseBlock(kubectlYaml(item))).toEqual(item)
+    expect(fast.length / items.length).toBeGreaterThan(0.8)
   })
 
   it('as files of a directory in any order, some of them twice', () => {
