@@ -1,6 +1,6 @@
 import { type Ip, ip, ipv6, LOOPBACK_V6 } from '../packet/ip.ts'
 import type { Mac } from '../packet/mac.ts'
-import { hostPrefix, lastIp, networkOf, type Prefix } from '../packet/prefix.ts'
+import { contains, hostPrefix, lastIp, networkOf, type Prefix } from '../packet/prefix.ts'
 import type { LinkBuilder } from './apply.ts'
 import type { FibEntry } from './fib.ts'
 import type { LinkConfig } from './host-config.ts'
@@ -54,7 +54,9 @@ export function automaticRoutes(
         add('main', { type: 'unicast', destination: network, metric: 256 }, origin)
       continue
     }
-    add('local', { type: 'local', destination: hostPrefix(own), scope: 'host', src: own }, origin)
+    // fib_add_ifaddr: a secondary address is reached from the primary one of its subnet.
+    const primary = address.secondary ? primaryOf(link, address) : own
+    add('local', { type: 'local', destination: hostPrefix(own), scope: 'host', src: primary }, origin)
     if (!link.up) continue
     if (address.broadcast !== undefined) addBroadcast(add, address.broadcast, own, origin)
     if (address.noPrefixRoute || address.secondary || length === 32) continue
@@ -70,6 +72,12 @@ export function automaticRoutes(
     add('local', { type: 'unicast', destination: MULTICAST_6, metric: 256 }, KERNEL)
   return found
 }
+
+/** inet_ifa_byprefix. */
+const primaryOf = (link: LinkConfig, { ip: own, length }: LinkAddress): Ip =>
+  link.addresses.find(
+    (other) => !other.secondary && other.length === length && contains(networkOf(other.ip, length), own),
+  )?.ip ?? own
 
 const MULTICAST_6: Prefix = { address: ip('ff00::'), length: 8 }
 

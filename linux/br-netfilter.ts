@@ -4,7 +4,7 @@ import { fragmentsOf } from './fragments.ts'
 import { runHook } from './ip-hook.ts'
 import { cachedMac, neighOutput } from './neighbor.ts'
 import { type Link, type Netns, sysctl } from './netns.ts'
-import { routeInput, routeOutput } from './route.ts'
+import { type InputRoute, routeInput } from './route.ts'
 import { cloneSkb, type IpSkb, isIp, type Skb } from './skb.ts'
 
 /**
@@ -37,27 +37,23 @@ function redirected(skb: IpSkb, bridge: Link, port: Link): boolean {
   skb.dev = bridge
   const routed = routeInput(skb, skb.packet.dst, skb.packet.src)
   skb.dev = port
-  let behind: boolean
-  if (routed.kind === 'ok') {
-    skb.dst = routed.route
-    behind = routed.route.dev === bridge && routed.route.type === 'unicast'
-  } else {
-    // Bridged and DNATed traffic does not need ip_forward: a route out of the bridge is enough.
-    const out = bridge.conf.forwarding ? undefined : routeOutput(skb.ns, { dst: skb.packet.dst })
-    if (out?.kind !== 'ok' || out.route.dev !== bridge) {
-      const reason = routed.kind === 'drop' || routed.kind === 'error' ? routed.reason : 'IP_INNOROUTES'
-      skb.ns.host.kernel.record(skb, { kind: 'drop', reason, detail: routed.detail })
-      return false
-    }
-    skb.dst = out.route
-    behind = true
+  if (routed.kind !== 'ok' && (skb.packet.src.family === 6 || isMartian(routed))) {
+    skb.ns.host.kernel.record(skb, { kind: 'drop', reason: routed.reason, detail: routed.detail })
+    return false
   }
+  // In IPv4 what has no route has one to ip_error: the packet goes up to the machine, which says so.
+  if (routed.kind === 'ok') skb.dst = routed.route
+  const behind = routed.kind === 'ok' && routed.route.dev === bridge && routed.route.type === 'unicast'
   if (!behind) {
     if (skb.mac !== undefined) skb.mac = { src: skb.mac.src, dst: bridge.mac }
     return true
   }
   return toNeighborBehind(skb, bridge)
 }
+
+/** ip_route_input fails as a whole for what cannot be routed; everything else has a route, if only to an error. */
+const isMartian = (routed: Exclude<InputRoute, { kind: 'ok' }>): boolean =>
+  routed.kind === 'drop' && routed.reason !== 'IP_INADDRERRORS' && routed.reason !== 'BLACKHOLE'
 
 /** br_nf_pre_routing_finish_bridge. */
 function toNeighborBehind(skb: IpSkb, bridge: Link): boolean {

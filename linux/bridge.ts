@@ -1,5 +1,6 @@
 import { BROADCAST_MAC, isGroupMac } from '../packet/mac.ts'
 import { bridgeForwardHook, bridgePostRouting, bridgePreRouting } from './br-netfilter.ts'
+import { isRunning } from './carrier.ts'
 import { fitsDevice } from './forwardable.ts'
 import type { Link } from './netns.ts'
 import { cloneSkb, type Skb } from './skb.ts'
@@ -66,7 +67,9 @@ function lookupFdb(bridge: Link, mac: number): Link | undefined {
   return bridge.ns.links.get(learned.port)
 }
 
-const shouldDeliver = (out: Link, from: Link | undefined): boolean => out.up && (out !== from || out.port.hairpin)
+/** A port without carrier does not forward (br_port_carrier_check). */
+const shouldDeliver = (out: Link, from: Link | undefined): boolean =>
+  isRunning(out) && (out !== from || out.port.hairpin)
 
 /** br_flood: every port but the one it came by (unless that is a hairpin), the newest port first. */
 function flood(skb: Skb, bridge: Link, from: Link | undefined): void {

@@ -1,6 +1,7 @@
 import { BROADCAST_MAC, isGroupMac } from '../packet/mac.ts'
 import { arpReceive } from './arp.ts'
 import { bridgeReceive, bridgeXmit } from './bridge.ts'
+import { isRunning } from './carrier.ts'
 import { fitsDevice, sizeOf } from './forwardable.ts'
 import { gsoSegments } from './gso.ts'
 import { ipReceive } from './ip-input.ts'
@@ -22,6 +23,7 @@ function transmit(skb: Skb): void {
   const { dev } = skb
   const { kernel } = skb.ns.host
   if (!dev.up) return drop(skb, `${dev.name} is down`)
+  if (!isRunning(dev)) return drop(skb, `${dev.name} has no carrier`)
   kernel.record(skb, { kind: 'link.tx', link: dev.name, frame: seenOn(skb) })
   switch (dev.type.kind) {
     case 'loopback':

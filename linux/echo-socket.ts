@@ -60,7 +60,8 @@ export function echoSend(
     { packet, by: socket.process, socket: socket.id, ...(cause === undefined ? {} : { cause }) },
     route,
   )
-  if (failed !== undefined) fail(ns, socket, failed)
+  // ping_v6_sendmsg does not look at what icmpv6_push_pending_frames answers.
+  if (failed !== undefined && family === 4) fail(ns, socket, failed)
 }
 
 /** ping_rcv: a reply goes to the socket whose identifier it carries. */

@@ -83,12 +83,15 @@ export function fibTable(name: string, added: readonly FibEntry[]): FibTable {
 
 /** What `ip route replace` replaces: same prefix, same metric (and in IPv6, where routes are per device, same device). */
 function sameKey(x: Route, y: Route): boolean {
-  return (
-    samePrefix(x.destination, y.destination) &&
-    (x.metric ?? 0) === (y.metric ?? 0) &&
-    (x.destination.address.family === 4 ? x.type === y.type || x.type === 'unicast' : x.dev === y.dev)
-  )
+  if (!samePrefix(x.destination, y.destination) || metricOf(x) !== metricOf(y)) return false
+  if (x.destination.address.family === 4) return x.type === y.type || x.type === 'unicast'
+  // fib6_add_rt2node: by hand one replaces another of its metric; what addresses bring stands beside.
+  return y.protocol !== 'kernel' || x.dev === y.dev
 }
+
+/** IP6_RT_PRIO_USER where none is given (fib6_config). */
+const metricOf = ({ metric, destination }: Route): number =>
+  metric === undefined || metric === 0 ? (destination.address.family === 6 && metric === undefined ? 1024 : 0) : metric
 
 function indexByLength(entries: readonly FibEntry[], family: Family): readonly LengthIndex[] {
   const lengths = new Map<number, Map<string | number, FibEntry[]>>()
@@ -102,7 +105,7 @@ function indexByLength(entries: readonly FibEntry[], family: Family): readonly L
     if (list === undefined) networks.set(key, [entry])
     else {
       list.push(entry)
-      list.sort((x, y) => (x.route.metric ?? 0) - (y.route.metric ?? 0))
+      list.sort((x, y) => metricOf(x.route) - metricOf(y.route))
     }
   }
   return [...lengths].map(([length, networks]) => ({ length, networks })).sort((x, y) => y.length - x.length)

@@ -2,7 +2,7 @@ import { type Ip, isMulticast, isUnspecified } from '../packet/ip.ts'
 import { ICMP4, ICMP6, type Icmp, type IcmpBody, type IpPacket, PROTOCOL } from '../packet/packet.ts'
 import { quote } from '../packet/quote.ts'
 import { echoError, echoReplyReceive } from './echo-socket.ts'
-import { addressType, isLocalAddress } from './fib.ts'
+import { addressType, isLocalAddress, selectSource } from './fib.ts'
 import { flowLabelOf } from './flow-label.ts'
 import { mayTell } from './inet-peer.ts'
 import { defaultTtl, ipSend, selectIdent } from './ip-output.ts'
@@ -112,7 +112,8 @@ export function icmpError(skb: IpSkb, error: IcmpError): void {
   if (!mayBeAnswered(skb)) return
   const [type, code] = typeAndCode(error, family)
   if (!withinRateLimit(ns, packet.src, type)) return
-  // Asked at one of its own addresses the machine answers from that; otherwise routing picks the source.
+  // Asked at one of its own addresses the machine answers from that; otherwise routing picks the source, in IPv6
+  // among those of the device it came in by (icmp6_send: a more meaningful one).
   const own = skb.dst === undefined ? isLocalAddress(ns, packet.dst) : skb.dst.type === 'local'
   const room = family === 4 ? 576 - 20 - 8 : 1280 - 40 - 8
   const quoted = quote(packet, room)
@@ -122,7 +123,7 @@ export function icmpError(skb: IpSkb, error: IcmpError): void {
       : { kind: 'error', quote: quoted, mtu: error.kind === 'tooBig' ? error.mtu : 0 }
   sendIcmp(ns, {
     to: packet.src,
-    source: own ? packet.dst : undefined,
+    source: own ? packet.dst : meaningfulSource(skb),
     icmp: { kind: 'icmp', type, code, body },
     tos: family === 4 ? (packet.tos & 0x1e) | 0xc0 : 0,
     by: `icmp ${error.kind}`,
@@ -131,13 +132,34 @@ export function icmpError(skb: IpSkb, error: IcmpError): void {
   })
 }
 
+function meaningfulSource({ ns, input, packet }: IpSkb): Ip | undefined {
+  if (input === undefined || packet.src.family === 4) return undefined
+  const route = routeOutput(ns, { dst: packet.src })
+  const preferred = route.kind === 'ok' ? route.route.entry?.route.src : undefined
+  return preferred ?? selectSource(ns, input, packet.src)
+}
+
 function mayBeAnswered(skb: IpSkb): boolean {
   const { ns, packet } = skb
   const { src, dst, fragment, payload } = packet
   if (isUnspecified(src) || isMulticast(src) || isMulticast(dst)) return false
   if (dst.family === 4 && (addressType(ns, dst) === 'broadcast' || addressType(ns, src) === 'broadcast')) return false
-  if (fragment !== undefined && fragment.offset > 0) return false
-  return !(payload.kind === 'icmp' && payload.body.kind !== 'echo')
+  // icmp6_send looks for no transport header in later fragments, and so tells of them too.
+  if (fragment !== undefined && fragment.offset > 0) return dst.family === 6
+  const type = icmpTypeOf(payload)
+  if (type === undefined) return true
+  return dst.family === 4 ? !ERRORS4.has(type) : type >= FIRST_INFORMATIONAL6
+}
+
+/** icmp_pointers[].error: unreachable, source quench, redirect, time exceeded, parameter problem. */
+const ERRORS4: ReadonlySet<number> = new Set([ICMP4.unreachable, 4, ICMP4.redirect, ICMP4.timeExceeded, 12])
+/** ICMPV6_INFOMSG_MASK: what is not an error, neighbour discovery too. */
+const FIRST_INFORMATIONAL6 = 128
+
+function icmpTypeOf(payload: IpPacket['payload']): number | undefined {
+  if (payload.kind === 'icmp') return payload.type
+  const isIcmp = payload.kind === 'raw' && (payload.protocol === PROTOCOL.icmp || payload.protocol === PROTOCOL.icmpv6)
+  return isIcmp ? payload.bytes[0] : undefined
 }
 
 const UNREACHABLE: Readonly<Record<string, readonly [v4: number, v6: number]>> = {

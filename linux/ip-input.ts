@@ -19,6 +19,7 @@ export function ipReceive(skb: IpSkb, type: PacketType): void {
   }
   // ip_rcv_core clears what the bridge below noted of the fragments it put together.
   skb.fragMaxSize = 0
+  skb.input = skb.dev
   if (!preRouting(skb)) return
   if (skb.dst === undefined) {
     const decided = routeInput(skb, skb.packet.dst, skb.packet.src)
@@ -57,8 +58,11 @@ function tellNoRoute(skb: IpSkb, error: 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES
 
 /** ip_local_deliver: put fragments together, pass INPUT, hand to the protocol. */
 function localDeliver(skb: IpSkb): void {
-  if (skb.packet.fragment !== undefined && !reassembleLocal(skb)) return
+  // ip6_protocol_deliver_rcu: in IPv6 the fragment header is read after INPUT, so each part passes it by itself.
+  const late = skb.packet.src.family === 6
+  if (!late && skb.packet.fragment !== undefined && !reassembleLocal(skb)) return
   if (!runHook(skb, 'input', { in: skb.dev })) return
+  if (late && skb.packet.fragment !== undefined && !reassembleLocal(skb)) return
   const { payload } = skb.packet
   switch (payload.kind) {
     case 'tcp':

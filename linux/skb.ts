@@ -14,6 +14,8 @@ export interface Skb {
   ns: Netns
   /** The device it came in by, or is being sent by (skb->dev). */
   dev: Link
+  /** The device that the IP packet came in by (IP6CB(skb)->iif); undefined for those of this machine. */
+  input: Link | undefined
   /** Link-layer header; absent on devices that have none, and before a neighbour is known. */
   mac: { readonly src: Mac; readonly dst: Mac } | undefined
   packet: IpPacket | Arp | OtherPayload
@@ -68,6 +70,7 @@ export function newSkb(dev: Link, packet: Skb['packet'], id: number): Skb {
     id,
     ns: dev.ns,
     dev,
+    input: undefined,
     mac: undefined,
     packet,
     mark: 0,

@@ -34,7 +34,7 @@ function remotesOf(dev: Link, mac: Mac): FdbEntry | undefined {
 function xmitOne(skb: Skb, remote: Ip, entry: FdbEntry): void {
   const { dev, ns, mac } = skb
   if (dev.type.kind !== 'vxlan' || mac === undefined) return
-  const { vni, port, local, dev: lower } = dev.type
+  const { vni, port, local } = dev.type
   const inner: Frame = { dst: mac.dst, src: mac.src, payload: skb.packet }
   const { kernel } = ns.host
   kernel.record(skb, {
@@ -46,7 +46,8 @@ function xmitOne(skb: Skb, remote: Ip, entry: FdbEntry): void {
     overhead: vxlanOverhead(remote.family),
     origin: entry.origin,
   })
-  const route = routeOutput(ns, { dst: remote, src: local, mark: skb.mark, oif: lower })
+  // An entry that names no device (`via`) is looked up among all routes: rdst->remote_ifindex is 0.
+  const route = routeOutput(ns, { dst: remote, src: local, mark: skb.mark })
   if (isLocalAddress(ns, remote)) return bypass(skb, dev, inner)
   if (route.kind !== 'ok')
     return kernel.record(skb, { kind: 'drop', reason: 'IP_OUTNOROUTES', detail: `outer packet: ${route.detail}` })

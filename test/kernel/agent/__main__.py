@@ -66,6 +66,11 @@ class Lab:
     def wait_for_carrier(self):
         """Pairs whose both ends are up get their carrier from a kernel thread, and a bridge port forwards only then."""
         deadline = time.monotonic() + CARRIER_SECONDS
+        # A device that has lost its carrier for good keeps its queue until the kernel thread has seen it.
+        for one in self.netns.values():
+            for link in links(one):
+                if link['up'] and not link['lower']:
+                    one.ask_for_carrier(link['name'])
         waiting = ['?']
         while waiting:
             waiting = [

@@ -30,9 +30,8 @@ def inside(step, path, environment):
     if tool == 'sysctl':
         with open(path, encoding='utf-8') as file:
             return [refusal for line in file for refusal in set_sysctl(line.rstrip('\n'))]
-    if tool == 'install':
-        return []
-    argv = ['ipset', 'restore'] if tool == 'ipset' else [f'{tool}-{environment["IPTABLES_BACKEND"]}-restore']
+    restored = {'ipset': ['ipset', 'restore'], 'nft': ['nft', '-f', '-']}
+    argv = restored.get(tool, [f'{tool}-{environment["IPTABLES_BACKEND"]}-restore'])
     with open(path, encoding='utf-8') as file:
         return run(argv, environment, file)
 

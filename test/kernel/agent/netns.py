@@ -2,6 +2,7 @@
 import array
 import ctypes
 import fcntl
+import json
 import os
 import socket
 import struct
@@ -35,32 +36,62 @@ KNOBS = (
 )
 
 
+# Several judges may run at once: the first notes the old values, the last puts them back.
+KNOBS_FOLDER = '/run/kernel-judge'
+
+
 def tune_kernel():
     """Sets the knobs as far as allowed; answers the function that puts the old values back."""
-    before = []
     home = os.open('/proc/self/ns/net', os.O_RDONLY)
-    for path, value in KNOBS:
+    os.makedirs(KNOBS_FOLDER, exist_ok=True)
+    users = open(KNOBS_FOLDER + '/users', 'w', encoding='ascii')
+    noted = KNOBS_FOLDER + '/before.json'
+    with open(KNOBS_FOLDER + '/mutex', 'w', encoding='ascii') as mutex:
+        fcntl.flock(mutex, fcntl.LOCK_EX)
+        first = True
         try:
-            with open(path, encoding='ascii') as file:
-                old = file.read().strip()
-            if old == value:
-                continue
-            with open(path, 'w', encoding='ascii') as file:
-                file.write(value)
-            before.append((path, old))
-        except OSError:
-            continue
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            first = False
+        # One that was killed has left its note: those are the values from before it.
+        if first and not os.path.exists(noted):
+            with open(noted, 'w', encoding='ascii') as file:
+                json.dump([(path, read_knob(path)) for path, _ in KNOBS], file)
+        fcntl.flock(users, fcntl.LOCK_SH)
+        for path, value in KNOBS:
+            write_knob(path, value)
 
     def restore():
         check(libc.setns(home, CLONE_NEWNET), 'setns')
-        for path, old in before:
+        with open(KNOBS_FOLDER + '/mutex', 'w', encoding='ascii') as mutex:
+            fcntl.flock(mutex, fcntl.LOCK_EX)
             try:
-                with open(path, 'w', encoding='ascii') as file:
-                    file.write(old)
-            except OSError:
-                continue
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            with open(noted, encoding='ascii') as file:
+                for path, old in json.load(file):
+                    write_knob(path, old)
+            os.unlink(noted)
 
     return restore
+
+
+def read_knob(path):
+    try:
+        with open(path, encoding='ascii') as file:
+            return file.read().strip()
+    except OSError:
+        return None
+
+
+def write_knob(path, value):
+    try:
+        if value is not None and read_knob(path) != value:
+            with open(path, 'w', encoding='ascii') as file:
+                file.write(value)
+    except OSError:
+        pass
 
 
 def enter_private_namespaces():

@@ -85,7 +85,9 @@ function matchesOf(random: Random, around: Around, { table, chain, protocol }: P
     )
   if (random.chance(0.15)) matches.push(`-m mark ${not()}--mark ${random.pick(['0x4000/0x4000', '0x1', '0x0/0xff'])}`)
   if (random.chance(0.1))
-    matches.push(`-m addrtype ${not()}--dst-type ${random.pick(['LOCAL', 'UNICAST', 'BROADCAST'])}`)
+    matches.push(
+      `-m addrtype ${not()}--dst-type ${random.pick(['LOCAL', 'UNICAST', around.family === 4 ? 'BROADCAST' : 'MULTICAST'])}`,
+    )
   if (random.chance(0.05)) matches.push(`-m addrtype ${not()}--src-type ${random.pick(['LOCAL', 'UNICAST'])}`)
   if (random.chance(0.05)) matches.push('-m statistic --mode nth --every 2 --packet 0')
   if (random.chance(0.1)) matches.push('-m comment --comment "made up"')
