@@ -44,6 +44,8 @@ export interface RulePass {
   readonly mark: number
   /** `filter/FORWARD:2`, in order; `filter/FORWARD:end` is the policy, or the return from a chain of one's own. */
   readonly rules: readonly string[]
+  /** Where the packet was sent on to, where NAT changed its destination then; nf_tables only. */
+  readonly becomes?: string
   /** The packet, for people. */
   readonly text: string
 }
@@ -57,11 +59,15 @@ export function parseCase(text: string): KernelCase {
   return JSON.parse(text, decode) as KernelCase
 }
 
-/** Ops have a namespace, rules of a block arguments. */
+/** Ops have a namespace, rules of a block arguments; what is in a block of nft has a rule, a set or a type. */
+const ORIGINATED = ['netns', 'args', 'rule', 'set', 'type']
+
 const withOrigin = (item: unknown): unknown =>
-  typeof item === 'object' && item !== null && ('netns' in item || 'args' in item)
+  typeof item === 'object' && item !== null && ORIGINATED.some((key) => key in item)
     ? { ...item, origin: RECORDED }
     : item
+
+const HAVE_ORIGINS = new Set(['ops', 'dispatch', 'rules', 'elements', 'sets'])
 
 const MAC_KEYS = new Set(['mac'])
 
@@ -72,7 +78,7 @@ function encode(key: string, value: unknown): unknown {
   if (typeof value === 'number' && MAC_KEYS.has(key)) return `mac:${formatMac(value as Mac)}`
   if (isIp(value)) return `ip:${formatIp(value)}`
   if (key === 'origin') return undefined
-  if (key === 'chains' && typeof value === 'function') return value()
+  if ((key === 'chains' || key === 'own') && typeof value === 'function') return value()
   return value
 }
 
@@ -80,9 +86,10 @@ function encode(key: string, value: unknown): unknown {
 const RECORDED = { by: 'recorded case' }
 
 function decode(key: string, value: unknown): unknown {
-  if (key === 'ops' || key === 'dispatch' || key === 'rules')
-    return Array.isArray(value) ? value.map(withOrigin) : value
-  if (key === 'chains') return () => value
+  if (HAVE_ORIGINS.has(key)) return Array.isArray(value) ? value.map(withOrigin) : value
+  // In a block of nft they are not made by a function, but with everything else that it owns.
+  if (key === 'chains' && !(Array.isArray(value) && value.some((chain) => 'name' in chain))) return () => value
+  if (key === 'own') return () => value
   if (typeof value !== 'string') return value
   if (OCTET_KEYS.has(key)) return lengthen(value)
   if (value.startsWith('ip:')) return ip(value.slice(3))

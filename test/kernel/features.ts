@@ -1,5 +1,6 @@
 import { formatIp } from '../../packet/ip.ts'
 import type { LabMachine } from './lab.ts'
+import { CLUSTER_PROXIES } from './scenario/cluster-shape.ts'
 import { FAULTS } from './scenario/fault.ts'
 import type { Recipe } from './scenario/recipe.ts'
 import { MODES } from './scenario/recipe.ts'
@@ -35,6 +36,7 @@ export const FEATURES = [
   ...FAULTS.map((fault) => `fault ${fault}`),
   'fault duplicate podCIDR',
   'fault dead server',
+  ...CLUSTER_PROXIES.map((proxy) => `kube-proxy ${proxy}`),
   'service ClusterIP',
   'service NodePort',
   'service externalIPs',
@@ -68,7 +70,10 @@ export function featuresOf(recipe: Recipe, [scenario]: readonly Scenario[]): Rea
   for (const { table } of recipe.rules) found.add(`made-up rule ${table}`)
   if (recipe.dead.length > 0) found.add('fault dead server')
   if (recipe.observeMs !== undefined) found.add('probe watched for timers')
-  if (recipe.kind === 'cluster') addServices(found, recipe)
+  if (recipe.kind === 'cluster') {
+    found.add(`kube-proxy ${recipe.proxy}`)
+    addServices(found, recipe)
+  }
   if (recipe.kind === 'flannel') {
     if (recipe.services?.some(({ endpoints }) => endpoints.length === 0)) found.add('service without endpoints')
     if ((recipe.services ?? []).length > 0) found.add('service ClusterIP')

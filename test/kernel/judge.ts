@@ -20,7 +20,7 @@ const MAX_RUNS = 8
 /** Runs the model with the kernel's own choices and compares. */
 export function judge(scenario: Scenario, truth: KernelTruth): Judgement {
   const kernel = observeKernel(truth, scenario.lab)
-  const script = scriptedDraws(kernel)
+  const script = scriptedDraws(kernel, scenario.lab)
   let ours = observeModel(runInModel(scenario, script.draw))
   for (let runs = 1; runs < MAX_RUNS && script.learn(ours, kernel); runs++) {
     script.rewind()

@@ -20,6 +20,7 @@ export function observeKernel(truth: KernelTruth, lab: KernelLab): Observed {
     rules: mapPlaces(truth.rules, (passes, place) =>
       passes.flatMap(({ family, rules }) => rules.filter((rule) => !idle.has(`${place} ${family} ${rule}`))),
     ),
+    passes: mapPlaces(truth.rules, (passes) => passes.map(({ rules, becomes }) => ({ rules, becomes }))),
     sockets: truth.sockets.map(inModelWords),
     conntrack: mapPlaces(truth.conntrack, (entries) => entries.map(entryOf).sort(byText)),
     neighbours: mapPlaces(truth.neighbours, (entries) => entries.filter(isListedNeighbour).sort(byAddress)),

@@ -8,10 +8,17 @@ export interface Observed {
   readonly frames: readonly ObservedFrame[]
   /** By place (`node1/root`), in order: `filter/FORWARD:2`, `filter/FORWARD:end`. */
   readonly rules: Readonly<Record<string, readonly string[]>>
+  /** Rules by the packet that went by them, and where NAT sent it then; only of the kernel. */
+  readonly passes?: Readonly<Record<string, readonly ObservedPass[]>>
   readonly sockets: readonly SocketEvent[]
   readonly conntrack: Readonly<Record<string, readonly ListedEntry[]>>
   readonly neighbours: Readonly<Record<string, readonly KernelNeighbour[]>>
   readonly fdb: Readonly<Record<string, readonly KernelFdb[]>>
+}
+
+export interface ObservedPass {
+  readonly rules: readonly string[]
+  readonly becomes: string | undefined
 }
 
 export interface ObservedFrame {

@@ -1,8 +1,12 @@
 import type { Draw, DrawPurpose, DrawSite } from '../../linux/draw.ts'
 import { pick } from '../../linux/draw.ts'
+import { formatIp } from '../../packet/ip.ts'
 import { type Frame, type IpPacket, PROTOCOL, type RawPayload, type Tcp, type Transport } from '../../packet/packet.ts'
 import { parseIpPacket } from '../../packet/parse.ts'
+import type { ListedEntry } from './conntrack-line.ts'
 import { FLANNEL_UDP } from './exceptions.ts'
+import type { KernelLab } from './lab.ts'
+import { type NftChainIn, nftChains, outcomesOf } from './nft-chains.ts'
 import type { Observed } from './observed.ts'
 
 /**
@@ -72,17 +76,25 @@ const BASES: Record<Field, readonly number[]> = {
   'fragment-id': [0],
 }
 
-export function scriptedDraws(kernel: Observed): DrawScript {
+export function scriptedDraws(kernel: Observed, lab: KernelLab): DrawScript {
   const known = new Map<string, number>()
   const asked = new Map<string, number>()
   let tokens: Token[] = []
   const count = new Map<Field, number>()
   const statistics = statisticOutcomes(kernel)
+  const numgens = numgenOutcomes(kernel, lab)
+  /** Numbers that the kernel's trace does not show: tried one after the other. */
+  const guesses = new Map<string, { readonly range: number; readonly taken: number }>()
 
   const draw: Draw = (site, choices) => {
     const key = keyOf(site, asked)
     if (site.purpose === 'statistic') return statistics(site, asked.get(turnKey(site)) ?? 1) ? 0 : 1
     const range = typeof choices === 'number' ? choices : choices.length
+    if (site.purpose === 'numgen') {
+      const seen = numgens(site, asked.get(turnKey(site)) ?? 1)
+      if (seen === undefined) guesses.set(key, { range, taken: guesses.get(key)?.taken ?? 0 })
+      return seen ?? guesses.get(key)?.taken ?? 0
+    }
     const learned = known.get(key)
     if (learned !== undefined) return learned % range
     const field = FIELDS[site.purpose]?.[0]
@@ -109,7 +121,10 @@ export function scriptedDraws(kernel: Observed): DrawScript {
         for (const pair of pairs(mine.frame, other.frame)) take(pair)
       }
       for (const pair of [...socketPairs(ours, theirs), ...entryPairs(ours, theirs)]) take(pair)
-      return known.size > before
+      // Last, what shows nowhere else: of several entries alike any may be any.
+      const hidden = known.size === before ? hiddenPairs(ours, theirs) : []
+      for (let i = 0; i < hidden.length && known.size === before; i++) take(hidden[i]!)
+      return known.size > before || (!goAlike(ours, theirs) && guessAgain(guesses))
 
       function take([field, value, wanted]: Pair): void {
         if (value === wanted) return
@@ -127,9 +142,31 @@ export function scriptedDraws(kernel: Observed): DrawScript {
   }
 }
 
+/** Whether both sides saw the same places, and frames for the same destinations there. */
+const goAlike = (ours: Observed, theirs: Observed): boolean =>
+  ours.frames.length === theirs.frames.length &&
+  ours.frames.every(
+    (one, i) => one.tap === theirs.frames[i]?.tap && goalOf(one.frame) === goalOf(theirs.frames[i]?.frame),
+  )
+
+function goalOf(frame: Frame | IpPacket | undefined): string {
+  const packet = frame === undefined || 'kind' in frame ? frame : frame.payload
+  if (packet?.kind === 'arp') return formatIp(packet.targetIp)
+  return packet?.kind === 'ip' ? formatIp(packet.dst) : ''
+}
+
+/** Counts the guesses on, as digits of one number; false when all have been made. */
+function guessAgain(guesses: Map<string, { readonly range: number; readonly taken: number }>): boolean {
+  for (const [key, { range, taken }] of guesses) {
+    guesses.set(key, { range, taken: (taken + 1) % range })
+    if (taken + 1 < range) return true
+  }
+  return false
+}
+
 /** Draws of one purpose in one namespace, by their order: what they are for may itself follow from a draw. */
 const turnKey = (site: DrawSite): string =>
-  site.purpose === 'statistic'
+  site.purpose === 'statistic' || site.purpose === 'numgen'
     ? `${site.host}/${site.netns} ${site.entry}`
     : `${site.host}/${site.netns} ${site.purpose}`
 
@@ -173,6 +210,28 @@ function statisticOutcomes(kernel: Observed): (site: DrawSite, turn: number) => 
     }
   }
   return (site, turn) => outcomes.get(turnKey(site))?.[turn - 1] ?? false
+}
+
+/**
+ * What the kernel's numgen gave, by where the packet was sent on to: the trace shows the rule, not the number.
+ * Undefined where the packet was not seen again.
+ */
+function numgenOutcomes(kernel: Observed, lab: KernelLab): (site: DrawSite, turn: number) => number | undefined {
+  const tables = new Map<string, readonly NftChainIn[]>()
+  return (site, turn) => {
+    const place = `${site.host}/${site.netns}`
+    const ops = lab.hosts.find(({ name }) => name === site.host)?.ops.filter(({ netns }) => netns === site.netns) ?? []
+    const chains = tables.get(place) ?? [...nftChains(ops, 4), ...nftChains(ops, 6)]
+    tables.set(place, chains)
+    const [table = '', chain = '', index = ''] = site.entry.split(' ')
+    const rule = `${table}/${chain}:${index}`
+    const asked = (kernel.passes?.[place] ?? []).filter(({ rules }) => rules.includes(rule))
+    const outcomes = chains.flatMap((one) => (one.chain.name === chain ? outcomesOf(one, Number(index) - 1) : []))
+    const pass = asked[turn - 1]
+    const next = pass?.rules[pass.rules.indexOf(rule) + 1]?.replace(/^[^/]*\/|:[^:]*$/g, '') ?? ''
+    const at = outcomes.findIndex((one) => one.chain === next || one.destination === pass?.becomes)
+    return at < 0 ? undefined : at
+  }
 }
 
 type Pair = readonly [field: Field, ours: number, theirs: number]
@@ -238,10 +297,27 @@ function entryPairs(ours: Observed, kernel: Observed): Pair[] {
       const answering = alike.filter(({ keys }) => keys[2] === theirs.keys[2] && keys[3] === theirs.keys[3])
       const [mine, another] = alike.length > 1 ? answering : alike
       if (mine === undefined || another !== undefined) return []
-      const fields: readonly Field[] = /^protocol (1|58) /.test(theirs.shape) ? ['echo-id'] : ['port', 'tunnel-port']
-      return theirs.keys.flatMap((key, i) => fields.map((field): Pair => [field, mine.keys[i] ?? 0, key]))
+      return keyPairs(mine, theirs)
     }),
   )
+}
+
+/** Entries of one shape that the other side does not have, the first of ours with the first of the kernel's. */
+function hiddenPairs(ours: Observed, kernel: Observed): Pair[] {
+  return Object.entries(kernel.conntrack).flatMap(([place, entries]) => {
+    const mine = ours.conntrack[place] ?? []
+    const other = entries.filter(({ text }) => !mine.some((entry) => entry.text === text))
+    const alone = mine.filter(({ text }) => !entries.some((entry) => entry.text === text))
+    return alone.flatMap((entry): Pair[] => {
+      const theirs = other.find(({ shape }) => shape === entry.shape)
+      return theirs === undefined ? [] : keyPairs(entry, theirs)
+    })
+  })
+}
+
+function keyPairs(ours: ListedEntry, theirs: ListedEntry): Pair[] {
+  const fields: readonly Field[] = /^protocol (1|58) /.test(theirs.shape) ? ['echo-id'] : ['port', 'tunnel-port']
+  return theirs.keys.flatMap((key, i) => fields.map((field): Pair => [field, ours.keys[i] ?? 0, key]))
 }
 
 /** Ports, or the echo identifier, at the head of a first fragment; later ones have octets there that both sides know. */

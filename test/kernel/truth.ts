@@ -1,10 +1,13 @@
-import { ROOT_NETNS } from '../../linux/op.ts'
+import { type Op, ROOT_NETNS } from '../../linux/op.ts'
+import { type Family, readIp } from '../../packet/ip.ts'
 import { parseFrame, parseIpPacket } from '../../packet/parse.ts'
+import { hostPort } from '../../proxy/endpoint.ts'
 import { iptablesTables } from '../../render/iptables-restore.ts'
 import type { KernelFrame, KernelRuleHit } from './agent.ts'
 import type { KernelTruth, RulePass, SeenFrame } from './case-file.ts'
 import { frameText } from './frame-text.ts'
 import type { KernelLab, Place } from './lab.ts'
+import { nftChains } from './nft-chains.ts'
 import { isNoise, isNoiseEntry, isNoiseHit } from './noise.ts'
 import type { KernelRun } from './record.ts'
 
@@ -93,7 +96,7 @@ function rulePasses(hits: readonly KernelRuleHit[], place: Place, chains: ChainR
     const rules = chains.of(place, hit.family, `${hit.table}/${hit.chain}`)
     const rule = `${hit.table}/${hit.chain}:${hit.index > rules.length ? 'end' : hit.index}`
     // nf_tables tells of a REJECT after the packets that it sends; iptables-legacy, and we, before.
-    const isLate = hit.walk !== undefined && rules[hit.index - 1]?.includes('-j REJECT') === true
+    const isLate = hit.walk !== undefined && REJECTS.test(rules[hit.index - 1] ?? '')
     const found = isLate ? passes.findLast((pass) => isSameWalk(pass.hit, hit)) : passes.at(-1)
     if (found !== undefined && isSameWalk(found.hit, hit)) found.rules.push(rule)
     else
@@ -107,7 +110,36 @@ function rulePasses(hits: readonly KernelRuleHit[], place: Place, chains: ChainR
         hit,
       })
   }
-  return passes.map(({ hit: _hit, ...pass }) => pass)
+  return passes.map(({ hit, ...pass }, i) => {
+    const becomes = hit.walk === undefined ? undefined : destinationAfter(passes, i)
+    return becomes === undefined ? pass : { ...pass, becomes }
+  })
+}
+
+const REJECTS = /-j REJECT|^reject\b| reject\b/
+
+/** Where the packet of a pass is going when it is next seen, if that is somewhere else. */
+function destinationAfter(passes: readonly OpenPass[], at: number): string | undefined {
+  const before = headOf(passes[at])
+  const after = headOf(passes[at + 1])
+  if (before === undefined || after === undefined || before.kept !== after.kept) return undefined
+  return before.destination === after.destination ? undefined : after.destination
+}
+
+/** A trace shows the IP header and the first octets after it. `kept`: what NAT of the destination leaves as it is. */
+function headOf(pass: OpenPass | undefined): { readonly kept: string; readonly destination: string } | undefined {
+  const bytes = Buffer.from(pass?.hit.packet ?? '', 'hex')
+  const version = (bytes[0] ?? 0) >> 4
+  const family = version === 4 ? 4 : 6
+  const [addresses, ports] = family === 4 ? [12, ((bytes[0] ?? 0) & 15) * 4] : [8, 40]
+  const size = family === 4 ? 4 : 16
+  if ((version !== 4 && version !== 6) || bytes.length < ports + 4) return undefined
+  const destination = hostPort(readIp(bytes, addresses + size, family), bytes.readUInt16BE(ports + 2))
+  const [source, id] = [bytes.subarray(addresses, addresses + size), bytes.subarray(4, 6)]
+  return {
+    kept: Buffer.concat([source, bytes.subarray(ports, ports + 2), family === 4 ? id : source]).toString('hex'),
+    destination,
+  }
 }
 
 function isSameWalk(one: KernelRuleHit, other: KernelRuleHit): boolean {
@@ -133,10 +165,14 @@ class ChainRules {
 
   private read(host: string, netns: string, family: 4 | 6): ReadonlyMap<string, readonly string[]> {
     const ops = this.lab.hosts.find(({ name }) => name === host)?.ops.filter((op) => op.netns === netns) ?? []
-    return new Map(
-      [...iptablesTables(ops, family)].flatMap(([table, chains]) =>
+    return new Map([
+      ...nftRuleTexts(ops, family),
+      ...[...iptablesTables(ops, family)].flatMap(([table, chains]) =>
         [...chains].map(([chain, { rules }]): [string, readonly string[]] => [`${table}/${chain}`, rules]),
       ),
-    )
+    ])
   }
 }
+
+const nftRuleTexts = (ops: readonly Op[], family: Family): [string, readonly string[]][] =>
+  nftChains(ops, family).map(({ chain }) => [`${chain.table}/${chain.name}`, chain.lines.map(({ rule }) => rule)])

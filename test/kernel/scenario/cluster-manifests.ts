@@ -62,7 +62,8 @@ function labDocument(recipe: ClusterRecipe) {
           },
         ]),
       ),
-      versions: { kubernetes: 'v1.36.3', flannel: 'v0.28.4', calico: 'v3.31.2' },
+      proxy: { mode: recipe.proxy.split(' ')[0], clusterCIDR: '10.244.0.0/16' },
+      versions: { kubernetes: recipe.proxy.split(' ')[1], flannel: 'v0.28.4', calico: 'v3.31.2' },
     },
   }
 }

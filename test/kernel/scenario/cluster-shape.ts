@@ -1,11 +1,12 @@
 import type { Place } from '../lab.ts'
 import type { RecipeBase } from './recipe.ts'
 
-/** A cluster written as manifests and compiled by the product: pod network, kube-proxy in iptables mode, two racks. */
+/** A cluster written as manifests and compiled by the product: pod network, kube-proxy, two racks. */
 export interface ClusterRecipe extends RecipeBase {
   readonly kind: 'cluster'
   readonly mode: ClusterMode
   readonly nodes: readonly ClusterNode[]
+  readonly proxy: ClusterProxy
   readonly bridgeNetfilter: 0 | 1
   readonly hairpin: boolean
   readonly forwardPolicy: 'ACCEPT' | 'DROP'
@@ -20,6 +21,18 @@ export type ClusterMode =
   | 'cluster-host-gw'
   | 'cluster-udp'
   | 'cluster-calico'
+
+/** kube-proxy's mode, and its release where that makes other rules. */
+export const CLUSTER_PROXIES = [
+  'iptables v1.36.3',
+  'nftables v1.36.3',
+  'nftables v1.35.4',
+  'nftables v1.32.13',
+] as const
+export type ClusterProxy = (typeof CLUSTER_PROXIES)[number]
+
+/** Rules of nft are traced by the events of nf_tables, which the older iptables does not have. */
+export const usesNft = ({ proxy }: Pick<ClusterRecipe, 'proxy'>): boolean => proxy.startsWith('nftables')
 
 export interface ClusterNode {
   readonly rack: 0 | 1

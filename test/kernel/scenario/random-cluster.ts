@@ -1,4 +1,5 @@
 import {
+  CLUSTER_PROXIES,
   type ClusterMode,
   type ClusterNode,
   type ClusterRecipe,
@@ -10,6 +11,7 @@ import {
   podNetOf,
   SERVICE_PORT,
   serviceIp,
+  usesNft,
 } from './cluster-shape.ts'
 import { POD_TCP, POD_UDP } from './flannel-recipe.ts'
 import type { Random } from './random.ts'
@@ -66,6 +68,7 @@ export function randomCluster(random: Random, mode: ClusterMode): ClusterRecipe 
       machines,
       ruled: 0.25,
     }),
+    ...(usesNft(shape) ? { backend: 'nft' as const } : {}),
     dead: random.some(
       pods.flatMap(({ host, netns }) => [`${host} ${netns} tcp ${POD_TCP}`, `${host} ${netns} udp ${POD_UDP}`]),
       0.04,
@@ -89,6 +92,7 @@ function shapeOf(random: Random, mode: ClusterMode): Shape {
     kind: 'cluster',
     mode,
     nodes,
+    proxy: random.chance(0.5) ? 'iptables v1.36.3' : random.pick(CLUSTER_PROXIES),
     bridgeNetfilter: random.chance(0.7) ? 1 : 0,
     hairpin: random.chance(0.5),
     forwardPolicy: random.chance(0.5) ? 'DROP' : 'ACCEPT',

@@ -1,4 +1,5 @@
 import type { ScenarioFlow } from '../scenario.ts'
+import { usesNft } from './cluster-shape.ts'
 import type { Recipe } from './recipe.ts'
 
 /** Recipes with one thing less, the largest steps first. */
@@ -14,7 +15,8 @@ export function* smaller(recipe: Recipe): Generator<Recipe> {
     for (const [index, flow] of flows.entries())
       for (const simpler of simplerFlows(flow))
         yield { ...recipe, rounds: recipe.rounds.with(round, flows.with(index, simpler)) }
-  if (recipe.backend === 'nft') yield { ...recipe, backend: 'legacy' }
+  if (recipe.backend === 'nft' && !(recipe.kind === 'cluster' && usesNft(recipe)))
+    yield { ...recipe, backend: 'legacy' }
   yield* smallerLabs(recipe)
 }
 
@@ -39,6 +41,7 @@ function* smallerLabs(recipe: Recipe): Generator<Recipe> {
     case 'cluster': {
       // The last service, node or pod goes first: those before keep their names.
       if (recipe.services.length > 0) yield { ...recipe, services: recipe.services.slice(0, -1) }
+      if (usesNft(recipe)) yield { ...recipe, proxy: 'iptables v1.36.3' }
       if (recipe.duplicatePodCidr) yield { ...recipe, duplicatePodCidr: false }
       if (recipe.hairpin) yield { ...recipe, hairpin: false }
       if (recipe.bridgeNetfilter === 0) yield { ...recipe, bridgeNetfilter: 1 }
