@@ -29,7 +29,7 @@ export interface Materialised {
   readonly notRun: readonly (Place & { readonly program: string; readonly name: string })[]
 }
 
-export type BuildTool = 'ip' | 'bridge' | 'sysctl' | 'ipset' | 'iptables' | 'ip6tables' | 'nft'
+export type BuildTool = 'ip' | 'bridge' | 'sysctl' | 'ipset' | 'iptables' | 'ip6tables' | 'nft' | 'ipvs'
 
 /** A file given to a tool, in a namespace of the lab or (null) in the one that `up.sh` runs in. */
 export interface BuildStep {
@@ -57,7 +57,7 @@ export interface Guest {
 }
 
 /**
- * Writes a lab for `ip`, `bridge`, `sysctl`, `ipset`, `nft` and `iptables-restore`. Each machine's namespace becomes a
+ * Writes a lab for `ip`, `bridge`, `sysctl`, `ipset`, `nft`, `ipvsadm` and `iptables-restore`. Each machine's namespace becomes a
  * real one, each segment a switch in a namespace of its own.
  */
 export function materialise(given: readonly LabMachine[], options: MaterialiseOptions = {}): Materialised {
@@ -163,6 +163,7 @@ function files(
     step(name, 'iptables', 'iptables', set.iptables)
     step(name, 'ip6tables', 'ip6tables', set.ip6tables)
     step(name, 'nft', 'nft', set.nft)
+    step(name, 'ipvs', 'ipvs', lines(set.ipvs ?? []))
     for (const { path, text } of set.files) written.set(`files/${name}${path}`, text)
   }
   return { written, steps }

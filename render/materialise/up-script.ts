@@ -21,6 +21,7 @@ export function upScript({ steps, names, servers, forwarders, birds }: UpParts):
     'sysctl',
     ...(['bridge', 'ipset', 'nft'] as const).filter((tool) => used.has(tool)),
     ...(['iptables', 'ip6tables'] as const).filter((tool) => used.has(tool)).map((tool) => `${tool}-$backend-restore`),
+    ...(used.has('ipvs') ? ['ipvsadm'] : []),
     ...(servers || forwarders.length > 0 ? ['python3'] : []),
     ...(birds.length > 0 ? ['bird'] : []),
   ]
@@ -59,6 +60,8 @@ function stepCommand({ tool, netns, file }: BuildStep): string {
       return `inside ${quote(netns)} ipset restore < ${quote(file)}`
     case 'nft':
       return `inside ${quote(netns)} nft -f ${quote(file)}`
+    case 'ipvs':
+      return `virtual_servers ${words}`
     case 'iptables':
     case 'ip6tables':
       return `inside ${quote(netns)} "${tool}-$backend-restore" < ${quote(file)}`
@@ -80,6 +83,10 @@ inside() { local netns=$1; shift; nsenter --net="/run/netns/$netns" "$@"; }
 refused() { echo "up.sh: some lines of $1 were refused, see above" >&2; }
 batch() { "$1" -force -n "$2" -batch "$3" || refused "$3"; }
 settings() { inside "$1" sysctl -q -p "$2" > /dev/null || refused "$2"; }
+virtual_servers() {
+  local words
+  while read -ra words; do inside "$1" ipvsadm "\${words[@]}"; done < "$2"
+}
 # .up holds what was made, so that down.sh takes down that and nothing else.
 made() { echo "$*" >> .up; }
 started() { made process "$1" "$(sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 20)"; }

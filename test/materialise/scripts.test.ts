@@ -83,6 +83,7 @@ describe.skipIf(!isRoot && process.env.CI === undefined)('up.sh, enter.sh and do
   const labs: readonly { readonly lab: string; readonly words: readonly string[] }[] = [
     ...LAB_NAMES.map((lab) => ({ lab, words: [] })),
     { lab: 'textbook-calico-bgp', words: ['--bgp', 'bird'] },
+    { lab: 'textbook-flannel-vxlan', words: ['--proxy', 'nftables'] },
   ]
 
   test.each(labs)('$lab $words is up, answers across nodes through Services, and leaves nothing', ({ lab, words }) => {
@@ -124,6 +125,18 @@ describe.skipIf(!isRoot && process.env.CI === undefined)('up.sh, enter.sh and do
       /^The cluster is up\..*\nmy-nginx-\S+\n\d+: flannel\.1: [\s\S]* vxlan id 1 [\s\S]*The cluster is down\.\n$/,
     )
     expect(code).toBe(0)
+  })
+
+  test('a segment that drops the tunnel drops it here too', () => {
+    const fault = join(folder, 'fault.yaml')
+    writeFileSync(
+      fault,
+      'apiVersion: podwalk/v1alpha1\nkind: Lab\nspec: { faults: [{ kind: udpBlocked, port: 8472 }] }\n',
+    )
+    const directory = materialised('textbook-flannel-vxlan', '-f', fault, '--prefix', 'fault-')
+    const far = './enter.sh client curl -sS -m 3 http://far'
+    const { out } = inOwnWorld(directory, [OWN_RUN, FETCH, './up.sh', QUESTIONS[2], far, './down.sh'].join('\n'))
+    expect(out).toMatch(/is up\..*\nnear\ncurl: \(28\).*\nThe cluster is down\.\n$/)
   })
 
   test('legacy iptables hold the same rules', () => {
