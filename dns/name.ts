@@ -132,6 +132,8 @@ export function checkName(name: string): Parsed<string> {
 export function isDomainName(text: string): boolean {
   if (text === '.') return true
   if (text === '' || text.startsWith('.') || /[^\\]\.\./.test(text)) return false
+  // A backslash at the end would take the final dot with it.
+  if (/(?:^|[^\\])(?:\\\\)*\\$/.test(text)) return false
   return labelsOf(fqdn(text)).every((label) => {
     const length = labelOctets(label).length
     return length > 0 && length <= MAX_LABEL

@@ -134,8 +134,8 @@ describe('answers without sockets', () => {
   })
 
   it('a real plugin that is not emulated is told with its line, an unknown one is an error', () => {
-    expect(serverWith('.:53 {\n  kubernetes cluster.local\n  rewrite name a. b.\n}\n').notModelled).toEqual([
-      'not modelled: plugin rewrite (Corefile:3)',
+    expect(serverWith('.:53 {\n  kubernetes cluster.local\n  geoip /x\n}\n').notModelled).toEqual([
+      'not modelled: plugin geoip (Corefile:3)',
     ])
     expect(() => serverWith('.:53 {\n  nosuch\n}\n')).toThrow(
       "Corefile:2 - Error during parsing: Unknown directive 'nosuch'",
@@ -237,10 +237,18 @@ describe('log', () => {
     expect(lines.map((line) => line.split('" ')[1]?.split(' ')[0])).toEqual(rcodes)
   })
 
-  it('says what it does not write', () => {
-    expect(serverWith('. {\n log . "{remote}"\n}\n').notModelled).toEqual([
-      'not modelled: log: format "{remote}" (Corefile:2)',
-    ])
+  it.each([
+    ['"{remote} {x} {/a/b}"', '[INFO] 10.244.1.7 {x} -'],
+    ['"{name} {common"', '[INFO] kubernetes.default.svc.cluster.local. {common'],
+    ['"} {type}"', '[INFO] } A'],
+    ['"{combined}"', / 0s "0"$/],
+  ])('format %s', (format, expected) => {
+    const { server } = serverWith(`. {\n log . ${format}\n kubernetes cluster.local\n}\n`)
+    ask(server, 'kubernetes.default.svc.cluster.local.', 'A')
+    const lines = server
+      .takenNotes()
+      .flatMap((note) => (note.kind === 'dns.plugin' && note.plugin === 'log' ? [note.detail] : []))
+    expect(lines).toEqual([typeof expected === 'string' ? expected : expect.stringMatching(expected)])
   })
 })
 
@@ -308,9 +316,10 @@ describe('the cache over time', () => {
       '.:53 {\n  cache {\n    success 256\n    denial 256\n  }\n  kubernetes cluster.local {\n    pods insecure\n  }\n}\n',
     )
     const name = (i: number) => `10-1-${i >> 8}-${i & 255}.shop.pod.cluster.local.`
-    for (let i = 0; i <= 256; i++) ask(server, name(i), 'A')
+    // 256 parts hold four items each at least.
+    for (let i = 0; i <= 1024; i++) ask(server, name(i), 'A')
     server.takenNotes()
-    ask(server, name(256), 'A')
+    ask(server, name(1024), 'A')
     ask(server, name(0), 'A')
     expect(
       server

@@ -23,8 +23,6 @@ export interface NotModelled {
 
 /** Directives that let a listener answer classes other than IN (core/dnsserver EnableChaos). */
 const ANY_CLASS: readonly Directive[] = ['chaos', 'forward']
-/** Directives that configure the server and are no link of the chain, of those that are not modelled. */
-const OFF_CHAIN: readonly Directive[] = ['root', 'tls', 'bind']
 const DEFAULT_PORT = 53
 const DEFAULT_TEXT = '.:53 {\nwhoami\nlog\n}\n'
 
@@ -52,7 +50,7 @@ export function loadCorefile(source: Omit<CorefileSource, 'isDirective'>, world:
       const plugin = (plugins as Partial<Record<Directive, Plugin>>)[directive]
       if (!plugin) {
         tell(`plugin ${directive}`)
-        if (!OFF_CHAIN.includes(directive)) handlers.get(block)?.push(missingLink(directive, line))
+        handlers.get(block)?.push(missingLink(directive, line))
         continue
       }
       const words = new Dispenser(source.name, tokens)

@@ -69,6 +69,8 @@ export type Effect =
       readonly bytes: Uint8Array
       /** Nanoseconds to wait for the reply. */
       readonly patience: number
+      /** Nanoseconds that an idle connection is kept for the next query. */
+      readonly expire: number
     }
   /** Work that goes on beside, as a goroutine does. */
   | { readonly kind: 'background'; readonly work: Serving<void> }
@@ -88,8 +90,8 @@ export type Serving<Result = Outcome> = Generator<Effect, Result, EffectResult>
 /** The rest of the chain. */
 export interface Next {
   (request: Request): Serving
-  /** Nothing stands behind. */
-  readonly isLast?: boolean
+  /** The plugin it begins with; undefined: nothing stands behind. */
+  readonly leadsTo?: string
 }
 
 /** A plugin as one directive set it up. */
@@ -104,6 +106,8 @@ export interface Handler {
   /** Once all plugins are set up: takes what it needs of others in its block, or says why the server cannot start. */
   link?(block: readonly Handler[]): string | undefined
   readonly offers?: Offers
+  /** Whether what the block's plugins know of this query is gathered: the metadata plugin. */
+  collects?(request: Request): boolean
   /** What it tells of a query before the chain begins, by label (plugin/metadata Provider). */
   describe?(request: Request): Iterable<readonly [label: string, value: string]>
 }

@@ -12,31 +12,36 @@ import { file } from './plugins/file/file.ts'
 import { forward } from './plugins/forward/forward.ts'
 import { header } from './plugins/header.ts'
 import { hosts } from './plugins/hosts.ts'
+import { health, pprof, prometheus, ready } from './plugins/http-endpoint.ts'
 import { k8sExternal } from './plugins/k8s-external.ts'
 import { kubernetes } from './plugins/kubernetes/kubernetes.ts'
 import { loadbalance } from './plugins/loadbalance.ts'
 import { local } from './plugins/local.ts'
 import { log } from './plugins/log/log.ts'
 import { loop } from './plugins/loop.ts'
+import { metadata } from './plugins/metadata.ts'
 import { minimal } from './plugins/minimal.ts'
-import { health, prometheus, ready, reload } from './plugins/no-op.ts'
 import { nsid } from './plugins/nsid.ts'
+import { bind, cancel, debug, multisocket, reload, root, timeouts, trace } from './plugins/process.ts'
 import { rewrite } from './plugins/rewrite/rewrite.ts'
-import { cancel, debug, metadata, multisocket, pprof, timeouts, trace } from './plugins/silent.ts'
 import { template } from './plugins/template/template.ts'
+import { tls } from './plugins/tls.ts'
 import { transfer } from './plugins/transfer.ts'
 import { view } from './plugins/view.ts'
 import { whoami } from './plugins/whoami.ts'
 
 /** The plugins that are emulated. A directive that is not here is real, but not modelled. */
 export const plugins = {
+  root,
   metadata,
   cancel,
+  tls,
   timeouts,
   multisocket,
   reload,
   nsid,
   bufsize,
+  bind,
   debug,
   trace,
   ready,

@@ -6,7 +6,7 @@ import type {
   SocketAddress,
   Syscall,
 } from '../../linux/process.ts'
-import type { Ip } from '../../packet/ip.ts'
+import { type Ip, parseIp } from '../../packet/ip.ts'
 import { refused } from '../../packet/parsed.ts'
 import type { DnsStep, DnsStepBody } from '../step.ts'
 import { appended, framed, unframed } from '../stream.ts'
@@ -21,13 +21,23 @@ export const COREFILE_PATH = '/etc/coredns/Corefile'
 /**
  * CoreDNS as a process: `-conf /etc/coredns/Corefile`, UDP and TCP on every port the Corefile names. Arguments: `conf`
  * (another path), `files` (paths, separated by spaces, that `import` with a wildcard may find), `startup=done` (the
- * process has long been up: what plugins do at the start is left out).
+ * process has long been up: what plugins do at the start is left out), `bind` (addresses, separated by spaces, that the
+ * Corefile's `bind` lines name in every block; absent: all addresses).
  */
 export const corednsProgram = (view: DnsApiView | undefined): Program<CorednsState | undefined, DnsStep> => ({
   name: 'coredns',
   start: (context) => start(view, context),
   step: (state, event, context) => (state ? state.step(event, context) : { state, syscalls: [] }),
 })
+
+/** What the loader says of `bind`, which here is known. */
+const BIND = 'plugin bind'
+
+const addressesIn = (text = ''): readonly Ip[] =>
+  text.split(' ').flatMap((word) => {
+    const address = parseIp(word)
+    return address.ok ? [address.value] : []
+  })
 
 function start(
   view: DnsApiView | undefined,
@@ -47,9 +57,12 @@ function start(
     return { state: undefined, syscalls: [{ kind: 'exit', code: 1 }], notes: [failed] }
   }
   const state = new CorednsState(context)
-  const syscalls = [...state.listen(loaded.value.listeners.map((listener) => new Server(listener, state.around)))]
+  const addresses = addressesIn(context.args.bind)
+  const servers = loaded.value.listeners.map((listener) => new Server(listener, state.around))
+  const syscalls = [...state.listen(servers, addresses)]
   if (context.args.startup !== 'done') syscalls.push(...state.startUp())
-  const missing = loaded.value.notModelled.map(({ text, line }) =>
+  const unknown = loaded.value.notModelled.filter(({ text }) => text !== BIND || addresses.length === 0)
+  const missing = unknown.map(({ text, line }) =>
     note({ kind: 'dns.server', server: 'coredns', event: 'notModelled', text, line }),
   )
   const started = note({
@@ -102,12 +115,11 @@ interface Task {
   exchange: (Effect & { kind: 'exchange' }) | undefined
 }
 
-/** An open connection to an upstream that nothing waits for; it is taken again for so long (forward's `expire`). */
+/** An open connection to an upstream that nothing waits for; it is taken again until then (forward's `expire`). */
 interface IdleConnection {
   readonly fd: number
-  readonly since: number
+  readonly until: number
 }
-const EXPIRE = 10_000_000_000
 
 /** The running process. It goes forward only: no state of it can be stepped twice. */
 export class CorednsState {
@@ -139,25 +151,29 @@ export class CorednsState {
     this.around.draw = (entry, choices) => context.draw('record-order', entry, choices)
   }
 
-  /** Opens a UDP and a TCP socket per listener. */
-  listen(servers: readonly Server[]): readonly Syscall[] {
+  /** Opens a UDP and a TCP socket per listener, and per address where it does not listen on all. */
+  listen(servers: readonly Server[], addresses: readonly Ip[]): readonly Syscall[] {
     this.servers = servers
-    const syscalls: Syscall[] = []
-    for (const server of servers) {
-      const { port } = server.listener
-      this.ports.push(port)
-      const [udp, tcp] = [this.nextFd++, this.nextFd++]
-      this.udp.set(udp, server)
-      this.tcp.set(tcp, server)
-      // The IPv6 wildcard takes both families.
-      syscalls.push({ kind: 'socket', fd: udp, family: 6, type: 'udp' }, { kind: 'bind', fd: udp, port })
-      syscalls.push(
-        { kind: 'socket', fd: tcp, family: 6, type: 'tcp' },
-        { kind: 'bind', fd: tcp, port },
-        { kind: 'listen', fd: tcp },
-      )
-    }
-    return syscalls
+    return servers.flatMap((server) => {
+      this.ports.push(server.listener.port)
+      return addresses.length === 0 ? this.listenAt(server) : addresses.flatMap((ip) => this.listenAt(server, ip))
+    })
+  }
+
+  private listenAt(server: Server, ip?: Ip): readonly Syscall[] {
+    const [udp, tcp] = [this.nextFd++, this.nextFd++]
+    this.udp.set(udp, server)
+    this.tcp.set(tcp, server)
+    // The IPv6 wildcard takes both families.
+    const family = ip?.family ?? 6
+    const at = { port: server.listener.port, ...(ip && { ip }) }
+    return [
+      { kind: 'socket', fd: udp, family, type: 'udp' },
+      { kind: 'bind', fd: udp, ...at },
+      { kind: 'socket', fd: tcp, family, type: 'tcp' },
+      { kind: 'bind', fd: tcp, ...at },
+      { kind: 'listen', fd: tcp },
+    ]
   }
 
   /** What the plugins do once everything listens. */
@@ -280,7 +296,7 @@ export class CorednsState {
   private takeIdle(effect: Effect & { kind: 'exchange' }): number | undefined {
     const list = this.idle.get(poolKey(effect)) ?? []
     const last = list.pop()
-    return last && this.around.now - last.since < EXPIRE ? last.fd : undefined
+    return last && this.around.now < last.until ? last.fd : undefined
   }
 
   private arm(task: Task, afterNs: number): Syscall {
@@ -330,10 +346,10 @@ export class CorednsState {
     this.release(task)
     if (fd === undefined || !exchange) return []
     const cancel: readonly Syscall[] = timer === undefined ? [] : [{ kind: 'cancelTimer', id: timer }]
-    if (socket === 'close') return [...cancel, { kind: 'close', fd }]
+    if (socket === 'close' || exchange.expire === 0) return [...cancel, { kind: 'close', fd }]
     const key = poolKey(exchange)
     const list = this.idle.get(key) ?? []
-    list.push({ fd, since: this.around.now })
+    list.push({ fd, until: this.around.now + exchange.expire })
     this.idle.set(key, list)
     return cancel
   }

@@ -27,7 +27,7 @@ export const newZone = (zone: string, handlers: readonly Handler[]): Zone => ({
   zone,
   handlers,
   chain: chain(handlers),
-  isPlain: !handlers.some(({ plugin, admits }) => plugin === 'metadata' || admits !== undefined),
+  isPlain: !handlers.some(({ collects, admits }) => collects !== undefined || admits !== undefined),
 })
 
 /** All zones of one port: core/dnsserver/server.go. */
@@ -212,13 +212,14 @@ interface Chosen {
 /** The query with what the block's plugins know of it; undefined where one of them does not want it. */
 function admitted({ handlers, isPlain }: Zone, request: Request): Request | undefined {
   if (isPlain) return request
-  const collector = handlers.find(({ plugin }) => plugin === 'metadata')
+  const collector = handlers.find(({ collects }) => collects)
   let own = request
   if (collector) {
     const metadata = new Map<string, string>()
     own = { ...request, metadata }
-    for (const handler of handlers)
-      for (const [label, value] of handler.describe?.(own) ?? []) metadata.set(label, value)
+    if (collector.collects?.(request))
+      for (const handler of handlers)
+        for (const [label, value] of handler.describe?.(own) ?? []) metadata.set(label, value)
   }
   return handlers.every((handler) => handler.admits?.(own) ?? true) ? own : undefined
 }
@@ -233,11 +234,11 @@ const UNWRITTEN: ReadonlySet<number> = new Set([RCODE.SERVFAIL, RCODE.REFUSED, R
 
 /** The handlers as one: each gets the rest of the chain as `next`; behind the last is SERVFAIL. */
 function chain(handlers: readonly Handler[]): Next {
-  let next: Next = Object.assign(endOfChain(handlers.at(-1)?.plugin ?? ''), { isLast: true })
+  let next: Next = endOfChain(handlers.at(-1)?.plugin ?? '')
   for (let i = handlers.length - 1; i >= 0; i--) {
     const handler = handlers[i]
     const after = next
-    if (handler) next = (request) => handler.serve(request, after)
+    if (handler) next = Object.assign((request: Request) => handler.serve(request, after), { leadsTo: handler.plugin })
   }
   return next
 }

@@ -171,13 +171,13 @@ describe('CoreDNS as a process', () => {
   })
 
   it('what it does not emulate is told at the start', () => {
-    const setting = setUp('.:53 {\n  health\n  whoami\n}\n')
+    const setting = setUp('.:53 {\n  health\n  erratic\n}\n')
     const texts = notesOf(setting).flatMap((note) =>
       note.kind === 'dns.server' && note.event === 'notModelled' ? [note.text] : [],
     )
     expect(texts).toEqual([
       'not modelled: health: the HTTP endpoint :8080 (Corefile:2)',
-      'not modelled: plugin whoami (Corefile:3)',
+      'not modelled: plugin erratic (Corefile:3)',
     ])
   })
 })

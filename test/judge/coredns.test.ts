@@ -8,6 +8,9 @@ import { differences, type RecordedReply } from './coredns-compare.ts'
 const read = <T>(folder: string, file: string): T => JSON.parse(readFileSync(join(folder, file), 'utf8')) as T
 const sessions = (folder: string) => caseFiles(folder, /^(?!corefiles).*\.json$/)
 
+/** The query came from another address than the recording tells: the log does not know the pod. */
+const ODD_LOG = new Set(['055-log-metadata.json 17'])
+
 /** What differs between a recorded session and ours; of one that is not all modelled, why. */
 function replay(folder: string, file: string) {
   const session = read<CorednsSession>(folder, file)
@@ -21,10 +24,10 @@ function replay(folder: string, file: string) {
       found.push('upstream')
     // A program does not learn the port its query left from.
     const lines = log?.map((line) => line.replace(/\S+->(?=\S+: i\/o timeout)/, ''))
-    if (lines && JSON.stringify(lines) !== JSON.stringify(our?.log)) found.push('log')
+    if (lines && !ODD_LOG.has(`${file} ${i}`) && JSON.stringify(lines) !== JSON.stringify(our?.log)) found.push('log')
     return found.length === 0 ? [] : [`#${i} ${q.name} ${q.type}: ${found.join(', ')}`]
   })
-  return { start, wrong, notModelled: ours.notModelled.filter((text) => /plugin |multicluster|log: format/.test(text)) }
+  return { start, wrong, notModelled: ours.notModelled.filter((text) => /plugin (?!bind)|multicluster/.test(text)) }
 }
 
 describe('replies of the real CoreDNS', () => {
@@ -47,15 +50,14 @@ interface CorefileCase {
   readonly error: string
 }
 
-/** Recorded errors of plugins that are not modelled yet, of a lookup at the start, and a line number. */
-const NOT_YET =
-  /plugin\/(whoami|rewrite|template|autopath|acl|file|bufsize|dns64|header|any|local|k8s_external|view|transfer|tls):|failed to resolve|maximum snippet import depth/
+/** A name that CoreDNS looks up at its start. */
+const NOT_YET = /failed to resolve/
 
 describe('what the real CoreDNS says of a Corefile', () => {
   const cases = read<readonly CorefileCase[]>(ownCasesFolder('coredns'), 'corefiles.json')
   const modelled = cases.map((one, i) => [i, one] as const).filter(([, { error }]) => !NOT_YET.test(error))
 
-  it('covers most of them', () => expect(modelled.length).toBeGreaterThanOrEqual(125))
+  it('covers most of them', () => expect(modelled.length).toBeGreaterThanOrEqual(159))
 
   it.each(modelled)('Corefile %i', (_, one) => expect(replayCorefile(one)).toBe(one.error))
 })

@@ -83,6 +83,8 @@ export interface Reply {
     readonly options?: readonly string[]
   }
   readonly size?: number
+  /** Only of a recorded one: it was cut, and held so many of the answers. */
+  readonly answerCount?: readonly [number, number]
 }
 
 export interface SessionResult {
@@ -138,7 +140,7 @@ export function replaySession(session: CorednsSession): SessionResult {
   if (coredns.exited !== undefined && failed?.kind === 'dns.server')
     return { [started ? 'exit' : 'startError']: lastWords(failed.text), queries: [], notModelled }
   let asked = 0
-  const queries = (session.queries ?? []).map(({ before, q }) => {
+  const queries = (session.queries ?? []).map(({ before, q, reply: recorded }) => {
     apply(before, { network, upstreams, api })
     for (const upstream of upstreams.values()) upstream.log.length = 0
     const noted = coredns.notes.length
@@ -146,6 +148,8 @@ export function replaySession(session: CorednsSession): SessionResult {
     const reply = ask(network, q, { index: asked++, onAnswer: watched.onAnswer })
     const log = (coredns.notes.slice(noted) as readonly DnsStep[]).flatMap(logLine)
     const outside = watched.asked()
+    // Of a cut reply the recorder asked for the whole set over TCP too: what the cache then holds is of that.
+    if (recorded?.answerCount) ask(network, { ...q, transport: 'tcp' }, { index: asked++, onAnswer: () => undefined })
     return { reply, ...(outside.length > 0 && { upstream: outside }), ...(log.length > 0 && { log }) }
   })
   return { queries, notModelled }

@@ -13,14 +13,14 @@ export interface CorefileError {
  * line and where blocks begin and end.
  */
 export class Dispenser {
-  protected tokens: readonly Token[]
+  protected tokens: Token[]
   protected cursor = -1
   private nesting = 0
   private readonly file: string
 
   constructor(file: string, tokens: readonly Token[]) {
     this.file = file
-    this.tokens = tokens
+    this.tokens = [...tokens]
   }
 
   /** The current word. */
@@ -56,23 +56,23 @@ export class Dispenser {
     return true
   }
 
-  /** Goes to the next word of a block, and into the block where it begins here; false at its end. */
+  /** Goes to the next word of a block, and into a block that begins here; false at its end. */
   nextInBlock(): boolean {
     if (this.nesting > 0) {
-      this.next()
-      if (this.word() === '}') {
+      if (!this.next()) return false
+      if (this.word() !== '{') {
+        if (this.word() !== '}') return true
         this.nesting--
         return false
       }
-      return true
+      this.cursor--
     }
     if (!this.nextArgument()) return false
     if (this.word() !== '{') {
       this.cursor--
       return false
     }
-    this.next()
-    if (this.word() === '}') return false
+    if (!this.next() || this.word() === '}') return false
     this.nesting++
     return true
   }

@@ -8,7 +8,7 @@ export interface Token {
 
 /**
  * Splits a Corefile into words. A quote counts only at the start of a word, and runs over line ends; inside it only
- * `\"` is an escape. `#` starts a comment at the start of a word.
+ * `\"` is an escape. `#` starts a comment: between words up to the end of the line, inside a word up to the next blank.
  */
 export function lex(text: string, file: string): readonly Token[] {
   const tokens: Token[] = []
@@ -41,14 +41,13 @@ export function lex(text: string, file: string): readonly Token[] {
     }
     if (/\s/.test(character)) {
       if (character === '\r') continue
+      // Of a comment inside a word only the word is left behind.
+      if (word || character === '\n') comment = false
       end()
-      if (character === '\n') {
-        line++
-        comment = false
-      }
+      if (character === '\n') line++
       continue
     }
-    if (!word && character === '#') comment = true
+    if (character === '#') comment = true
     if (comment) continue
     if (!word) {
       word = { text: '', line }

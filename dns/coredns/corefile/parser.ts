@@ -31,8 +31,15 @@ export type ParsedCorefile =
     }
   | { readonly ok: false; readonly error: CorefileError }
 
-/** caddyfile/parse.go maxSnippetImports of coredns/caddy. */
-const MAX_IMPORTS = 10_000
+/** maxSnippetExpansions and maxFileExpansions of coredns/caddy, caddyfile/parse.go. */
+const MAX_SNIPPETS = 10_000
+const MAX_FILES = 100_000
+/** The message names the first of them for files too. */
+const TOO_DEEP = `import depth (${MAX_SNIPPETS}) exceeded`
+/** How many words are given to one call. */
+const MAX_SPREAD = 1000
+/** Words that imports may make in all: CoreDNS takes memory until it has none. */
+const MAX_WORDS = 1_000_000
 
 /** Reads a Corefile into its server blocks: coredns/caddy caddyfile/parse.go. */
 export function parseCorefile(source: CorefileSource): ParsedCorefile {
@@ -49,7 +56,8 @@ class Parser extends Dispenser {
   private keys: string[] = []
   private line0 = 0
   private directives = new Map<string, Token[]>()
-  private imports = 0
+  private snippetImports = 0
+  private fileImports = 0
   private atEnd = false
 
   constructor(source: CorefileSource) {
@@ -115,9 +123,19 @@ class Parser extends Dispenser {
       if (this.current) tokens.push(this.current)
     }
     if (nesting !== 0) return this.syntaxError('}')
+    if (this.importsItself(name, tokens)) return this.error(`maximum snippet ${TOO_DEEP}`)
     this.snippets.set(name, tokens)
     this.keys = []
     return undefined
+  }
+
+  /** A snippet with an import of itself at the start of a line. */
+  private importsItself(name: string, tokens: readonly Token[]): boolean {
+    return tokens.some((token, i) => {
+      const [before, after] = [tokens[i - 1], tokens[i + 1]]
+      const startsLine = !before || before.file !== token.file || before.line !== token.line
+      return token.text === 'import' && startsLine && after !== undefined && this.expanded(after.text) === name
+    })
   }
 
   private parseContents(): CorefileError | undefined {
@@ -175,17 +193,27 @@ class Parser extends Dispenser {
     if (pattern === '') return this.error('Import requires a non-empty filepath')
     const at = this.cursor
     if (this.nextArgument()) return this.error('Import takes only one argument (glob pattern or file)')
-    if (++this.imports > MAX_IMPORTS) return this.error(`maximum snippet import depth (${MAX_IMPORTS}) exceeded`)
-    const imported = this.snippets.get(pattern) ?? this.imported(pattern)
+    const snippet = this.snippets.get(pattern)
+    if (snippet ? this.snippetImports++ >= MAX_SNIPPETS : this.fileImports++ >= MAX_FILES)
+      return this.error(`maximum ${snippet ? 'snippet' : 'file'} ${TOO_DEEP}`)
+    const imported = snippet ?? this.imported(pattern)
     if (!Array.isArray(imported)) return imported as CorefileError
-    this.tokens = [...this.tokens.slice(0, at - 1), ...imported, ...this.tokens.slice(at + 1)]
+    if (this.tokens.length + imported.length > MAX_WORDS) return this.error(`maximum file ${TOO_DEEP}`)
+    this.replaceWords(at - 1, imported)
     this.cursor = at - 1
     return undefined
   }
 
+  /** Puts words in the place of an import and its argument: in place, as one file may import itself very often. */
+  private replaceWords(at: number, words: readonly Token[]): void {
+    if (words.length <= MAX_SPREAD) this.tokens.splice(at, 2, ...words)
+    else this.tokens = this.tokens.slice(0, at).concat(words, this.tokens.slice(at + 2))
+  }
+
   private imported(pattern: string): readonly Token[] | CorefileError {
     const path = pattern.startsWith('/') ? pattern : `${this.folderHere}/${pattern}`
-    if ((path.match(/\*/g) ?? []).length > 1 || (path.match(/\?/g) ?? []).length > 1)
+    const isRange = path.includes('[') && path.includes(']')
+    if ((path.match(/\*/g) ?? []).length > 1 || (path.match(/\?/g) ?? []).length > 1 || isRange)
       return this.error(`Glob pattern may only contain one wildcard (*), but has others: ${path}`)
     if (/[*?[\]]/.test(path)) {
       const paths = this.source.glob?.(path) ?? []

@@ -125,7 +125,6 @@ function pieceOf(rest: string): Pick<Token, 'kind' | 'text' | 'value'> {
   if (rest.startsWith(':=')) return { kind: 'declare', text: ':=' }
   if (rest.startsWith(':')) return { kind: 'fault', text: 'expected :=' }
   if (first === '=') return { kind: 'assign', text: '=' }
-  if ('|(),'.includes(first)) return { kind: 'other', text: first }
   if (first === '$') return { kind: 'variable', text: `$${WORD.exec(rest.slice(1))?.[0] ?? ''}` }
   if (first === '.' && !/^\.\d/.test(rest)) return { kind: 'field', text: `.${WORD.exec(rest.slice(1))?.[0] ?? ''}` }
   const number = NUMBER.exec(rest)
@@ -136,6 +135,7 @@ function pieceOf(rest: string): Pick<Token, 'kind' | 'text' | 'value'> {
   }
   const word = WORD.exec(rest)
   if (word) return { kind: 'word', text: word[0] }
+  if (/^[ -~]/.test(first)) return { kind: 'other', text: first }
   const code = rest.codePointAt(0) ?? 0
   const shown = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
   return { kind: 'fault', text: `unrecognized character in action: ${shown} '${String.fromCodePoint(code)}'` }

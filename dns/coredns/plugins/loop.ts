@@ -67,7 +67,7 @@ function* askItself(server: ServerAccess, name: string): Serving<void> {
     const bytes = encodeMessage(query(server.draw('loop id', 0x10000), { name, type: 'HINFO' }))
     if (!bytes.ok) return
     const to = { ip: address, port: server.port }
-    const result = yield { kind: 'exchange', to, transport: 'udp', bytes: bytes.value, patience: 2 * SECOND }
+    const result = yield { kind: 'exchange', to, transport: 'udp', bytes: bytes.value, patience: 2 * SECOND, expire: 0 }
     if (result.kind === 'reply') return
     yield { kind: 'sleep', duration: SECOND }
   }

@@ -1,7 +1,7 @@
 import { type Parsed, parsed, refused } from '../../../../packet/parsed.ts'
 import { fqdn, lowerName } from '../../../name.ts'
 import type { CorefileError } from '../../corefile/dispenser.ts'
-import { durationSeconds } from '../../duration.ts'
+import { goDuration, goInteger } from '../../go-number.ts'
 import { type Controller, pluginError } from '../../plugin.ts'
 import { zonesOf } from '../../zones.ts'
 
@@ -64,7 +64,7 @@ export function parseCacheOptions(controller: Controller): Parsed<CacheOptions> 
       keepTtl: false,
     }
     let args = words.remaining()
-    const ttl = args[0] === undefined ? undefined : integer(args[0])
+    const ttl = args[0] === undefined ? undefined : goInteger(args[0])
     if (ttl?.ok) {
       if (ttl.value <= 0) return pluginError('cache', `cache TTL can not be zero or negative: ${ttl.value}`)
       options.success = { ...options.success, max: ttl.value }
@@ -81,23 +81,23 @@ export function parseCacheOptions(controller: Controller): Parsed<CacheOptions> 
   return options ? parsed(options) : pluginError('cache', 'no stanza')
 }
 
-/** strconv.Atoi. */
-const integer = (text: string): Parsed<number> =>
-  /^[+-]?\d+$/.test(text)
-    ? parsed(Number(text))
-    : refused(`strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`)
-
-/** time.ParseDuration. */
-function duration(text: string): Parsed<number> {
-  const seconds = durationSeconds(text)
-  return seconds === undefined ? refused(`time: invalid duration ${JSON.stringify(text)}`) : parsed(seconds)
-}
-
 type Problem = CorefileError | string | undefined
+
+const PROPERTIES = new Set([
+  'success',
+  'denial',
+  'prefetch',
+  'serve_stale',
+  'serve_stale_policy',
+  'servfail',
+  'disable',
+  'keepttl',
+])
 
 function parseProperty(options: Editable, controller: Controller): Problem {
   const { words } = controller
   const property = words.word()
+  if (!PROPERTIES.has(property)) return words.argumentError()
   const args = words.remaining()
   switch (property) {
     case 'success':
@@ -116,7 +116,7 @@ function parseProperty(options: Editable, controller: Controller): Problem {
     }
     case 'servfail': {
       if (args.length !== 1) return words.argumentError()
-      const seconds = duration(args[0] ?? '')
+      const seconds = goDuration(args[0] ?? '')
       if (!seconds.ok) return seconds.reason
       if (seconds.value < 0) return 'invalid negative ttl for servfail'
       if (seconds.value > FIVE_MINUTES) return 'caching SERVFAIL responses over 5 minutes is not permitted'
@@ -132,17 +132,15 @@ function parseProperty(options: Editable, controller: Controller): Problem {
       else return 'cache type for disable must be "success" or "denial"'
       return undefined
     }
-    case 'keepttl':
+    default:
       options.keepTtl = true
       return args.length > 0 ? words.argumentError() : undefined
-    default:
-      return words.argumentError()
   }
 }
 
 /** success|denial CAPACITY [TTL] [MINTTL] */
 function parseLimits(options: Editable, which: 'success' | 'denial', args: readonly string[]): Problem {
-  const [capacity, max, min] = args.slice(0, 3).map(integer)
+  const [capacity, max, min] = args.slice(0, 3).map(goInteger)
   if (capacity && !capacity.ok) return capacity.reason
   if (max && !max.ok) return max.reason
   if (max && max.value <= 0) return `cache TTL can not be zero or negative: ${max.value}`
@@ -159,14 +157,14 @@ function parseLimits(options: Editable, which: 'success' | 'denial', args: reado
 
 /** prefetch AMOUNT [WINDOW] [PERCENTAGE%] */
 function parsePrefetch(options: Editable, [first = '', second, third]: readonly string[]): Problem {
-  const amount = integer(first)
+  const amount = goInteger(first)
   if (!amount.ok) return amount.reason
   if (amount.value < 0) return `prefetch amount should be positive: ${amount.value}`
-  const window = second === undefined ? parsed(60) : duration(second)
+  const window = second === undefined ? parsed(60) : goDuration(second)
   if (!window.ok) return window.reason
   if (third !== undefined && !third.endsWith('%'))
     return `last character of percentage should be \`%\`, but is: '${third.slice(-1)}'`
-  const percentage = third === undefined ? parsed(10) : integer(third.slice(0, -1))
+  const percentage = third === undefined ? parsed(10) : goInteger(third.slice(0, -1))
   if (!percentage.ok) return percentage.reason
   if (percentage.value < 10 || percentage.value > 90)
     return `percentage should fall in range [10, 90]: ${percentage.value}`
@@ -178,14 +176,14 @@ function parsePrefetch(options: Editable, [first = '', second, third]: readonly 
 function parseStale(options: Editable, controller: Controller, args: readonly string[]): Problem {
   const { words } = controller
   if (args.length > 5) return words.argumentError()
-  const upTo = args[0] === undefined ? parsed(3600) : duration(args[0])
+  const upTo = args[0] === undefined ? parsed(3600) : goDuration(args[0])
   if (!upTo.ok) return upTo.reason
   if (upTo.value < 0) return 'invalid negative duration for serve_stale'
   const mode = args[1]?.toLowerCase() ?? 'immediate'
   if (mode !== 'immediate' && mode !== 'verify') return `invalid value for serve_stale refresh mode: ${mode}`
   const verify = mode === 'verify'
   if (verify && args[2] !== undefined) {
-    const timeout = duration(args[2])
+    const timeout = goDuration(args[2])
     if (!timeout.ok) return `invalid serve_stale verify timeout: ${timeout.reason}`
     if (timeout.value < 0) return 'invalid negative timeout for serve_stale verify'
     if (timeout.value > 0) controller.notModelled('cache: timeout of serve_stale verify')
@@ -201,7 +199,7 @@ function parseStale(options: Editable, controller: Controller, args: readonly st
 }
 
 function parseStaleTtl(text: string): Parsed<number> {
-  const ttl = duration(text)
+  const ttl = goDuration(text)
   if (!ttl.ok) return refused(`invalid serve_stale response TTL: ${ttl.reason}`)
   if (ttl.value < 0) return refused('invalid negative response TTL for serve_stale')
   if (!Number.isInteger(ttl.value)) return refused('serve_stale response TTL must be a whole number of seconds')
@@ -210,7 +208,7 @@ function parseStaleTtl(text: string): Parsed<number> {
 }
 
 function parseRecheck(text: string): Parsed<number> {
-  const recheck = duration(text)
+  const recheck = goDuration(text)
   if (!recheck.ok) return refused(`invalid serve_stale failure recheck: ${recheck.reason}`)
   if (recheck.value < 0) return refused('invalid negative failure recheck for serve_stale')
   if (recheck.value > FIVE_MINUTES) return refused('serve_stale failure recheck cannot exceed 5 minutes')

@@ -36,7 +36,7 @@ function handler({ line }: Controller, { zones, fallThrough }: FileOptions): Han
     *serve(request, next) {
       const { name, question, message, server } = request
       const zone = zones.get(longestZone(names, name) ?? '')
-      if (!zone) return next.isLast ? { kind: 'code', rcode: RCODE.REFUSED } : yield* next(request)
+      if (!zone) return next.leadsTo === undefined ? { kind: 'code', rcode: RCODE.REFUSED } : yield* next(request)
       if (question.type === 'AXFR' || question.type === 'IXFR') return { kind: 'code', rcode: RCODE.REFUSED }
       // Only a secondary heeds a NOTIFY.
       if (message.opcode === OPCODE.NOTIFY) return { kind: 'silence' }

@@ -1,6 +1,6 @@
 import type { SocketAddress } from '../../../../linux/process.ts'
 import { parsed } from '../../../../packet/parsed.ts'
-import { type Message, replyTo } from '../../../message.ts'
+import { type Message, query, replyTo } from '../../../message.ts'
 import { decodeHeader, decodeMessage } from '../../../message-decode.ts'
 import { encodeMessage } from '../../../message-encode.ts'
 import { isSubdomain, lowerName } from '../../../name.ts'
@@ -9,6 +9,7 @@ import type {
   Controller,
   EffectResult,
   Handler,
+  Next,
   Outcome,
   Plugin,
   Request,
@@ -28,9 +29,10 @@ export const forward: Plugin = {
 }
 
 const SECOND = 1_000_000_000
-/** One query may take so long in all, and one reply of an upstream. */
+/** One query may take so long in all. */
 const DEADLINE = 5 * SECOND
-const READ_TIMEOUT = 2 * SECOND
+/** Questions per upstream before it gives up (defaultConnectAttemptsPerUpstream). */
+const ATTEMPTS_PER_UPSTREAM = 2
 
 /** An upstream, and what is known of its health. */
 interface Upstream {
@@ -68,15 +70,17 @@ function handler({ line }: Controller, options: ForwardOptions): Handler {
     return name === options.from || !options.except.some((zone) => isSubdomain(zone, name))
   }
 
-  function* exchange(request: Request, next: (request: Request) => Serving): Serving {
+  function* exchange(request: Request, next: Next): Serving {
     const { server } = request
     const list = inOrder(server)
     const deadline = server.now() + DEADLINE
+    const maxAttempts = options.maxConnectAttempts ?? ATTEMPTS_PER_UPSTREAM * list.length
     let fails = 0
+    let failovers = 0
     let at = 0
     let attempts = 0
     let error: string | undefined
-    while (server.now() < deadline && (options.maxConnectAttempts === 0 || attempts < options.maxConnectAttempts)) {
+    while (server.now() < deadline && (maxAttempts === 0 || attempts < maxAttempts)) {
       if (at >= list.length) {
         at = 0
         fails = 0
@@ -91,11 +95,13 @@ function handler({ line }: Controller, options: ForwardOptions): Handler {
       }
       request.metadata?.set('forward/upstream', addressText(upstream.address))
       const asked = yield* ask(request, upstream)
+      if (asked.kind === 'invalid') return { kind: 'code', rcode: RCODE.FORMERR, error: asked.error }
       if (asked.kind === 'error') {
         error = asked.error
-        if (options.maxFails !== 0 && !upstream.probing) yield { kind: 'background', work: probe(server, upstream) }
+        if (options.maxFails !== 0 && !upstream.probing)
+          yield { kind: 'background', work: probe(server, upstream, options) }
         attempts++
-        if (options.maxConnectAttempts > 0 && attempts >= options.maxConnectAttempts) break
+        if (maxAttempts > 0 && attempts >= maxAttempts) break
         if (fails < upstreams.length) continue
         break
       }
@@ -104,11 +110,10 @@ function handler({ line }: Controller, options: ForwardOptions): Handler {
         note(request, 'failed', `the reply of ${addressText(upstream.address)} is to another question: FORMERR`)
         return { kind: 'reply', by: 'forward', message: replyTo(request.message, RCODE.FORMERR) }
       }
-      if (options.failover.includes(reply.rcode) && fails < upstreams.length) {
-        fails++
-        continue
-      }
-      if (options.alternate.includes(reply.rcode)) return yield* next(request)
+      if (options.failover.includes(reply.rcode) && ++failovers < upstreams.length) continue
+      const isNoData = options.nextOnNoData && reply.rcode === RCODE.NOERROR && reply.answers.length === 0
+      if (next.leadsTo === 'forward' && (options.alternate.includes(reply.rcode) || isNoData))
+        return yield* next(request)
       note(request, 'answered', `${rcodeName(reply.rcode)} from ${addressText(upstream.address)}`)
       return { kind: 'reply', by: 'forward', message: reply } satisfies Outcome
     }
@@ -117,17 +122,28 @@ function handler({ line }: Controller, options: ForwardOptions): Handler {
     return { kind: 'code', rcode: RCODE.SERVFAIL, error: why }
   }
 
-  type Asked = { readonly kind: 'reply'; readonly reply: Message } | { readonly kind: 'error'; readonly error: string }
+  type Asked =
+    | { readonly kind: 'reply'; readonly reply: Message }
+    | { readonly kind: 'error'; readonly error: string }
+    /** A query that cannot be written. */
+    | { readonly kind: 'invalid'; readonly error: string }
 
   function* ask(request: Request, { address }: Upstream): Serving<Asked> {
     const { server, message } = request
     let transport: 'udp' | 'tcp' = options.forceTcp ? 'tcp' : options.preferUdp ? 'udp' : request.transport
     for (;;) {
       const id = server.draw(`forward ${request.name} ${request.question.type}`, 0x10000)
-      const query = encodeMessage({ ...message, id })
-      if (!query.ok) return { kind: 'error', error: `dns: ${query.reason}` }
+      const encoded = encodeMessage({ ...message, id })
+      if (!encoded.ok) return { kind: 'invalid', error: `dns: ${encoded.reason}` }
       note(request, 'asked', `${addressText(address)} over ${transport}`)
-      const result = yield { kind: 'exchange', to: address, transport, bytes: query.value, patience: READ_TIMEOUT }
+      const result = yield {
+        kind: 'exchange',
+        to: address,
+        transport,
+        bytes: encoded.value,
+        patience: options.readTimeout * SECOND,
+        expire: options.expire * SECOND,
+      }
       if (result.kind !== 'reply') return { kind: 'error', error: failure(result, transport, address) }
       const reply = readReply(request, result.bytes, transport)
       if (!reply) return { kind: 'error', error: 'dns: bad reply' }
@@ -160,54 +176,41 @@ function handler({ line }: Controller, options: ForwardOptions): Handler {
   }
 }
 
-/** Between two probes, and how long one may take (proxy/health.go). */
-const PROBE_INTERVAL = SECOND / 2
+/** How long one probe may take (proxy/health.go). */
 const PROBE_TIMEOUT = SECOND
 /** Probing goes on for ever in CoreDNS; so long here, so that a run comes to its end. */
 const PROBE_LIMIT = 60 * SECOND
 
-/** Asks `. NS` until a reply comes, counting the misses. */
-function* probe(server: ServerAccess, upstream: Upstream): Serving<void> {
+/** Asks for NS records until a reply comes, counting the misses. */
+function* probe(server: ServerAccess, upstream: Upstream, { health, forceTcp }: ForwardOptions): Serving<void> {
   upstream.probing = true
   const end = server.now() + PROBE_LIMIT
   while (server.now() < end) {
-    const query = encodeMessage({
-      id: server.draw('forward probe', 0x10000),
-      opcode: 0,
-      rcode: 0,
-      flags: { ...NO_FLAGS, recursionDesired: true },
-      questions: [{ name: '.', type: 'NS', class: 'IN' }],
-      answers: [],
-      authorities: [],
-      additionals: [],
-    })
-    if (!query.ok) break
+    const flags = { recursionDesired: health.recursionDesired }
+    const bytes = encodeMessage(
+      query(server.draw('forward probe', 0x10000), { name: health.domain, type: 'NS' }, { flags }),
+    )
+    if (!bytes.ok) break
     const result = yield {
       kind: 'exchange',
       to: upstream.address,
-      transport: 'udp',
-      bytes: query.value,
+      transport: forceTcp ? 'tcp' : 'udp',
+      bytes: bytes.value,
       patience: PROBE_TIMEOUT,
+      expire: 0,
     }
     if (result.kind === 'reply') {
       upstream.fails = 0
       break
     }
     upstream.fails++
-    yield { kind: 'sleep', duration: PROBE_INTERVAL }
+    yield { kind: 'sleep', duration: Math.max(health.interval, MIN_INTERVAL) * SECOND }
   }
   upstream.probing = false
 }
 
-const NO_FLAGS = {
-  response: false,
-  authoritative: false,
-  truncated: false,
-  recursionDesired: false,
-  recursionAvailable: false,
-  authenticData: false,
-  checkingDisabled: false,
-}
+/** An interval of 0 would never let the clock go on. */
+const MIN_INTERVAL = 0.001
 
 /** A reply as the client's buffer takes it: one that is larger than was advertised is an empty one with TC. */
 function readReply(request: Request, bytes: Uint8Array, transport: 'udp' | 'tcp'): Message | undefined {
@@ -225,7 +228,7 @@ function readReply(request: Request, bytes: Uint8Array, transport: 'udp' | 'tcp'
 function answersTo({ name, question }: Request, reply: Message): boolean {
   const [told] = reply.questions
   if (!told || reply.questions.length !== 1 || !reply.flags.response) return false
-  return lowerName(told.name) === name && told.type === question.type
+  return lowerName(told.name) === name && told.type === question.type && told.class === question.class
 }
 
 /** Go's words for a failed exchange, without the socket's own address: a program does not learn its port. */
