@@ -14,7 +14,7 @@ const first = Number(process.argv[3] ?? 0)
 /** A worker that says nothing for this long hangs. */
 const HANGS_AFTER_MILLISECONDS = 60_000
 
-const outfile = join(ROOT, 'dist', 'fuzz-worker.mjs')
+const outfile = join(ROOT, 'dist', `fuzz-worker-${process.pid}.mjs`)
 buildSync({ entryPoints: [join(ROOT, 'test/fuzz/worker.ts')], outfile, bundle: true, platform: 'node', format: 'esm' })
 
 const findings: string[] = []

@@ -12,7 +12,7 @@ export interface MutatedSnapshot {
   readonly bytes: Uint8Array
 }
 
-const MOST_OBJECTS = 12
+const MOST_OBJECTS = 5
 
 export function mutatedSnapshot(corpus: Corpus, seed: number): MutatedSnapshot {
   const random = randomOf(seed)
@@ -131,8 +131,8 @@ const WRONG: readonly ((random: Random) => unknown)[] = [
       '100%',
     ]),
   (random) => nested(random.pick([3, 60, 300, 900, 3000])),
-  (random) => Array.from({ length: random.pick([100, 5000]) }, (_, i) => i),
-  (random) => Object.fromEntries(Array.from({ length: random.pick([100, 5000]) }, (_, i) => [`k${i}`, `${i}`])),
+  (random) => Array.from({ length: random.pick([100, 2000]) }, (_, i) => i),
+  (random) => Object.fromEntries(Array.from({ length: random.pick([100, 2000]) }, (_, i) => [`k${i}`, `${i}`])),
   () => JSON.parse('{"__proto__": {"polluted": true}, "constructor": {"prototype": {"polluted": true}}}'),
 ]
 const KEYS = [
@@ -177,7 +177,7 @@ function mutateValue(root: unknown, random: Random): void {
     }
     case 2:
       if (Array.isArray(parent))
-        for (let i = random.below(200); i > 0; i--) parent.push(structuredClone(parent[Number(key)]))
+        for (let i = random.below(30); i > 0; i--) parent.push(structuredClone(parent[Number(key)]))
       else put(key, [parent[key], parent[key]])
       break
     case 3:
