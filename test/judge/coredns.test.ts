@@ -33,7 +33,7 @@ function replay(folder: string, file: string) {
 describe('replies of the real CoreDNS', () => {
   const folder = ownCasesFolder('coredns')
 
-  it('has sessions to compare with', () => expect(sessions(folder).length).toBeGreaterThanOrEqual(36))
+  it('has sessions to compare with', () => expect(sessions(folder).length).toBeGreaterThanOrEqual(62))
 
   it.each(sessions(folder))('%s', (file) => {
     const { start, wrong, notModelled } = replay(folder, file)
