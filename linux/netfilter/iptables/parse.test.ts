@@ -9,16 +9,16 @@ import { networkOf } from '../../../packet/prefix.ts'
 import { parseRule, readRule } from './parse.ts'
 import { printRule } from './print.ts'
 import { type Match, REJECT_WITH, type RuleSpec, type Target } from './rule.ts'
-import { NFACCT_TEXT, RULE_TEXTS, SET_TEXTS } from './rule-texts.ts'
+import { IPVS_TEXTS, NFACCT_TEXT, RULE_TEXTS, SET_TEXTS } from './rule-texts.ts'
 
 const print = (family: Family, args: string) => printRule(family, must(parseRule(family, args)))
 
 describe('a rule prints as iptables-save prints it', () => {
-  it.each([...RULE_TEXTS, ...SET_TEXTS, NFACCT_TEXT])('IPv$family $args', ({ family, args, saved }) => {
+  it.each([...RULE_TEXTS, ...SET_TEXTS, NFACCT_TEXT, ...IPVS_TEXTS])('IPv$family $args', ({ family, args, saved }) => {
     expect(print(family, args)).toBe(saved)
   })
 
-  it.each([...RULE_TEXTS, ...SET_TEXTS, NFACCT_TEXT])(
+  it.each([...RULE_TEXTS, ...SET_TEXTS, NFACCT_TEXT, ...IPVS_TEXTS])(
     'and reads its own text: IPv$family $saved',
     ({ family, saved }) => {
       expect(print(family, saved)).toBe(saved)
@@ -134,7 +134,7 @@ describe('what iptables has and we do not is refused as not modelled, in its own
   it.each([
     ['-m owner --uid-owner 0 -j ACCEPT', '-m owner --uid-owner 0'],
     ['-m owner ! --uid-owner 0 -p tcp --dport 80', '-m owner ! --uid-owner 0'],
-    ['-p tcp -m physdev --physdev-in eth0 --dport 80 -j X', '-m physdev --physdev-in eth0'],
+    ['-p tcp -m helper --helper ftp --dport 80 -j X', '-m helper --helper ftp'],
     ['-m set --match-set cali40s:x src --return-nomatch -j X', '-m set --match-set cali40s:x src --return-nomatch'],
     ['-m conntrack --ctstate NEW --ctorigdst 10.0.0.1', '-m conntrack --ctstate NEW --ctorigdst 10.0.0.1'],
     ['-j LOG --log-prefix "x y"', '-j LOG --log-prefix "x y"'],

@@ -38,6 +38,13 @@ const FILTER4: readonly (readonly [string, string])[] = [
   ['-i eth+ -o + -j ACCEPT', '-i eth+ -j ACCEPT'],
   ['! -i + -j ACCEPT', '! -i + -j ACCEPT'],
   ['! -i cni0 ! -o cni0 -j X', '! -i cni0 ! -o cni0 -j X'],
+  ['-m physdev ! --physdev-is-in -j X', '-m physdev ! --physdev-is-in -j X'],
+  ['-m physdev --physdev-in eth0 --physdev-is-bridged -j X', '-m physdev --physdev-in eth0 --physdev-is-bridged -j X'],
+  ['-m physdev ! --physdev-out veth+ --physdev-is-in -j X', '-m physdev --physdev-is-in ! --physdev-out veth+ -j X'],
+  [
+    '-m physdev --physdev-is-out --physdev-out eth1 --physdev-is-in --physdev-in eth0 -j X',
+    '-m physdev --physdev-is-in --physdev-in eth0 --physdev-is-out --physdev-out eth1 -j X',
+  ],
   ['-i abcdefghijklmno -j X', '-i abcdefghijklmno -j X'],
   ['-i lo -g X', '-i lo -g X'],
   ['-j RETURN', '-j RETURN'],
@@ -278,3 +285,14 @@ export const NFACCT_TEXT: RuleText = of(
   '-m conntrack --ctstate INVALID -m nfacct --nfacct-name ct_state_invalid_dropped_pkts -j DROP',
   '-m conntrack --ctstate INVALID -m nfacct --nfacct-name  ct_state_invalid_dropped_pkts -j DROP',
 ])
+
+/** The extension asks for xt_ipvs, which the recording kernel has not; from ipvs_mt_save of iptables 1.8.9. */
+export const IPVS_TEXTS: readonly RuleText[] = [
+  ['-m ipvs --ipvs -j X', '-m ipvs --ipvs -j X'],
+  ['-m ipvs ! --ipvs -j X', '-m ipvs ! --ipvs -j X'],
+  [
+    '-s 1.2.3.4 -m ipvs --vaddr 1.2.3.4 --vproto tcp --vport 80 -j DROP',
+    '-s 1.2.3.4/32 -m ipvs --vproto 6 --vaddr 1.2.3.4 --vport 80 -j DROP',
+  ],
+  ['-m ipvs ! --vaddr 10.0.0.0/8 -j X', '-m ipvs ! --vaddr 10.0.0.0/8 -j X'],
+].map(([args = '', saved = '']) => of(4, 'filter')([args, saved]))
