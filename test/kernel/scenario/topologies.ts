@@ -21,23 +21,37 @@ export const TOPOLOGIES = join(fileURLToPath(new URL('../../..', import.meta.url
 
 export function topologyScenarios(): readonly Scenario[] {
   const labs = readdirSync(TOPOLOGIES).filter((name) => existsSync(join(TOPOLOGIES, name, 'lab.yaml')))
-  return labs.sort().flatMap(labScenarios)
+  return labs.sort().flatMap((name) => [...labScenarios(name), ...(NFTABLES.has(name) ? nftScenarios(name) : [])])
 }
+
+/** Labs that are asked in kube-proxy's nftables mode too. */
+const NFTABLES: ReadonlySet<string> = new Set(['textbook-flannel-vxlan', 'textbook-calico-bgp'])
+
+/** Only nf_tables tells of rules of nft. */
+const nftScenarios = (name: string): readonly Scenario[] =>
+  labScenarios(name, 'nftables').map((scenario) => ({
+    ...scenario,
+    name: `${scenario.name}-nftables`,
+    about: `${scenario.about} In nftables mode.`,
+    backend: 'nft',
+  }))
 
 interface LabProbe extends Question {
   readonly name: string
   readonly lab?: Lab
 }
 
-function labScenarios(name: string): Scenario[] {
+function labScenarios(name: string, proxyMode?: string): Scenario[] {
   const file = join(TOPOLOGIES, name, 'lab.yaml')
   const bytes = new Uint8Array(readFileSync(file))
   const { probes } = parseYaml(readFileSync(join(TOPOLOGIES, name, 'probes.yaml'), 'utf8')) as {
     probes: readonly LabProbe[]
   }
-  const plain = build(load([{ name: file, bytes }]).cluster)
+  const mode = proxyMode === undefined ? {} : { proxyMode }
+  const plain = build(load([{ name: file, bytes }]).cluster, mode)
   return probes.flatMap((probe) => {
-    const built = probe.lab === undefined ? plain : build(load([{ name: file, bytes }], { lab: probe.lab }).cluster)
+    const built =
+      probe.lab === undefined ? plain : build(load([{ name: file, bytes }], { lab: probe.lab }).cluster, mode)
     const read = readQuestion(built, probe)
     const flow = read.ok ? flowOf(read.value) : undefined
     if (flow === undefined) return []
