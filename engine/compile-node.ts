@@ -2,6 +2,8 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { KubeNode, Pod } from '../cluster/objects.ts'
 import type { CniPlugin } from '../cni/plugin.ts'
 import { podNetns } from '../cni/pod-netns.ts'
+import { compileNodeCache } from '../dns/node-local/compile.ts'
+import { isNodeCache, NODE_CACHE_PORTS } from '../dns/node-local/node-cache.ts'
 import { compilePodFiles } from '../dns/pod/files.ts'
 import type { HostFacts } from '../linux/host-facts.ts'
 import type { Op } from '../linux/op.ts'
@@ -51,13 +53,14 @@ const ORDER: readonly { readonly name: string; readonly compile: (site: Site, fa
     compile: ({ proxy, cluster, node }, facts) =>
       proxy === undefined ? [] : proxy.mode.compile(cluster, node, proxy.config, facts),
   },
+  { name: 'node-local DNS', compile: ({ cluster, node }) => compileNodeCache(cluster, node) },
   {
     name: 'containers',
     compile: ({ cluster, node, machine }) => [
       ...runningPods(cluster, node).flatMap((pod) =>
         isCoreDns(pod)
           ? [...coreDnsOps(cluster, pod), ...podListeners(cluster, pod, COREDNS_PORTS)]
-          : podListeners(cluster, pod, []),
+          : podListeners(cluster, pod, isNodeCache(pod) ? NODE_CACHE_PORTS : []),
       ),
       ...machineListeners(cluster, machine, node),
     ],

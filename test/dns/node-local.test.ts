@@ -1,10 +1,13 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { loadText } from '../../cluster/testing/load-text.ts'
 import { ask } from '../../engine/ask.ts'
 import { build } from '../../engine/build.ts'
 import { readQuestion } from '../../engine/question.ts'
 import { show } from '../../render/show.ts'
-import { readLab } from '../labs.ts'
+
+const LAB = join(import.meta.dirname, '..', '..', 'topologies', 'textbook-flannel-host-gw', 'lab.yaml')
 
 /** The manifest of nodelocaldns, with its variables filled in, as far as it matters. */
 const NODE_LOCAL = `apiVersion: v1
@@ -59,7 +62,7 @@ spec:
 `
 
 function walk(name: string) {
-  const built = build(loadText(`${readLab('textbook-flannel-host-gw')}\n---\n${NODE_LOCAL}`).cluster)
+  const built = build(loadText(`${readFileSync(LAB, 'utf8')}\n---\n${NODE_LOCAL}`).cluster)
   const probe = readQuestion(built, { from: 'pod/client', to: `${name}:80`, namespace: 'default', protocol: 'tcp' })
   if (!probe.ok) throw new Error(probe.reason)
   return { built, conversation: ask(built, probe.value) }
@@ -83,7 +86,7 @@ describe('NodeLocal DNSCache', () => {
       return text.ok ? text.value : ''
     }
     expect(shown('addr')).toMatch(
-      /nodelocaldns: <BROADCAST,NOARP> mtu 1500 [^]*169\.254\.20\.10\/32[^]*10\.96\.0\.10\/32/,
+      /nodelocaldns: <BROADCAST,NOARP> mtu 1500 [\s\S]*169\.254\.20\.10\/32[\s\S]*10\.96\.0\.10\/32/,
     )
     const rules = shown('iptables').split('\n')
     expect(rules.filter((rule) => rule.includes('169.254.20.10')).sort()).toEqual([
