@@ -106,12 +106,31 @@ describe('ranges without the objects that hold them', () => {
       },
     ],
     [
-      'without default/kubernetes it is not known where the range begins',
+      'without default/kubernetes it begins with their addresses',
       service('a', '10.43.200.3'),
       {
-        services: ['10.96.0.0/12'],
+        services: ['10.43.0.0/16'],
         assumed: ['pod-cidr', 'service-cidr'],
       },
+    ],
+    [
+      'a manifest that asks for both families',
+      '{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {ipFamilyPolicy: RequireDualStack, ports: [{port: 80}]}}',
+      {
+        pods: ['10.244.0.0/16', 'fd00:10:244::/56'],
+        services: ['10.96.0.0/12', 'fd00:10:96::/112'],
+        assumed: ['pod-cidr', 'service-cidr'],
+      },
+    ],
+    [
+      'a manifest that asks for IPv6',
+      '{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {ipFamilies: [IPv6], ports: [{port: 80}]}}',
+      { services: ['10.96.0.0/12', 'fd00:10:96::/112'] },
+    ],
+    [
+      'a manifest that only would like both',
+      '{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {ipFamilyPolicy: PreferDualStack, ports: [{port: 80}]}}',
+      { services: ['10.96.0.0/12'], pods: ['10.244.0.0/16'] },
     ],
   ])('%s', (_, text, expected) => {
     const found = facts(text)

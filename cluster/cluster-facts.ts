@@ -14,6 +14,9 @@ const DEFAULT_DNS_DOMAIN = 'cluster.local'
 /** kubeadm's default service subnet. */
 const DEFAULT_SERVICE_CIDR = '10.96.0.0/12'
 const DEFAULT_POD_CIDR = '10.244.0.0/16'
+/** What the documents of kubeadm and flannel use for the second family. */
+const DEFAULT_SERVICE_CIDR6 = 'fd00:10:96::/112'
+const DEFAULT_POD_CIDR6 = 'fd00:10:244::/56'
 
 export interface FactSources {
   readonly lab: Lab
@@ -29,6 +32,8 @@ export interface FactSources {
   /** ClusterIPs of Service default/kubernetes, and of all Services. */
   readonly apiServiceIPs?: readonly Ip[]
   readonly clusterIPs?: readonly Ip[]
+  /** A manifest of a Service that only a cluster of both families takes. */
+  readonly dualStack?: { readonly namespace: string; readonly name: string } | undefined
   /** Pods of the control plane tell by their arguments what it was told. */
   readonly pods?: readonly Pick<Pod, 'meta' | 'spec'>[]
 }
@@ -191,37 +196,41 @@ function assumedDomain(assume: (assumption: Assumption) => void): string {
 }
 
 /** Where nodes have podCIDRs, nothing needs the range that they came from. */
-function assumedPodCIDRs({ nodes }: FactSources, assume: (assumption: Assumption) => void): Prefix[] {
+function assumedPodCIDRs({ nodes, dualStack }: FactSources, assume: (assumption: Assumption) => void): Prefix[] {
   const known = nodes.some((node) => node.podCIDRs.length > 0)
+  const found = [prefix(DEFAULT_POD_CIDR), ...(dualStack === undefined ? [] : [prefix(DEFAULT_POD_CIDR6)])]
   assume({
     code: 'pod-cidr',
-    text: `the pod network is ${DEFAULT_POD_CIDR}`,
+    text: `the pod network is ${found.map(formatPrefix).join(' and ')}${becauseOf(dualStack)}`,
     set: 'spec.podCIDRs in a Lab document',
     collect: `kubectl get cm -n kube-system kubeadm-config -o yaml${known ? '' : ' and kubectl get nodes -o yaml'}`,
   })
-  return [prefix(DEFAULT_POD_CIDR)]
+  return found
 }
+
+const becauseOf = (service: FactSources['dualStack']): string =>
+  service === undefined
+    ? ''
+    : `, since Service ${service.namespace}/${service.name} asks for a cluster of both families`
 
 /**
  * Where Services have addresses already, the range is around them: Service default/kubernetes has its first one
  * (pkg/controlplane), and a range is seldom smaller than a /16, or /112 of IPv6.
  */
 function assumedServiceCIDRs(
-  { apiServiceIPs = [], clusterIPs = [] }: FactSources,
+  { apiServiceIPs = [], clusterIPs = [], dualStack }: FactSources,
   assume: (assumption: Assumption) => void,
 ): Prefix[] {
-  const standard = prefix(DEFAULT_SERVICE_CIDR)
-  const around = apiServiceIPs.map((first) =>
-    rangeAround(
-      first,
-      clusterIPs.filter(({ family }) => family === first.family),
-    ),
-  )
-  const isStandard = around.length === 0 || clusterIPs.every((ip) => contains(standard, ip))
-  const found = isStandard ? [standard] : around
+  const found = ([4, 6] as const).flatMap((family): Prefix[] => {
+    const standard = prefix(family === 4 ? DEFAULT_SERVICE_CIDR : DEFAULT_SERVICE_CIDR6)
+    const known = clusterIPs.filter((ip) => ip.family === family)
+    const first = apiServiceIPs.find((ip) => ip.family === family) ?? known[0]
+    if (first === undefined) return family === 4 || dualStack !== undefined ? [standard] : []
+    return [known.every((ip) => contains(standard, ip)) ? standard : rangeAround(first, known)]
+  })
   assume({
     code: 'service-cidr',
-    text: `Services have addresses of ${found.map(formatPrefix).join(' and ')}`,
+    text: `Services have addresses of ${found.map(formatPrefix).join(' and ')}${becauseOf(dualStack)}`,
     set: 'spec.serviceCIDRs in a Lab document',
     collect: 'kubectl get servicecidrs -o yaml, or kubectl get cm -n kube-system kubeadm-config -o yaml',
   })

@@ -5,6 +5,7 @@ import type { Lab } from '../lab.ts'
 import type { IpFamily, KubeNode, Meta, Service } from '../objects.ts'
 import { byName, byText } from '../order.ts'
 import { type Found, kindOf, objectName } from '../read/object-kinds.ts'
+import type { ServiceDraft } from '../read/service.ts'
 import type { Snapshot } from '../read/snapshot.ts'
 import type { Assumption, Diagnostic } from '../source.ts'
 import { type Before, completeEndpoints } from './complete-endpoints.ts'
@@ -48,6 +49,7 @@ export function completeCluster({ snapshot, lab, refused, before }: CompleteInpu
       dnsServiceIPs: serviceIPs(read, DNS_SERVICE),
       apiServiceIPs: serviceIPs(read, 'default/kubernetes'),
       clusterIPs: read.services.flatMap(({ draft }) => draft.clusterIPs),
+      dualStack: read.services.find(({ draft, recorded }) => !recorded && asksForTwoFamilies(draft))?.draft.meta,
       pods: read.pods.map(({ draft }) => draft),
     },
     filling.assume,
@@ -59,6 +61,7 @@ export function completeCluster({ snapshot, lab, refused, before }: CompleteInpu
     {
       given: groups.nodes,
       pods: groups.pods,
+      workloads: groups.workloads,
       lab,
       podCIDRs: facts.podCIDRs,
       needed: groups.pods.length + groups.workloads.length > 0,
@@ -123,6 +126,10 @@ function without<D extends { readonly kind: string; readonly meta: Meta }>(
 }
 
 const DNS_SERVICE = 'kube-system/kube-dns'
+
+/** Only a cluster of both families takes such a Service. */
+const asksForTwoFamilies = ({ ipFamilyPolicy, ipFamilies, clusterIPs }: ServiceDraft): boolean =>
+  ipFamilyPolicy === 'RequireDualStack' || ipFamilies.includes('IPv6') || clusterIPs.some(({ family }) => family === 6)
 
 const serviceIPs = ({ services }: Grouped, key: string) =>
   services.find(({ draft }) => keyOf(draft.meta) === key)?.draft.clusterIPs ?? []

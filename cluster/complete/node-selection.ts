@@ -32,6 +32,20 @@ export function selects(node: KubeNode, spec: PodSpec): boolean {
   return !isList(terms) || terms.filter(isObject).some((term) => termMatches(term, node))
 }
 
+/** Labels by which a pod could be taken: its nodeSelector, and what the first required term asks to be there. */
+export function labelsOfSelection(spec: PodSpec): readonly (readonly [string, string])[] {
+  const required = valueAt(spec.affinity, ['nodeAffinity', 'requiredDuringSchedulingIgnoredDuringExecution'])
+  const terms = valueAt(required, ['nodeSelectorTerms'])
+  const [first] = isList(terms) ? terms.filter(isObject) : []
+  const asked = first === undefined ? [] : requirementsOf(first, 'matchExpressions')
+  return [
+    ...Object.entries(spec.nodeSelector),
+    ...asked.flatMap(({ key, operator, values }): [string, string][] =>
+      operator === 'In' || operator === 'Exists' ? [[key, values[0] ?? '']] : [],
+    ),
+  ]
+}
+
 /** The weights of the preferred terms of node affinity that a node meets. */
 export function preference(node: KubeNode, spec: PodSpec): number {
   const terms = valueAt(spec.affinity, ['nodeAffinity', 'preferredDuringSchedulingIgnoredDuringExecution'])

@@ -3,15 +3,17 @@ import { contains, containsPrefix, formatPrefix, type Prefix, parsePrefix, prefi
 import { ipAbove } from '../allocate/ip-math.ts'
 import { nodeRanges } from '../allocate/node-cidr.ts'
 import type { Lab } from '../lab.ts'
-import type { KubeNode, Meta } from '../objects.ts'
-import { byName, byText } from '../order.ts'
+import type { KubeNode, Meta, PodSpec, Workload } from '../objects.ts'
+import { byName, byText, inKeyOrder } from '../order.ts'
 import type { Found } from '../read/object-kinds.ts'
 import type { PodDraft } from '../read/pod.ts'
 import type { Filling } from './filling.ts'
+import { labelsOfSelection } from './node-selection.ts'
 
 export interface NodeSources {
   readonly given: readonly KubeNode[]
   readonly pods: readonly Found<PodDraft>[]
+  readonly workloads: readonly Workload[]
   readonly lab: Lab
   readonly podCIDRs: readonly Prefix[]
   /** There is something that needs a node. */
@@ -31,18 +33,19 @@ export function completeNodes(sources: NodeSources, filling: Filling): KubeNode[
   return withPodCIDRs(addressed, sources, filling)
 }
 
-function impliedNodes({ pods, lab, needed }: NodeSources, filling: Filling): KubeNode[] {
+function impliedNodes({ pods, workloads, lab, needed }: NodeSources, filling: Filling): KubeNode[] {
   const hostIPs = new Map<string, readonly Ip[]>()
   for (const { draft } of pods) {
     const name = draft.spec.nodeName
     if (name !== '' && (hostIPs.get(name)?.length ?? 0) === 0) hostIPs.set(name, draft.hostIPs)
   }
-  const named = [
-    ...hostIPs.keys(),
-    ...Object.keys(lab.nodes ?? {}),
-    ...(lab.networks ?? []).flatMap(({ nodes }) => nodes ?? []),
-  ]
-  const names = named.length > 0 ? [...new Set(named)].sort(byText) : needed ? INVENTED : []
+  const specs = [...pods.map(({ draft }) => draft.spec), ...workloads.map(({ template }) => template.spec)]
+  const said = [...Object.keys(lab.nodes ?? {}), ...(lab.networks ?? []).flatMap(({ nodes }) => nodes ?? [])]
+  const named = [...hostIPs.keys(), ...said, ...specs.flatMap(({ nodeSelector }) => nodeSelector[HOSTNAME] ?? [])]
+  // A Lab that names machines names all of them, and so do recorded pods; a manifest names one by chance.
+  const isWhole = said.length > 0 || pods.some(({ recorded, draft }) => recorded || draft.hasStatus)
+  const invented = isWhole || !needed ? [] : INVENTED.slice(0, Math.max(INVENTED.length - named.length, 0))
+  const names = [...new Set([...named, ...invented])].sort(byText)
   if (names.length > 0)
     filling.assume({
       code: 'nodes',
@@ -50,8 +53,14 @@ function impliedNodes({ pods, lab, needed }: NodeSources, filling: Filling): Kub
       set: 'Node objects in the input',
       collect: 'kubectl get nodes -o yaml',
     })
-  return names.map((name): KubeNode => {
-    const labels = { 'kubernetes.io/hostname': name }
+  const wanted = wantedLabels(specs)
+  return names.map((name, i): KubeNode => {
+    const labels = inKeyOrder({
+      'kubernetes.io/arch': 'amd64',
+      'kubernetes.io/os': 'linux',
+      ...Object.fromEntries(wanted.map(({ key, values }) => [key, values[i % values.length] ?? ''])),
+      [HOSTNAME]: name,
+    })
     const meta: Meta = { namespace: '', name, labels, annotations: {} }
     return {
       kind: 'Node',
@@ -66,6 +75,19 @@ function impliedNodes({ pods, lab, needed }: NodeSources, filling: Filling): Kub
       ready: true,
     }
   })
+}
+
+const HOSTNAME = 'kubernetes.io/hostname'
+
+/** Labels that pods look for on nodes: machines that nothing describes have them, so that the pods find a place. */
+function wantedLabels(specs: readonly PodSpec[]): { readonly key: string; readonly values: readonly string[] }[] {
+  const wanted = new Map<string, Set<string>>()
+  for (const spec of specs)
+    for (const [key, value] of labelsOfSelection(spec)) {
+      if (key === HOSTNAME) continue
+      wanted.set(key, (wanted.get(key) ?? new Set()).add(value))
+    }
+  return [...wanted].map(([key, values]) => ({ key, values: [...values].sort(byText) }))
 }
 
 /** An InternalIP out of the Lab's network that the node stands in, or out of a segment of our own. */

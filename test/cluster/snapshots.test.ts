@@ -103,6 +103,34 @@ describe.each(RECORDED)('the manifests of %s', (name) => {
   })
 })
 
+/** How many machines there are no manifest of a workload tells, and one pod fits no real one. */
+const OF_THE_MACHINES: Readonly<Record<string, readonly string[]>> = {
+  shop: ['orders/shipping', 'platform/mq'],
+  'dead-node': ['default/agent'],
+}
+
+describe.each(RECORDED)('the manifests of %s alone, without a word on its machines', (name) => {
+  const recorded = loadFile(own(name), 'all.json.gz').cluster
+  const { cluster, diagnostics } = load(readInput([own(`${name}/manifests`)]).files)
+
+  it('load without a complaint', () =>
+    expect(diagnostics.filter(({ code }) => code !== 'cni-unknown').map(({ message }) => message)).toEqual([]))
+
+  it('give each Service the recorded ports, families and number of endpoints', () => {
+    const unlike = recorded.services
+      .map(({ meta }) => keyOf(meta))
+      .filter((key) => ![...OF_KUBEADM, ...(FAKED[name] ?? []), ...(OF_THE_MACHINES[name] ?? [])].includes(key))
+      .filter((key) => {
+        const [ours, theirs] = [cluster.index.service.get(key)!, recorded.index.service.get(key)!]
+        return (
+          JSON.stringify([shapeOf(ours), endpointsOf(cluster, key)]) !==
+          JSON.stringify([shapeOf(theirs), endpointsOf(recorded, key)])
+        )
+      })
+    expect(unlike).toEqual([])
+  })
+})
+
 describe.runIf(hasCases('snapshots')).each(RECORDED)('every form of %s', (name) => {
   const folder = join(casesFolder('snapshots'), name)
   const json = loadFile(own(name), 'all.json.gz')
