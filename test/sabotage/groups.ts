@@ -1,5 +1,6 @@
 import type { Group } from './change.ts'
 import { LINUX_CHANGES } from './linux-changes.ts'
+import { RESOLVER_CHANGES } from './resolver-changes.ts'
 
 /** All sabotage, by the part of the product. A new part is one more entry with its own judge. */
 export const GROUPS: readonly Group[] = [
@@ -9,5 +10,22 @@ export const GROUPS: readonly Group[] = [
     live: ['npx', 'tsx', 'test/kernel/main.ts', '--scenarios', '1000', '--seed', '{seed}', '--minutes', '3'],
     atLeast: 86,
     changes: LINUX_CHANGES,
+  },
+  {
+    name: 'resolvers',
+    command: [
+      'npx',
+      'vitest',
+      'run',
+      'dns/resolver',
+      'dns/pod',
+      'dns/node-local',
+      'test/dns/resolvers.test.ts',
+      'test/dns/glibc.test.ts',
+      'test/dns/node-local.test.ts',
+      'test/judge/resolvers.test.ts',
+    ],
+    atLeast: 26,
+    changes: RESOLVER_CHANGES,
   },
 ]
