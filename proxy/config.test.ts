@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Lab } from '../cluster/lab.ts'
+import { SCHEDULERS } from '../linux/ipvs/scheduler/registry.ts'
 import { formatPrefix } from '../packet/prefix.ts'
 import { type KubeProxyConfig, readKubeProxyConfig } from './config.ts'
 import { configMap, smallCluster } from './testing/small-cluster.ts'
@@ -173,6 +174,18 @@ conntrack: { tcpBeLiberal: true, tcpEstablishedTimeout: 1h, tcpCloseWaitTimeout:
       'did you mean iptables.masqueradeAll?',
     ],
     ['colour: blue', 'kube-proxy-config-unknown-field', 'colour', undefined],
+    [
+      'mode: ipvs\nipvs: { scheduler: fastest }',
+      'kube-proxy-config-invalid',
+      'ipvs.scheduler: "fastest", which the kernel does not have',
+      'what follows is what it would do with rr',
+    ],
+    [
+      'mode: userspace',
+      'kube-proxy-config-invalid',
+      'kube-proxy v1.36.3 does not have: it was removed in 1.26',
+      'what follows is what kube-proxy 1.25 would do',
+    ],
     ['mode: [', 'kube-proxy-config-invalid', 'is not YAML', undefined],
     ['- mode', 'kube-proxy-config-invalid', 'is not an object', undefined],
   ])('%s is told about', (text, code, message, suggestion) => {
@@ -182,6 +195,19 @@ conntrack: { tcpBeLiberal: true, tcpEstablishedTimeout: 1h, tcpCloseWaitTimeout:
     expect(diagnostics[0]?.suggestion).toBe(suggestion)
     expect(config.masqueradeAll).toBe(false)
     expect(config.masqueradeBit).toBe(14)
+  })
+
+  it('takes every scheduler that the kernel has, and looks at it in ipvs mode alone', () => {
+    for (const name of Object.keys(SCHEDULERS))
+      expect(read(`mode: ipvs\nipvs: { scheduler: ${name} }`).diagnostics).toEqual([])
+    expect(read('mode: iptables\nipvs: { scheduler: fastest }').diagnostics).toEqual([])
+  })
+
+  it('has userspace mode until 1.25', () => {
+    const cluster = (version: string) =>
+      smallCluster({ version, configMaps: [configMap('kube-proxy', { 'config.conf': 'mode: userspace' })] })
+    expect(readKubeProxyConfig(cluster('v1.25.16')).diagnostics).toEqual([])
+    expect(readKubeProxyConfig(cluster('v1.26.0')).diagnostics).toHaveLength(1)
   })
 
   it('keeps an unknown mode, so that nobody takes it for another', () => {

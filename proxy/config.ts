@@ -1,5 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { type Assumption, type Diagnostic, formatLocation, type SourceLocation } from '../cluster/source.ts'
+import { isSchedulerName } from '../linux/ipvs/scheduler/registry.ts'
 import { type Ip, parseIp } from '../packet/ip.ts'
 import { formatPrefix, type Prefix, parsePrefix } from '../packet/prefix.ts'
 import {
@@ -149,6 +150,8 @@ export function configOf(
   // nftables mode has settings of its own; the other modes share the section named iptables.
   const section = mode === 'nftables' ? 'nftables' : 'iptables'
   reportRemovedMode(document, mode, known.version)
+  const scheduler = textAt(document, 'ipvs.scheduler') ?? ''
+  reportUnknownScheduler(document, mode, scheduler)
   return {
     mode,
     version: known.version,
@@ -166,7 +169,7 @@ export function configOf(
       tcpBeLiberal: flagAt(document, 'conntrack.tcpBeLiberal') ?? false,
     },
     ipvs: {
-      scheduler: textAt(document, 'ipvs.scheduler') ?? 'rr',
+      scheduler: scheduler === '' ? 'rr' : scheduler,
       strictARP: flagAt(document, 'ipvs.strictARP') ?? false,
       excludeCIDRs: prefixes(document, 'ipvs.excludeCIDRs', textsAt(document, 'ipvs.excludeCIDRs')),
       tcpTimeout: secondsAt(document, 'ipvs.tcpTimeout') ?? 0,
@@ -194,6 +197,16 @@ function reportRemovedMode(document: ConfigurationDocument, mode: string, versio
       document,
       `has mode: "userspace", which kube-proxy ${version} does not have: it was removed in 1.26`,
       'what follows is what kube-proxy 1.25 would do',
+    )
+}
+
+/** kube-proxy tries the scheduler before it starts (CanUseIPVSProxier). */
+function reportUnknownScheduler(document: ConfigurationDocument, mode: string, scheduler: string): void {
+  if (mode === 'ipvs' && scheduler !== '' && !isSchedulerName(scheduler))
+    report(
+      document,
+      `has ipvs.scheduler: "${scheduler}", which the kernel does not have, so that kube-proxy would not start`,
+      'what follows is what it would do with rr',
     )
 }
 
