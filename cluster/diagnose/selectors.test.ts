@@ -45,6 +45,29 @@ describe('a Service that selects no pod', () => {
   ])('%s', (_, text, expected) => expect(foundLines(text, ...CODES)).toEqual(expected))
 
   it.each([
+    ['Deployment', 'is scaled to 0', 'service-scaled-to-zero'],
+    ['StatefulSet', 'is scaled to 0', 'service-scaled-to-zero'],
+    ['ReplicaSet', 'is scaled to 0', 'service-scaled-to-zero'],
+    ['CronJob', 'makes them at 0 3 * * *', 'service-selects-cronjob'],
+  ])('a %s that %s', (kind, said, code) => {
+    const template = '{metadata: {labels: {app: x}}}'
+    const spec =
+      kind === 'CronJob'
+        ? `{schedule: "0 3 * * *", jobTemplate: {spec: {template: ${template}}}}`
+        : `{replicas: 0, template: ${template}}`
+    const workload = `{apiVersion: ${kind === 'CronJob' ? 'batch' : 'apps'}/v1, kind: ${kind}, metadata: {name: w, uid: u}, spec: ${spec}}`
+    const text = documents(serviceLine('s'), workload, podLine('p', { labels: '{a: b}' }))
+    expect(foundLines(text)).toContain(`warning:1 ${code} Service default/s has no pod: ${kind} default/w ${said}`)
+  })
+
+  it('the ReplicaSet of a Deployment that is scaled up elsewhere is old', () => {
+    const old =
+      '{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: w, uid: u, ownerReferences: [{kind: Deployment, name: d, controller: true}]}, spec: {replicas: 0, template: {metadata: {labels: {app: x}}}}}'
+    const text = documents(serviceLine('s'), old, podLine('p', { labels: '{a: b}' }))
+    expect(found(text, ...CODES).map(({ code }) => code)).toEqual(['service-selects-nothing'])
+  })
+
+  it.each([
     [
       'another value that is like it',
       '{app: ab, tier: web}',

@@ -35,20 +35,24 @@ const MOST_NOTES = 3
 
 function nothing(context: DiagnoseContext, service: Service & { readonly selector: Labels }): Diagnostic {
   const text = labelsText(service.selector)
-  const idle = scaledToNothing(context, service)
   const base = {
     ...placeOf(context, service, ['spec', 'selector']),
     object: nameOf(service),
   }
-  if (idle !== undefined)
+  const idle = idleWorkload(context, service)
+  if (idle !== undefined) {
+    const atTimes = idle.kind === 'CronJob'
     return {
       severity: 'warning',
-      code: 'service-scaled-to-zero',
-      message: `${nameOf(service)} has no pod: ${nameOf(idle)} is scaled to 0`,
+      code: atTimes ? 'service-selects-cronjob' : 'service-scaled-to-zero',
+      message: `${nameOf(service)} has no pod: ${nameOf(idle)} ${atTimes ? `makes them at ${idle.schedule}` : 'is scaled to 0'}`,
       ...base,
       notes: [noteOf(context, idle, `${nameOf(idle)} makes its pods`)],
-      suggestion: `kubectl scale -n ${idle.meta.namespace} ${idle.kind.toLowerCase()}/${idle.meta.name} --replicas=1`,
+      suggestion: atTimes
+        ? 'between its runs connections to the Service are refused'
+        : `kubectl scale -n ${idle.meta.namespace} ${idle.kind.toLowerCase()}/${idle.meta.name} --replicas=1`,
     }
+  }
   const near = nearPods(context, service)
   const elsewhere = near.length > 0 ? undefined : podElsewhere(context, service)
   return {
@@ -77,15 +81,31 @@ const labelsText = (labels: Labels): string =>
     .map(([key, value]) => `${key}=${value}`)
     .join(',')
 
-/** The workload that would make pods for the Service if it were not scaled down. */
-function scaledToNothing({ cluster }: DiagnoseContext, service: Service & { readonly selector: Labels }) {
+/** The workload that would make pods for the Service, if it were not scaled down or its time had come. */
+function idleWorkload(
+  { cluster }: DiagnoseContext,
+  service: Service & { readonly selector: Labels },
+): Workload | undefined {
   return cluster.workloads.find(
-    ({ kind, meta, replicas, template }: Workload) =>
-      (kind === 'Deployment' || kind === 'StatefulSet' || (kind === 'ReplicaSet' && meta.owner === undefined)) &&
-      meta.namespace === service.meta.namespace &&
-      replicas === 0 &&
-      labelsMatch(service.selector, template.labels),
+    (workload) =>
+      workload.meta.namespace === service.meta.namespace &&
+      isIdle(workload) &&
+      labelsMatch(service.selector, workload.template.labels),
   )
+}
+
+function isIdle({ kind, replicas, meta }: Workload): boolean {
+  switch (kind) {
+    case 'CronJob':
+      return true
+    case 'Deployment':
+    case 'StatefulSet':
+      return replicas === 0
+    case 'ReplicaSet':
+      return replicas === 0 && meta.owner === undefined
+    default:
+      return false
+  }
 }
 
 interface NearPod {
