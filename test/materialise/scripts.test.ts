@@ -174,6 +174,14 @@ describe.skipIf(!isRoot && process.env.CI === undefined)('up.sh, enter.sh and do
     expect(out).toMatch(/up\.sh: line \d+ failed, so all is taken down again\ncode 1\nleft: {3}0\n$/)
   })
 
+  test('namespaces that were made before one could not be are taken down', () => {
+    const directory = materialised('textbook-flannel-vxlan', '--prefix', 'half-')
+    const file = join(directory, 'netns.batch')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('netns add half-laptop', 'netns bogus half-laptop'))
+    const { out } = inOwnWorld(directory, [OWN_RUN, './up.sh; echo "code $?"', LEFT].join('\n'))
+    expect(out).toMatch(/so all is taken down again\ncode 1\nleft: {3}0\n$/)
+  })
+
   test('a user namespace is enough, where the kernel allows it', () => {
     const directory = materialised('textbook-flannel-vxlan', '--prefix', 'user-')
     spawnSync('chmod', ['-R', 'a+rwX', folder])
