@@ -107,8 +107,8 @@ export const LINUX_CHANGES: readonly Change[] = [
   change(
     'ip-output.ts',
     'not-routed-again',
-    "if (turned && !routeAgain(skb)) return 'EHOSTUNREACH'",
-    '',
+    'turned ? routeAgain(skb) : undefined',
+    'undefined as ReturnType<typeof routeAgain> | undefined',
     'a local packet that NAT turned leaves by its first route',
   ),
   change(
@@ -285,17 +285,11 @@ export const LINUX_CHANGES: readonly Change[] = [
   change(
     'bridge.ts',
     'hairpin-always',
-    'out.up && (out !== from || out.port.hairpin)',
-    'out.up',
+    '(out !== from || out.port.hairpin)',
+    '(out !== from || out.up)',
     'every port is a hairpin',
   ),
-  change(
-    'bridge.ts',
-    'hairpin-never',
-    'out.up && (out !== from || out.port.hairpin)',
-    'out.up && out !== from',
-    'no port is a hairpin',
-  ),
+  change('bridge.ts', 'hairpin-never', '(out !== from || out.port.hairpin)', 'out !== from', 'no port is a hairpin'),
   change(
     'bridge.ts',
     'broadcast-not-passed-up',
@@ -378,21 +372,21 @@ export const LINUX_CHANGES: readonly Change[] = [
   change(
     'icmp.ts',
     'icmp-from-asked-address',
-    'source: own ? packet.dst : undefined,\n    icmp:',
-    'source: own ? undefined : undefined,\n    icmp:',
+    'source: own ? packet.dst : meaningfulSource(skb)',
+    'source: own ? undefined : meaningfulSource(skb)',
     'an ICMP error comes from another address than the one that was asked',
   ),
   change(
     'icmp.ts',
     'error-about-error',
-    "return !(payload.kind === 'icmp' && payload.body.kind !== 'echo')",
-    'return true',
+    '!ERRORS4.has(type) : type >=',
+    'true : type >=',
     'ICMP errors are sent about ICMP errors',
   ),
   change(
     'icmp.ts',
     'error-about-later-fragment',
-    'if (fragment !== undefined && fragment.offset > 0) return false',
+    'if (fragment !== undefined && fragment.offset > 0) return dst.family === 6',
     '',
     'ICMP errors are sent about later fragments',
   ),
