@@ -26,14 +26,11 @@ const USUAL_BUFFER = 1 << 20
 const MOST_BYTES = 0x1fffffe8
 const LINE_FEED = 10
 
-export function openWindow(
-  source: ByteSource,
-  at: { offset: number; line: number } = { offset: 0, line: 1 },
-): ByteWindow {
-  const buffer = new Uint8Array(FIRST_BUFFER)
-  const bytes = buffer.subarray(0, source.read(at.offset, buffer))
+export function openWindow(source: ByteSource, firstPiece = FIRST_BUFFER): ByteWindow {
+  const buffer = new Uint8Array(firstPiece)
+  const bytes = buffer.subarray(0, source.read(0, buffer))
   const ended = bytes.length < buffer.length
-  return { source, bytes, ended, buffer, overflowed: false, offset: at.offset, line: at.line, counted: 0 }
+  return { source, bytes, ended, buffer, overflowed: false, offset: 0, line: 1, counted: 0 }
 }
 
 /** Drops what stands before index `keep`, which becomes index 0, and reads on; false where nothing follows. */

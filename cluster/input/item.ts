@@ -38,6 +38,8 @@ export interface TextFile {
   readonly source: ByteSource
   /** What its name says of objects that do not tell their kind: `pods/default.json` of a support bundle. */
   readonly holds?: ObjectKind
+  /** How much is read first; tests read little, so that every place is once the end of a piece. */
+  readonly firstPiece?: number
 }
 
 export interface ObjectKind {

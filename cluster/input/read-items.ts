@@ -1,4 +1,5 @@
 import { CLOSE_BRACE, COMMA, HASH, OPEN_BRACE, OPEN_BRACKET, QUOTE, skipBlank, stringEnd } from './brackets.ts'
+import { readOn } from './byte-window.ts'
 import type { FileForm } from './inventory.ts'
 import type { ItemSink, TextFile } from './item.ts'
 import { atHand, peek, readJsonValue } from './json-items.ts'
@@ -44,6 +45,8 @@ export function readItems(file: TextFile, sink: ItemSink & Partial<LogSink>): It
       readYamlDocument(reading)
     }
   }
+  // What could not be read is still looked at: an archive's checksum stands at its end.
+  while (readOn(reading.window, reading.window.bytes.length));
   const [only = 'yaml'] = forms
   return { form: forms.size > 1 ? 'mixed' : only, bytes: reading.window.offset + reading.window.bytes.length }
 

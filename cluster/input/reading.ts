@@ -18,7 +18,7 @@ export interface Reading {
 export const beginReading = (file: TextFile, sink: ItemSink): Reading => ({
   file,
   sink,
-  window: openWindow(file.source),
+  window: openWindow(file.source, file.firstPiece),
   at: 0,
   keep: -1,
   found: 0,
