@@ -85,11 +85,13 @@ function encode(key: string, value: unknown): unknown {
 /** Who wrote an op or a rule down is of no interest to the kernel: not recorded. */
 const RECORDED = { by: 'recorded case' }
 
+const hasName = (chain: unknown): boolean => typeof chain === 'object' && chain !== null && 'name' in chain
+
 function decode(key: string, value: unknown): unknown {
   if (HAVE_ORIGINS.has(key)) return Array.isArray(value) ? value.map(withOrigin) : value
-  // In a block of nft they are not made by a function, but with everything else that it owns.
-  if (key === 'chains' && !(Array.isArray(value) && value.some((chain) => 'name' in chain))) return () => value
-  if (key === 'own') return () => value
+  if (key === 'chains') return () => value
+  // What a block of nft owns is made at once, its chains too.
+  if (key === 'own') return () => ({ ...(value as object), chains: (value as { chains: () => unknown }).chains() })
   if (typeof value !== 'string') return value
   if (OCTET_KEYS.has(key)) return lengthen(value)
   if (value.startsWith('ip:')) return ip(value.slice(3))
