@@ -85,8 +85,6 @@ function encode(key: string, value: unknown): unknown {
 /** Who wrote an op or a rule down is of no interest to the kernel: not recorded. */
 const RECORDED = { by: 'recorded case' }
 
-const hasName = (chain: unknown): boolean => typeof chain === 'object' && chain !== null && 'name' in chain
-
 function decode(key: string, value: unknown): unknown {
   if (HAVE_ORIGINS.has(key)) return Array.isArray(value) ? value.map(withOrigin) : value
   if (key === 'chains') return () => value
