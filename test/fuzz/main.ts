@@ -11,8 +11,8 @@ import type { FuzzWord, FuzzWork } from './worker.ts'
  */
 const count = Number(process.argv[2] ?? 100_000)
 const first = Number(process.argv[3] ?? 0)
-/** A worker that says nothing for this long hangs. */
-const HANGS_AFTER_MILLISECONDS = 60_000
+/** A worker hangs that is at one seed for so many looks, a second or more apart: on a busy machine clocks say little. */
+const HANGS_AFTER_LOOKS = 60
 
 const outfile = join(ROOT, 'dist', `fuzz-worker-${process.pid}.mjs`)
 buildSync({ entryPoints: [join(ROOT, 'test/fuzz/worker.ts')], outfile, bundle: true, platform: 'node', format: 'esm' })
@@ -28,9 +28,15 @@ function run(work: FuzzWork): Promise<number> {
   return new Promise((resolve) => {
     const worker = new Worker(outfile, { workerData: work, resourceLimits: { maxOldGenerationSizeMb: 1000 } })
     let seed = work.from
-    let begun = Date.now()
+    let looks = 0
+    let before = -1
     const watch = setInterval(() => {
-      if (Date.now() - begun > HANGS_AFTER_MILLISECONDS) end(`seed ${seed} hangs`)
+      // Words that wait to be read are read first.
+      setImmediate(() => {
+        looks = seed === before ? looks + 1 : 0
+        before = seed
+        if (looks > HANGS_AFTER_LOOKS) end(`seed ${seed} hangs`)
+      })
     }, 1000)
     const end = (text: string | undefined): void => {
       clearInterval(watch)
@@ -44,7 +50,6 @@ function run(work: FuzzWork): Promise<number> {
       switch (word.kind) {
         case 'begin':
           seed = word.seed
-          begun = Date.now()
           if (seed % 1000 === 0) console.log(`${seed - first} of ${count}: ${findings.length} findings`)
           break
         case 'threw':
