@@ -60,22 +60,21 @@ export function ipLocalOut(skb: IpSkb): Errno | undefined {
   const before = { dst: skb.packet.dst, src: skb.packet.src, mark: skb.mark }
   if (!runHook(skb, 'output', { out: skb.dev })) return 'EPERM'
   const turned = !sameIp(before.dst, skb.packet.dst) || !sameIp(before.src, skb.packet.src) || before.mark !== skb.mark
-  if (turned && !routeAgain(skb)) return 'EHOSTUNREACH'
-  ipOutput(skb)
-  return undefined
+  const failed = turned ? routeAgain(skb) : undefined
+  return failed ?? ipOutput(skb)
 }
 
-function routeAgain(skb: IpSkb): boolean {
+function routeAgain(skb: IpSkb): Errno | undefined {
   const again = routeOutput(skb.ns, { dst: skb.packet.dst, src: skb.packet.src, mark: skb.mark })
   if (again.kind !== 'ok') {
     skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'IP_OUTNOROUTES', detail: again.detail })
-    return false
+    return again.errno
   }
   if (again.route.dev !== skb.dst?.dev || again.route.entry !== skb.dst.entry)
     recordOutput(skb, skb.packet.dst, again.route, skb.packet.src)
   skb.dst = again.route
   skb.dev = again.route.dev
-  return true
+  return undefined
 }
 
 /** Out by the way that IPVS has chosen: OUTPUT, as if it were made here, but seen as come in by `skb.dev`. */
@@ -83,14 +82,15 @@ export function sendOn(skb: IpSkb): void {
   if (skb.dst !== undefined && runHook(skb, 'output', { out: skb.dst.dev })) ipOutput(skb)
 }
 
-/** ip_output: POSTROUTING, fragments if need be, and the neighbour. */
-export function ipOutput(skb: IpSkb): void {
-  if (skb.dst === undefined) return
+/** ip_output: POSTROUTING, fragments if need be, and the neighbour. A rule's DROP reaches the sender from here too. */
+export function ipOutput(skb: IpSkb): Errno | undefined {
+  if (skb.dst === undefined) return undefined
   const { dev } = skb.dst
   const inLink = skb.dev
   skb.dev = dev
-  if (!runHook(skb, 'postrouting', inLink === dev ? { out: dev } : { in: inLink, out: dev })) return
+  if (!runHook(skb, 'postrouting', inLink === dev ? { out: dev } : { in: inLink, out: dev })) return 'EPERM'
   finishOutput(skb, dev)
+  return undefined
 }
 
 function finishOutput(skb: IpSkb, dev: Link): void {

@@ -186,14 +186,13 @@ function routeInput6(skb: Skb, dst: Ip, src: Ip): InputRoute {
   if (found.kind === 'found') {
     const type = found.entry.route.type === 'local' ? 'local' : 'unicast'
     if (type === 'local' || dev.conf.forwarding6) return { kind: 'ok', route: routeOf(ns, type, found, dev) }
-  }
-  const to = formatIp(dst)
-  if (!dev.conf.forwarding6)
     return {
       kind: 'drop',
       reason: 'IP_INADDRERRORS',
-      detail: `${to} is not an address of this machine and IPv6 forwarding is off`,
+      detail: `${formatIp(dst)} is not an address of this machine and IPv6 forwarding is off`,
     }
+  }
+  // ip6_pkt_discard: of what has no route the sender is told by a host too, which forwards nothing.
   return noRouteInput({ ...dev, conf: { ...dev.conf, forwarding: true } }, dst, found)
 }
 

@@ -1,3 +1,4 @@
+import type { Step } from '../../engine/step.ts'
 import type { KernelTruth } from './case-file.ts'
 import { type Comparison, compare } from './compare.ts'
 import { runInModel } from './model.ts'
@@ -12,6 +13,8 @@ export interface Judgement extends Comparison {
   readonly kernel: Observed
   /** Draws that were fed from the kernel. */
   readonly fed: number
+  /** Everything that happened in our model. */
+  readonly steps: readonly Step[]
 }
 
 /** What one draw decides (a port) can stand in the way of seeing the next (a sequence number): so several runs. */
@@ -21,10 +24,12 @@ const MAX_RUNS = 8
 export function judge(scenario: Scenario, truth: KernelTruth): Judgement {
   const kernel = observeKernel(truth, scenario.lab)
   const script = scriptedDraws(kernel, scenario.lab)
-  let ours = observeModel(runInModel(scenario, script.draw))
+  let run = runInModel(scenario, script.draw)
+  let ours = observeModel(run)
   for (let runs = 1; runs < MAX_RUNS && script.learn(ours, kernel); runs++) {
     script.rewind()
-    ours = observeModel(runInModel(scenario, script.draw))
+    run = runInModel(scenario, script.draw)
+    ours = observeModel(run)
   }
-  return { ...compare(ours, kernel), ours, kernel, fed: script.solved() }
+  return { ...compare(ours, kernel), ours, kernel, fed: script.solved(), steps: run.steps }
 }

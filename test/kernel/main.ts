@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Hello, type KernelAgent, startAgent } from './agent.ts'
-import { missing, missingNeeds, unexpectedlyMissing } from './capability.ts'
+import { missing, missingNeeds, possibleModes, skipped, unexpectedlyMissing } from './capability.ts'
 import type { KernelTruth } from './case-file.ts'
 import { emitCase } from './case-file.ts'
 import { featuresOf } from './features.ts'
@@ -74,6 +74,7 @@ async function judgeAll(bench: Bench, chosen: readonly Scenario[]): Promise<numb
 function tellKernel({ versions, capabilities }: Hello): void {
   console.log(`kernel ${versions.kernel}, ${versions.iptables}, ${versions.iproute2}`)
   for (const words of missing(capabilities)) console.log(`not here         ${words}`)
+  for (const words of skipped(capabilities)) console.log(`skipped          ${words}`)
 }
 
 interface Judged {
@@ -157,7 +158,8 @@ async function judgeRandom(bench: Bench): Promise<void> {
 
 function prepare(bench: Bench, index: number): Prepared {
   const { seed, mode } = bench.options
-  const recipe = generate({ seed, index, mode })
+  const modes = mode === undefined ? possibleModes(bench.hello.capabilities) : [mode]
+  const recipe = generate({ seed, index, modes })
   const scenarios = buildRecipe(recipe, `seed-${seed}-${index}`)
   const truths = runRounds(
     bench.agent,

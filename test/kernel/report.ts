@@ -1,5 +1,5 @@
 import type { Hello } from './agent.ts'
-import { missing } from './capability.ts'
+import { missing, skipped } from './capability.ts'
 import type { Comparison, Difference } from './compare.ts'
 import { observedText } from './compare.ts'
 import { EXCEPTIONS, type ExceptionName } from './exceptions.ts'
@@ -90,6 +90,7 @@ export function reportOf(
   return {
     versions: hello.versions,
     missing: missing(hello.capabilities),
+    skipped: skipped(hello.capabilities),
     seed: options.seed,
     seconds: Math.round(seconds),
     labs: tally.labs,

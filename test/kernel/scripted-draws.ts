@@ -1,7 +1,16 @@
 import type { Draw, DrawPurpose, DrawSite } from '../../linux/draw.ts'
 import { pick } from '../../linux/draw.ts'
+import { emitTransport } from '../../packet/emit.ts'
 import { formatIp } from '../../packet/ip.ts'
-import { type Frame, type IpPacket, PROTOCOL, type RawPayload, type Tcp, type Transport } from '../../packet/packet.ts'
+import {
+  type Frame,
+  type IpPacket,
+  PROTOCOL,
+  protocolOf,
+  type RawPayload,
+  type Tcp,
+  type Transport,
+} from '../../packet/packet.ts'
 import { parseIpPacket } from '../../packet/parse.ts'
 import type { ListedEntry } from './conntrack-line.ts'
 import { FLANNEL_UDP } from './exceptions.ts'
@@ -247,10 +256,11 @@ function packetPairs(ours: IpPacket, theirs: IpPacket): Pair[] {
   if (ours.src.family !== theirs.src.family) return []
   const id: Pair = [ours.src.family === 4 ? 'ip-id' : 'fragment-id', ours.id, theirs.id]
   const label: Pair[] = ours.src.family === 6 ? [['flow-label', ours.flowLabel, theirs.flowLabel]] : []
-  return [id, ...label, ...transportPairs(ours.payload, theirs.payload)]
+  return [id, ...label, ...transportPairs(ours, theirs.payload)]
 }
 
-function transportPairs(ours: Transport, theirs: Transport): Pair[] {
+function transportPairs(packet: IpPacket, theirs: Transport): Pair[] {
+  const ours = packet.payload
   if (ours.kind === 'tcp' && theirs.kind === 'tcp') return tcpPairs(ours, theirs)
   if (ours.kind === 'udp' && theirs.kind === 'udp') {
     const { payload } = ours
@@ -265,7 +275,8 @@ function transportPairs(ours: Transport, theirs: Transport): Pair[] {
     const [inner, innerOther] = [parseIpPacket(payload.bytes), parseIpPacket(other.bytes)]
     return inner.ok && innerOther.ok ? [...ports, ...packetPairs(inner.value, innerOther.value)] : ports
   }
-  if (ours.kind === 'raw' && theirs.kind === 'raw') return partPairs(ours, theirs)
+  // A quote that was cut cannot be read as a whole: its first octets can.
+  if (theirs.kind === 'raw') return partPairs(rawOf(packet), theirs)
   if (ours.kind !== 'icmp' || theirs.kind !== 'icmp') return []
   const [body, other] = [ours.body, theirs.body]
   if (body.kind === 'echo' && other.kind === 'echo') return [['echo-id', body.id, other.id]]
@@ -321,16 +332,28 @@ function keyPairs(ours: ListedEntry, theirs: ListedEntry): Pair[] {
 }
 
 /** Ports, or the echo identifier, at the head of a first fragment; later ones have octets there that both sides know. */
+const rawOf = (packet: IpPacket): RawPayload => ({
+  kind: 'raw',
+  protocol: protocolOf(packet),
+  bytes: emitTransport(packet),
+})
+
 function partPairs(ours: RawPayload, theirs: RawPayload): Pair[] {
   const word = ({ bytes }: RawPayload, at: number) => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
+  const long = (raw: RawPayload, at: number) => word(raw, at) * 0x10000 + word(raw, at + 2)
   if (ours.protocol === PROTOCOL.icmp || ours.protocol === PROTOCOL.icmpv6)
     return [['echo-id', word(ours, 4), word(theirs, 4)]]
   if (ours.protocol !== PROTOCOL.udp && ours.protocol !== PROTOCOL.tcp) return []
-  return [
+  const ports: Pair[] = [
     ['port', word(ours, 0), word(theirs, 0)],
     ['port', word(ours, 2), word(theirs, 2)],
   ]
+  if (ours.protocol !== PROTOCOL.tcp || theirs.bytes.length < TCP_NUMBERS) return ports
+  return [...ports, ['sequence', long(ours, 4), long(theirs, 4)], ['sequence', long(ours, 8), long(theirs, 8)]]
 }
+
+/** Octets of a TCP header up to and with the acknowledgement. */
+const TCP_NUMBERS = 12
 
 function tcpPairs(ours: Tcp, theirs: Tcp): Pair[] {
   const found: Pair[] = [

@@ -4,12 +4,12 @@ import { randomFlannel } from './random-flannel.ts'
 import { randomPlain } from './random-plain.ts'
 import { randomRouted } from './random-routed.ts'
 import { randomTopology } from './random-topology.ts'
-import { MODES, type Mode, type Recipe } from './recipe.ts'
+import type { Mode, Recipe } from './recipe.ts'
 
 /** The lab of that number and its rounds: the same for the same seed, whatever else is asked for. */
-export function generate({ seed, index, mode }: { seed: number; index: number; mode: Mode | undefined }): Recipe {
+export function generate({ seed, index, modes }: { seed: number; index: number; modes: readonly Mode[] }): Recipe {
   const random = randomOf(`${seed} ${index}`)
-  const chosen = mode ?? MODES[index % MODES.length]!
+  const chosen = modes[index % modes.length]!
   switch (chosen) {
     case 'vxlan':
     case 'host-gw':
