@@ -76,6 +76,7 @@ export function clusterFacts(sources: FactSources, assume: (assumption: Assumpti
       ]) ?? assumedServiceCIDRs(sources, assume),
     clusterDNS: firstOf([() => addressesOf(listMember(kubelet, 'clusterDNS')), () => sources.dnsServiceIPs]) ?? [],
     cni: detectCni(sources),
+    ...resolvConfOf(kubelet),
   }
 }
 
@@ -102,6 +103,12 @@ function kubeletConfigOf(sources: FactSources): JsonObject {
     ({ meta }) => meta.namespace === 'kube-system' && /^kubelet-config(-1\.\d+)?$/.test(meta.name),
   )
   return map === undefined ? {} : configOf(sources, { name: map.meta.name, key: 'kubelet' })
+}
+
+/** `resolvConf` of a KubeletConfiguration, where it says one. */
+function resolvConfOf(kubelet: JsonObject): { readonly kubeletResolvConf?: string } {
+  const path = member(kubelet, 'resolvConf')
+  return typeof path === 'string' ? { kubeletResolvConf: path } : {}
 }
 
 const textMember = (object: JsonObject, key: string): string => {

@@ -54,6 +54,8 @@ export interface ClusterFacts {
   readonly serviceCIDRs: readonly Prefix[]
   /** ClusterIPs that pods get as nameserver (kubelet's clusterDNS). */
   readonly clusterDNS: readonly Ip[]
+  /** kubelet's resolvConf, a path on the node; `''`: it reads none. Absent: /etc/resolv.conf. */
+  readonly kubeletResolvConf?: string
   readonly cni: DetectedCni
 }
 

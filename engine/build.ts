@@ -2,6 +2,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { Assumption, Diagnostic } from '../cluster/source.ts'
 import type { CniPlugin, NotModelled, Refusal } from '../cni/plugin.ts'
 import { cniPlugins } from '../cni/registry.ts'
+import { podDnsDiagnostics } from '../dns/pod/events.ts'
 import { applyOps } from '../linux/apply.ts'
 import type { HostConfig } from '../linux/host-config.ts'
 import { once } from '../linux/netfilter/block.ts'
@@ -12,7 +13,7 @@ import { findProxyMode } from '../proxy/registry.ts'
 import type { Blueprint, Segment } from './blueprint.ts'
 import { compileMachine, type NodeCompilers, proxySite } from './compile-node.ts'
 import type { EntryRoute } from './entry-route.ts'
-import { capabilitiesOf, machineFacts, machineOps } from './machine-ops.ts'
+import { capabilitiesOf, filesOf, machineFacts, machineOps } from './machine-ops.ts'
 import { clusterPrograms } from './programs.ts'
 import { readUnderlay, type Underlay } from './underlay.ts'
 
@@ -77,8 +78,16 @@ export function build(cluster: Cluster, options: BuildOptions = {}): Built {
     notModelled: [...cni.notModelled, ...proxy.notModelled],
     refusals: remembered((name: string) => refusalsOf(compilers, name)),
     assumptions: [...cluster.assumptions, ...underlay.assumptions, ...cni.assumptions, ...proxy.assumptions],
-    diagnostics: [...cni.diagnostics, ...proxy.diagnostics],
+    diagnostics: [...cni.diagnostics, ...proxy.diagnostics, ...dnsDiagnostics(cluster, underlay)],
   }
+}
+
+function dnsDiagnostics(cluster: Cluster, { machines }: Underlay): readonly Diagnostic[] {
+  const files = remembered((node: string) => {
+    const machine = machines.get(node)
+    return machine && filesOf(machine, cluster.lab.nodes?.[node] ?? {})
+  })
+  return podDnsDiagnostics(cluster, files)
 }
 
 interface Chosen<T> {

@@ -107,12 +107,20 @@ function defaultRoute(via: Ip, dev: string, onlink: boolean): OpBody {
   }
 }
 
-function filesOf(machine: UnderlayMachine, lab: LabNode): ReadonlyMap<string, string> {
+/** Where systemd-resolved, whose stub is 127.0.0.53, keeps the servers it asks itself. */
+const RESOLVED_CONF = '/run/systemd/resolve/resolv.conf'
+
+/** The files that a machine has of its own. */
+export function filesOf(machine: UnderlayMachine, lab: LabNode): ReadonlyMap<string, string> {
   const own = machine.cards.flatMap((card) => card.addresses.map((address) => formatIp(address.ip)))
   const resolvers =
     machine.gateways.length > 0 ? machine.gateways.slice(0, 1).map((gateway) => `nameserver ${formatIp(gateway)}`) : []
   const resolvConf = lab.resolvConf ?? resolvers.join('\n')
+  const stub: readonly (readonly [string, string])[] = /^\s*nameserver\s+127\.0\.0\.53\b/m.test(resolvConf)
+    ? [[RESOLVED_CONF, resolvers.map((line) => `${line}\n`).join('')]]
+    : []
   return new Map([
+    ...stub,
     ['/etc/resolv.conf', resolvConf === '' || resolvConf.endsWith('\n') ? resolvConf : `${resolvConf}\n`],
     ['/etc/hostname', `${machine.name}\n`],
     [

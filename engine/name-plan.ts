@@ -1,6 +1,6 @@
 import type { Pod } from '../cluster/objects.ts'
 import { podNetns } from '../cni/pod-netns.ts'
-import { podRoot } from '../dns/pod/files.ts'
+import { nodeResolvConf, podRoot } from '../dns/pod/files.ts'
 import { podResolvConf } from '../dns/pod/resolv-conf.ts'
 import { type LookupProgramState, lookupProgram } from '../dns/resolver/program.ts'
 import type { ResolverName } from '../dns/resolver/registry.ts'
@@ -133,7 +133,7 @@ function lookupIn(built: Built, pod: Pod): Asker | undefined {
   if (coredns === undefined || config === undefined) return undefined
   const root = podRoot(pod)
   const path = `${root}/etc/resolv.conf`
-  const nodeText = host?.netns.get(ROOT_NETNS)?.files.get('/etc/resolv.conf')
+  const nodeText = nodeResolvConf(built.cluster, host?.netns.get(ROOT_NETNS)?.files ?? new Map())
   // Link-local ones count for AI_ADDRCONFIG: with one, AAAA is asked for too.
   const addresses = ownAddresses(config)
   const views = new Map<number, ReadonlyMap<string, string>>()

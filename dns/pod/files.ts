@@ -42,7 +42,7 @@ export function compilePodFiles(cluster: Cluster, pod: Pod, place: PodFilesPlace
   })
   const hosts = podHosts(cluster, pod, nodeFiles.get('/etc/hosts') ?? '')
   const container = pod.spec.containers[0]
-  const resolvConf = podResolvConf(cluster, pod, nodeFiles.get('/etc/resolv.conf') ?? '')
+  const resolvConf = podResolvConf(cluster, pod, nodeResolvConf(cluster, nodeFiles))
   return [
     write('/etc/resolv.conf', resolvConf, resolvConfReason(cluster, pod)),
     ...(hosts === undefined ? [] : [write('/etc/hosts', hosts, 'the pod and its hostAliases')]),
@@ -52,6 +52,17 @@ export function compilePodFiles(cluster: Cluster, pod: Pod, place: PodFilesPlace
       ? [write('/proc/1/environ', environText(containerEnv(cluster, pod, container)), `container ${container.name}`)]
       : []),
   ]
+}
+
+const ETC_RESOLV_CONF = '/etc/resolv.conf'
+
+/**
+ * The file that kubelet reads of the node: `resolvConf` of its configuration, which kubeadm sets to that of
+ * systemd-resolved where it runs, as the stub in /etc would be each pod's own loopback. Undefined: none, by `""`.
+ */
+export function nodeResolvConf(cluster: Cluster, nodeFiles: ReadonlyMap<string, string>): string | undefined {
+  const path = cluster.facts.kubeletResolvConf ?? ETC_RESOLV_CONF
+  return path === '' ? undefined : (nodeFiles.get(path) ?? nodeFiles.get(ETC_RESOLV_CONF) ?? '')
 }
 
 function resolvConfReason(cluster: Cluster, pod: Pod): string {

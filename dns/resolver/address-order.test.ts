@@ -72,6 +72,7 @@ describe('destination address order', () => {
   it('Go leaves what cannot be reached as it came, and compares 64 bits of IPv6', () => {
     const unreachable = ['192.0.2.1', '2001:db8::1']
     expect(sortedBy(GO_POLICY, unreachable, [])).toEqual(unreachable)
+    expect(sortedBy(GO_POLICY, ['192.0.2.1', 'fec0::1'], ['2001:db8::7'])).toEqual(['fec0::1', '192.0.2.1'])
     const hosts = ['2001:db8:1::8000', '2001:db8:1::6']
     expect(sortedBy(GO_POLICY, hosts, ['2001:db8:1::7'])).toEqual(hosts)
     expect(sortedBy(MUSL_POLICY, hosts, ['2001:db8:1::7'])).toEqual([...hosts].reverse())

@@ -22,7 +22,6 @@ export const GROUPS: readonly Group[] = [
       'dns/node-local',
       'test/dns/resolvers.test.ts',
       'test/dns/glibc.test.ts',
-      'test/dns/node-local.test.ts',
       'test/judge/resolvers.test.ts',
     ],
     atLeast: 26,
