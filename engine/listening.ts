@@ -6,6 +6,7 @@ import { UPSTREAM_BEHAVE_PATH, UPSTREAM_ZONE_PATH } from '../dns/upstream.ts'
 import { type Op, ROOT_NETNS } from '../linux/op.ts'
 import type { Origin } from '../linux/origin.ts'
 import { type Ip, ipKey, parseIp } from '../packet/ip.ts'
+import { hasResolvedStub, RESOLVED_STUB } from './machine-ops.ts'
 import type { UnderlayMachine } from './underlay.ts'
 
 /**
@@ -63,7 +64,19 @@ export function machineListeners(cluster: Cluster, machine: UnderlayMachine, nod
   const dns = resolverOps(cluster, machine, own)
   const origin: Origin = { by: 'the machine', reason: 'endpoints that slices send to at its address' }
   const served = dns.length > 0 ? [...taken, 53] : taken
-  return [...dns, ...listenOps({ netns: ROOT_NETNS, name: machine.name, ports, said, taken: served, origin })]
+  return [
+    ...dns,
+    ...stubOps(cluster, machine),
+    ...listenOps({ netns: ROOT_NETNS, name: machine.name, ports, said, taken: served, origin }),
+  ]
+}
+
+/** systemd-resolved's stub, where the machine's own file names it: what it answers is not modelled. */
+function stubOps(cluster: Cluster, machine: UnderlayMachine): Op[] {
+  if (!hasResolvedStub(cluster.lab.nodes?.[machine.name]?.resolvConf ?? '')) return []
+  const origin: Origin = { by: 'systemd-resolved', reason: 'the stub that /etc/resolv.conf names' }
+  const args = { at: RESOLVED_STUB }
+  return [{ kind: 'process.start', netns: ROOT_NETNS, name: 'stub', program: 'unknown-resolver', args, origin }]
 }
 
 /** The Lab's resolver at one of these addresses; at a gateway that nobody described, one whose answers are not known. */

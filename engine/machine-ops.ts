@@ -1,5 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts'
-import type { LabNode } from '../cluster/lab.ts'
+import type { Lab, LabNode } from '../cluster/lab.ts'
 import { type Capabilities, type HostFacts, USUAL_CAPABILITIES } from '../linux/host-facts.ts'
 import { type Op, type OpBody, ROOT_NETNS } from '../linux/op.ts'
 import type { Origin } from '../linux/origin.ts'
@@ -107,7 +107,12 @@ function defaultRoute(via: Ip, dev: string, onlink: boolean): OpBody {
   }
 }
 
-/** Where systemd-resolved, whose stub is 127.0.0.53, keeps the servers it asks itself. */
+/** Where systemd-resolved listens for the programs of its machine. */
+export const RESOLVED_STUB = '127.0.0.53'
+
+export const hasResolvedStub = (resolvConf: string): boolean => /^\s*nameserver\s+127\.0\.0\.53\b/m.test(resolvConf)
+
+/** Where it keeps the servers that it asks itself. */
 const RESOLVED_CONF = '/run/systemd/resolve/resolv.conf'
 
 /** The files that a machine has of its own. */
@@ -116,7 +121,7 @@ export function filesOf(machine: UnderlayMachine, lab: LabNode): ReadonlyMap<str
   const resolvers =
     machine.gateways.length > 0 ? machine.gateways.slice(0, 1).map((gateway) => `nameserver ${formatIp(gateway)}`) : []
   const resolvConf = lab.resolvConf ?? resolvers.join('\n')
-  const stub: readonly (readonly [string, string])[] = /^\s*nameserver\s+127\.0\.0\.53\b/m.test(resolvConf)
+  const stub: readonly (readonly [string, string])[] = hasResolvedStub(resolvConf)
     ? [[RESOLVED_CONF, resolvers.map((line) => `${line}\n`).join('')]]
     : []
   return new Map([
@@ -141,12 +146,17 @@ export function machineFacts(machine: UnderlayMachine, cluster: Cluster, ops: re
     interfaces: machine.cards.map(({ name, mac, mtu, addresses }) => ({ name, mac, mtu, addresses })),
     defaultInterface: machine.gateways.length > 0 ? machine.cards[0]?.name : undefined,
     gateways: machine.gateways,
-    capabilities: capabilitiesOf(lab),
+    capabilities: capabilitiesOf(cluster.lab, machine.name),
     files,
   }
 }
 
-export const capabilitiesOf = (lab: LabNode): Capabilities => ({ ...USUAL_CAPABILITIES, ...lab.capabilities })
+/** What the machine's kernel can do, as the Lab has it. */
+export function capabilitiesOf({ nodes, faults = [] }: Lab, machine: string): Capabilities {
+  const race = faults.find((fault) => fault.kind === 'conntrackRace' && fault.node === machine)
+  const racing = race?.kind === 'conntrackRace' ? { conntrackRace: race.clash ?? 'dropped' } : {}
+  return { ...USUAL_CAPABILITIES, ...nodes?.[machine]?.capabilities, ...racing }
+}
 
 /** The facts after more ops: links and addresses that a compiler has made in the root namespace. */
 export function factsAfter(facts: HostFacts, ops: readonly Op[]): HostFacts {
