@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   documents,
   endpointLine,
+  found,
   foundLines,
   nodeLine,
   podLine,
@@ -80,4 +81,44 @@ describe('a Service that nothing answers for', () => {
       [],
     ],
   ])('%s', (_, text, expected) => expect(foundLines(text, ...CODES)).toEqual(expected))
+})
+
+describe('why nothing answers', () => {
+  const notesOf = (text: string) =>
+    found(text, ...CODES).map(({ notes, suggestion }) => [...(notes ?? []).map(({ message }) => message), suggestion])
+  const none = sliceLine('s', 'null', { ports: 'null' })
+  it.each([
+    [
+      'no address',
+      documents(serviceLine('s'), podLine('p', { ip: '' }), nodeLine('n1'), none),
+      [['Pod default/p has no address', 'kubectl describe pod -n default p']],
+    ],
+    [
+      'no node',
+      documents(serviceLine('s'), podLine('p', { node: 'n9' }), nodeLine('n1'), none),
+      [['Pod default/p is on node n9, which is not in the input', 'kubectl describe pod -n default p']],
+    ],
+    [
+      'trouble',
+      documents(serviceLine('s'), podLine('p', { ip: '', ready: false, phase: 'Pending' }), nodeLine('n1'), none),
+      [['Pod default/p is not running yet', 'kubectl describe pod -n default p']],
+    ],
+    [
+      'a pod that is not ready',
+      documents(
+        serviceLine('s'),
+        podLine('p', { ready: false }),
+        sliceLine('s', `[${endpointLine('p', '10.244.1.5', 'conditions: {ready: false}')}]`),
+      ),
+      [['Pod default/p is not ready', 'kubectl get pods -n default -l app=x']],
+    ],
+    [
+      'an endpoint that is no pod',
+      documents(
+        serviceLine('s', { selector: '' }),
+        sliceLine('s', '[{addresses: [10.9.0.1], conditions: {ready: false}}]', { managedBy: 'me' }),
+      ),
+      [['kubectl get pods -n default']],
+    ],
+  ])('%s', (_, text, expected) => expect(notesOf(text)).toEqual(expected))
 })

@@ -46,4 +46,13 @@ describe('a Service that stays on the node', () => {
         CODE,
       ),
     ).toEqual([]))
+
+  it.each([
+    [4, 'n2, n3, n4, n5'],
+    [5, '5 nodes'],
+  ])('%s nodes are named so: %s', (count, expected) => {
+    const nodes = Array.from({ length: count + 1 }, (_, i) => nodeLine(`n${i + 1}`))
+    const [line] = foundLines(documents(manifest(', internalTrafficPolicy: Local'), podLine('p'), ...nodes), CODE)
+    expect(line).toContain(`no ready endpoint on ${expected}: pods there do not reach it`)
+  })
 })

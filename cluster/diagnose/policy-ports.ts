@@ -71,7 +71,7 @@ function servicePortOf(services: readonly Service[], port: PolicyPort, receivers
     pod.spec.containers.some(({ ports }) =>
       ports.some(({ containerPort, protocol }) => protocol === port.protocol && covers(port, containerPort)),
     )
-  if (receivers.length === 0 || receivers.some(declares)) return undefined
+  if (receivers.some(declares)) return undefined
   for (const service of services)
     for (const servicePort of service.ports) {
       if (servicePort.protocol !== port.protocol || !covers(port, servicePort.port)) continue

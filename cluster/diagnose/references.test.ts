@@ -39,6 +39,14 @@ describe('an Ingress', () => {
     expect(foundLines(documents(object, serviceLine('s', { ports: PORTS }), podLine('p')), ...CODES)).toEqual(expected),
   )
 
+  it.each([
+    [PORTS, 'write one of http (80), https (443)'],
+    ['[{port: 80}]', 'write one of 80'],
+  ])('tells which ports there are: %s', (ports, expected) => {
+    const text = documents(ingress('{name: s, port: {number: 81}}'), serviceLine('s', { ports }))
+    expect(found(text, ...CODES)[0]!.suggestion).toBe(expected)
+  })
+
   it('tells where the Service is, and which is near', () => {
     const text = documents(
       ingress('{name: cart, port: {number: 80}}'),

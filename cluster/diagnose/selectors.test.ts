@@ -124,6 +124,15 @@ describe('a Service that selects no pod', () => {
     expect(finding!.notes!.map(({ message }) => message)).toEqual(['Pod default/a has no label tier'])
   })
 
+  it.each([
+    [2, 2],
+    [5, 3],
+  ])('names pods of their own each, three at most (%s)', (pods, expected) => {
+    const lines = Array.from({ length: pods }, (_, i) => podLine(`p${i}`, { labels: '{app: x}' }))
+    const [finding] = found(documents(serviceLine('s', { selector: '{app: x, tier: web}' }), ...lines), ...CODES)
+    expect(finding!.notes!.length).toBe(expected)
+  })
+
   it('stands at the line of the selector', () => {
     const text = `apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  ports: [{port: 80}]\n  selector:\n    app: x\n---\n${podLine('p', { labels: '{a: b}' })}`
     expect(found(text, ...CODES)[0]!.at).toMatchObject({ file: 'in.yaml', line: 6 })

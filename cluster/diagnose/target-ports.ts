@@ -88,12 +88,7 @@ function undeclared(context: DiagnoseContext, { service, port, i, pods }: Target
     severity: 'note',
     code: 'target-port-undeclared',
     message: `${nameOf(service)}: no container declares ${port.protocol} port ${port.targetPort}, where port ${port.port} leads`,
-    ...placeOf(context, service, [
-      'spec',
-      'ports',
-      i,
-      typeof service.ports[i]?.targetPort === 'number' ? 'targetPort' : 'port',
-    ]),
+    ...placeOf(context, service, ['spec', 'ports', i, 'targetPort']),
     notes: [noteOf(context, pod, `${nameOf(pod)} ${whatItHas(pod)}`)],
     object: nameOf(service),
     suggestion: 'containers need not declare their ports: look whether the program listens there',
