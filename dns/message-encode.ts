@@ -157,8 +157,28 @@ function writeData(writer: Writer, data: RecordData): void {
   }
 }
 
+/** A plain name without compression or escapes: its text with each dot turned into the length of what follows. */
+function writePlainName(writer: Writer, name: string): boolean {
+  reserve(writer, name.length + 1)
+  const { bytes } = writer
+  let lengthAt = writer.at
+  let at = lengthAt + 1
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i)
+    if (code === 0x2e) {
+      bytes[lengthAt] = at - lengthAt - 1
+      lengthAt = at++
+    } else if (code === 0x5c || code >= 0x80) return false
+    else bytes[at++] = code
+  }
+  bytes[lengthAt] = 0
+  writer.at = lengthAt + 1
+  return true
+}
+
 /** A name that must stand whole can still be pointed to by later ones (miekg/dns packDomainName). */
 function writeName(writer: Writer, name: string, how: 'pointer' | 'whole' = 'pointer'): void {
+  if (!writer.suffixes && name !== '.' && writePlainName(writer, name)) return
   const labels = labelsOf(name)
   for (const [i, label] of labels.entries()) {
     if (writer.suffixes) {

@@ -23,7 +23,13 @@ function endsInEscape(name: string): boolean {
 }
 
 /** ASCII lower case; DNS compares no other letters without case (RFC 4343). */
-export const lowerName = (name: string): string => name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+export function lowerName(name: string): string {
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i)
+    if (code >= 0x41 && code <= 0x5a) return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+  }
+  return name
+}
 
 /** The labels from left to right, escapes kept; the root has none. */
 export function labelsOf(name: string): readonly string[] {

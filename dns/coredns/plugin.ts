@@ -45,7 +45,8 @@ export interface ServerAccess {
   now(): number
   /** 0 .. choices-1. */
   draw(entry: string, choices: number): number
-  note(body: DnsStepBody): void
+  /** Tells what happened; a function is only called where somebody wants to know. */
+  note(body: DnsStepBody | (() => DnsStepBody)): void
   /** Asks this server again from the top, as for the target of an alias; undefined where it writes nothing. */
   serve(request: Request): Serving<Message | undefined>
 }

@@ -5,12 +5,24 @@ import type { Request, Serving } from './plugin.ts'
 /** A query as it comes from outside. */
 export function newRequest(
   message: Message,
-  from: Pick<Request, 'client' | 'local' | 'transport' | 'server'>,
+  { client, local, transport, server }: Pick<Request, 'client' | 'local' | 'transport' | 'server'>,
 ): Request {
-  const question = message.questions[0] ?? { name: '.', type: 'A', class: 'IN' }
-  const name = lowerName(question.name)
-  return { ...from, message, question, name, metadata: undefined, depth: 0, shared: { message } }
+  const question = message.questions[0] ?? NO_QUESTION
+  return {
+    message,
+    question,
+    name: lowerName(question.name),
+    client,
+    local,
+    transport,
+    server,
+    metadata: undefined,
+    depth: 0,
+    shared: { message },
+  }
 }
+
+const NO_QUESTION = { name: '.', type: 'A', class: 'IN' }
 
 /** The query after a plugin changed it in place: the server and all plugins before this one see that too. */
 export function changed(request: Request, message: Message): Request {

@@ -53,6 +53,8 @@ export interface Surroundings {
   readonly host: string
   readonly netns: string
   readonly families: readonly Family[]
+  /** Kept until they are taken, unless nobody is going to. */
+  readonly notes?: 'unwanted'
   now: number
   draw: (entry: string, choices: number) => number
 }
@@ -63,7 +65,7 @@ export class Server implements ServerAccess {
   readonly listener: Listener
   readonly port: number
   private readonly around: Surroundings
-  private notes: DnsStep[] = []
+  private notes: { readonly at: number; readonly body: DnsStepBody | (() => DnsStepBody) }[] = []
 
   constructor(listener: Listener, around: Surroundings) {
     this.listener = listener
@@ -95,15 +97,16 @@ export class Server implements ServerAccess {
     return this.around.draw(`${this.name} ${entry}`, choices)
   }
 
-  note(body: DnsStepBody): void {
-    this.notes.push({ at: this.around.now, host: this.around.host, netns: this.around.netns, ...body })
+  note(body: DnsStepBody | (() => DnsStepBody)): void {
+    if (this.around.notes !== 'unwanted') this.notes.push({ at: this.around.now, body })
   }
 
   /** What happened since the last call. */
   takenNotes(): readonly DnsStep[] {
+    const { host, netns } = this.around
     const taken = this.notes
     this.notes = []
-    return taken
+    return taken.map(({ at, body }) => ({ at, host, netns, ...(typeof body === 'function' ? body() : body) }))
   }
 
   /** Answers a message; undefined where nothing is sent. */
@@ -116,7 +119,7 @@ export class Server implements ServerAccess {
     if (!question) return undefined
     const { client, transport } = arrival
     const request = newRequest(message, { client, local: arrival.local, transport, server: this })
-    this.note({ kind: 'dns.request', server: this.name, question, from: client.ip, transport })
+    this.note(() => ({ kind: 'dns.request', server: this.name, question, from: client.ip, transport }))
     const fitted = yield* this.fitted(request)
     return fitted?.bytes
   }
@@ -190,16 +193,17 @@ export class Server implements ServerAccess {
       this.note({ kind: 'dns.server', server: this.name, event: 'failed', text: `reply not sent: ${fitted.reason}` })
       return undefined
     }
-    this.note({
+    const { bytes, message } = fitted.value
+    this.note(() => ({
       kind: 'dns.answer',
       server: this.name,
       question: request.question,
       rcode: rcodeName(reply.rcode),
       by,
-      answers: fitted.value.message.answers.map(recordText),
-      size: fitted.value.bytes.length,
-      truncated: fitted.value.message.flags.truncated,
-    })
+      answers: message.answers.map(recordText),
+      size: bytes.length,
+      truncated: message.flags.truncated,
+    }))
     return fitted.value
   }
 }

@@ -42,8 +42,9 @@ function handler({ line }: Controller, options: CacheOptions): Handler {
           if (verified) return verified
         } else if (mayRefresh(item, now)) yield background(request, next, item)
       } else if (wantsPrefetch(item, now, left) && mayRefresh(item, now)) yield background(request, next, item)
-      const age = left > 0 ? `${left} s left of ${item.ttl}` : 'expired, served stale'
-      note(request, 'answered', `${rcodeName(item.reply.rcode)} kept from an earlier reply, ${age}`)
+      const { rcode } = item.reply
+      const age = () => (left > 0 ? `${left} s left of ${item.ttl}` : 'expired, served stale')
+      note(request, 'answered', () => `${rcodeName(rcode)} kept from an earlier reply, ${age()}`)
       const shown = Math.max(left, 0)
       const ttl = left <= 0 && stale && stale.replyTtl > 0 ? stale.replyTtl : options.keepTtl ? item.ttl : shown
       return { kind: 'reply', by: 'cache', message: replyFrom(item, request.message, ttl) }
@@ -167,7 +168,7 @@ function handler({ line }: Controller, options: CacheOptions): Handler {
     const limits = denial ? options.denial : options.success
     keep(denial ? denials : answers, { key, item, capacity: limits.capacity, request })
     if (!denial && (options.preferPositive ? answering : how === 'refreshed')) denials.delete(key)
-    note(request, 'stored', `${denial ? 'denial' : 'answer'} for ${duration} s`)
+    note(request, 'stored', () => `${denial ? 'denial' : 'answer'} for ${duration} s`)
     return duration
   }
 
@@ -177,8 +178,8 @@ function handler({ line }: Controller, options: CacheOptions): Handler {
     return Math.min(Math.max(minimalTtl(reply, kind, limits), limits.min), limits.max)
   }
 
-  function note(request: Request, action: 'answered' | 'stored', detail: string): void {
-    request.server.note({ kind: 'dns.plugin', plugin: 'cache', line, question: request.question, action, detail })
+  function note({ server, question }: Request, action: 'answered' | 'stored', detail: () => string): void {
+    server.note(() => ({ kind: 'dns.plugin', plugin: 'cache', line, question, action, detail: detail() }))
   }
 }
 

@@ -128,7 +128,7 @@ function handler({ line }: Controller, data: KubernetesData, ownSearch: readonly
       note('answered', `NODATA: ${found.why ?? `no ${request.question.type} record`}`, found)
       return { kind: 'reply', by: 'kubernetes', message: negativeReply(backend, asked) }
     }
-    note('answered', found.answers.map(recordText).join('; '), found)
+    note('answered', () => found.answers.map(recordText).join('; '), found)
     const reply = replyTo(request.message)
     const flags = { ...reply.flags, authoritative: true, truncated: found.truncated }
     const message = { ...reply, flags, answers: found.answers, additionals: found.additionals }
@@ -136,17 +136,21 @@ function handler({ line }: Controller, data: KubernetesData, ownSearch: readonly
   }
 
   function noteTo(request: Request) {
-    return (action: 'answered' | 'fellThrough', detail: string, found?: Found & { kind: 'found' }): void => {
+    return (
+      action: 'answered' | 'fellThrough',
+      detail: string | (() => string),
+      found?: Found & { kind: 'found' },
+    ): void => {
       const object = found?.objects[0]
-      request.server.note({
+      request.server.note(() => ({
         kind: 'dns.plugin',
         plugin: 'kubernetes',
         line,
         question: request.question,
         action,
-        detail,
+        detail: typeof detail === 'string' ? detail : detail(),
         ...(object && { object: object.name, ...(object.source !== undefined && { source: object.source }) }),
-      })
+      }))
     }
   }
 }
