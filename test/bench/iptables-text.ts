@@ -24,7 +24,7 @@ export function benchIptablesText(services = 10_000, endpoints = 10): IptablesTe
   const node = caseNode(cluster.nodes, 'node-1')
   const heapBefore = process.memoryUsage().heapUsed
   const start = performance.now()
-  const text = renderRestore(iptablesSync(cluster, node, { family: 4, config: CONFIG, facts: FACTS }))
+  const text = renderRestore(iptablesSync(cluster, node, { family: 4, config: BENCH_CONFIG, facts: BENCH_FACTS }))
   const milliseconds = performance.now() - start
   return {
     services,
@@ -36,9 +36,9 @@ export function benchIptablesText(services = 10_000, endpoints = 10): IptablesTe
   }
 }
 
-const CONFIG: KubeProxyConfig = { ...DEFAULT_CONFIG, detectLocal: { kind: 'nodeCIDR' } }
+export const BENCH_CONFIG: KubeProxyConfig = { ...DEFAULT_CONFIG, detectLocal: { kind: 'nodeCIDR' } }
 
-const FACTS = {
+export const BENCH_FACTS = {
   hostname: 'node-1',
   interfaces: [],
   defaultInterface: undefined,
@@ -47,7 +47,7 @@ const FACTS = {
 }
 
 /** Services `default/svc-N`, each with `endpoints` ready pods. */
-function uniformCluster(services: number, endpoints: number): Cluster {
+export function uniformCluster(services: number, endpoints: number): Cluster {
   const objects = Array.from({ length: services }, (_, i) => {
     const name = `svc-${i}`
     const metadata = { namespace: 'default', name, labels: { 'kubernetes.io/service-name': name } }

@@ -4,6 +4,7 @@ import { table } from '../../render/columns.ts'
 import { ROOT } from '../command-line.ts'
 import { benchFrames } from './frames.ts'
 import { benchIptablesText } from './iptables-text.ts'
+import { benchNftText } from './nft-text.ts'
 import { benchReading } from './reading.ts'
 import { benchWalks } from './walks.ts'
 
@@ -43,6 +44,7 @@ const BENCHES: Readonly<Record<string, () => readonly Row[]>> = {
         'under 1,000 ms',
       ],
       ['rules compiled a second', Math.round(run.rules / seconds).toLocaleString('en'), ''],
+      ...NFT_RELEASES.flatMap(nftRows),
     ]
   },
   reading: () =>
@@ -57,6 +59,24 @@ const BENCHES: Readonly<Record<string, () => readonly Row[]>> = {
       `emit ${emitNs} ns, parse ${parseNs} ns, length ${lengthNs} ns`,
       'emit about 1,000 ns',
     ]),
+}
+
+/** The releases whose tables differ most: endpoints are chains in the first, and elements of maps in the second. */
+const NFT_RELEASES = ['v1.35.4', 'v1.36.3']
+
+function nftRows(release: string): readonly Row[] {
+  const run = median(
+    () => benchNftText(release),
+    ({ milliseconds }) => milliseconds,
+  )
+  return [
+    [
+      `nft list text ${release}, 10,000 services x 10`,
+      `${run.milliseconds} ms, ${Math.round(run.megabytes)} MB`,
+      'under 2,000 ms',
+    ],
+    [`nft node ${release}, ready to be walked`, `${run.buildMilliseconds} ms`, 'under 500 ms'],
+  ]
 }
 
 const RUNS = 5
