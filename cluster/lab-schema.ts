@@ -98,6 +98,19 @@ export const faultVariants = [
   ),
   Type.Object({ kind: Type.Enum(['nodeDown', 'flanneldDown']), node: nodeName }, closed),
   Type.Object({ kind: Type.Enum(['linkDown']), node: nodeName, link: text('the name of an interface') }, closed),
+  Type.Object(
+    {
+      kind: Type.Enum(['conntrackRace']),
+      node: nodeName,
+      clash: optional(
+        Type.Enum(
+          ['dropped', 'kept'],
+          described('what becomes of the packet that loses: dropped as by kernels before 2020 (the default), or kept'),
+        ),
+      ),
+    },
+    { ...closed, ...described('packets that a socket sends at one moment are tracked on several CPUs at once') },
+  ),
   Type.Object({ kind: Type.Enum(['serverDown']), pod: text('namespace/name of a pod') }, closed),
   Type.Object({ kind: Type.Enum(['udpBlocked']), port, network: optional(text('only on this network')) }, closed),
 ] as const

@@ -80,5 +80,7 @@ export type LabFault =
   | { readonly kind: 'fdbMissing' | 'arpMissing' | 'routeMissing'; readonly node: string; readonly peer: string }
   | { readonly kind: 'nodeDown' | 'flanneldDown'; readonly node: string }
   | { readonly kind: 'linkDown'; readonly node: string; readonly link: string }
+  /** Packets that a socket sends at one moment race on the node's CPUs; `clash`: what becomes of the one that loses. */
+  | { readonly kind: 'conntrackRace'; readonly node: string; readonly clash?: 'dropped' | 'kept' }
   | { readonly kind: 'serverDown'; readonly pod: string }
   | { readonly kind: 'udpBlocked'; readonly port: number; readonly network?: string }

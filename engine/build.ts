@@ -62,7 +62,7 @@ export function build(cluster: Cluster, options: BuildOptions = {}): Built {
   for (const machine of underlay.machines.values()) {
     const compiled = once(() => compileMachine(compilers, machine))
     ops.set(machine.name, compiled)
-    const capabilities = capabilitiesOf(cluster.lab.nodes?.[machine.name] ?? {})
+    const capabilities = capabilitiesOf(cluster.lab, machine.name)
     hosts.set(
       machine.name,
       once(() => applyOps(machine.name, compiled(), capabilities)),

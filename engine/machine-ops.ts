@@ -138,7 +138,6 @@ export function filesOf(machine: UnderlayMachine, lab: LabNode): ReadonlyMap<str
 
 /** The machine as the first compiler finds it. */
 export function machineFacts(machine: UnderlayMachine, cluster: Cluster, ops: readonly Op[]): HostFacts {
-  const lab = cluster.lab.nodes?.[machine.name] ?? {}
   const files = new Map<string, string>()
   for (const op of ops) if (op.kind === 'file.write') files.set(op.path, op.text)
   return {

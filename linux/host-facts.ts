@@ -32,7 +32,15 @@ export interface Capabilities {
   readonly randomFully: boolean
   /** sysctl net.netfilter.nf_conntrack_tcp_be_liberal is not 0. */
   readonly conntrackTcpBeLiberal: boolean
+  /**
+   * Packets that one socket sends at one moment are on several CPUs: each is looked up before the first is confirmed
+   * (nf_conntrack_in, __nf_conntrack_confirm). One that NAT then sends elsewhere is dropped, or, since
+   * nf_ct_resolve_clash_harsh (Linux 6a757c07e51f, February 2020), kept by its answers. Absent: one CPU, in turn.
+   */
+  readonly conntrackRace?: ConntrackRace
 }
+
+export type ConntrackRace = 'dropped' | 'kept'
 
 export const USUAL_CAPABILITIES: Capabilities = {
   ipv6: true,

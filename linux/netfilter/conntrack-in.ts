@@ -1,6 +1,7 @@
 import { PROTOCOL } from '../../packet/packet.ts'
+import type { Netns } from '../netns.ts'
 import type { ConntrackInfo, IpSkb } from '../skb.ts'
-import { type ConntrackEntry, type Direction, STATUS, type Tracked } from './conntrack.ts'
+import { type ConntrackEntry, type Direction, type FoundEntry, STATUS, type Tracked } from './conntrack.ts'
 import { relatedError } from './conntrack-error.ts'
 import { trackIcmp } from './conntrack-icmp.ts'
 import { trackSctp } from './conntrack-sctp.ts'
@@ -9,7 +10,7 @@ import { trackTcp } from './conntrack-tcp.ts'
 import { flowSummary } from './conntrack-text.ts'
 import { timeoutOf } from './conntrack-timeout.ts'
 import { trackUdp } from './conntrack-udp.ts'
-import { tupleOf } from './tuple.ts'
+import { type Tuple, tupleOf } from './tuple.ts'
 
 /**
  * nf_conntrack_in: finds or makes the entry of a packet and sets `skb.ct`. A packet that already has one (it came over
@@ -33,7 +34,7 @@ function track(skb: IpSkb): ConntrackInfo | undefined {
   const tuple = tupleOf(skb.packet)
   if (tuple === undefined) return undefined
   for (;;) {
-    const found = findEntry(skb.ns, tuple)
+    const found = lookUp(skb.ns, tuple)
     const entry = found?.entry ?? newEntry(skb.ns, tuple)
     if (entry === undefined) return undefined
     const direction = found?.direction ?? 'original'
@@ -44,6 +45,19 @@ function track(skb: IpSkb): ConntrackInfo | undefined {
     if (direction === 'reply') entry.status |= STATUS.seenReply
     return { state, direction, entry }
   }
+}
+
+/** The entry of a tuple. Where packets race, one that was confirmed at this very moment has not been seen yet. */
+function lookUp(ns: Netns, tuple: Tuple): FoundEntry | undefined {
+  const found = findEntry(ns, tuple)
+  if (found === undefined || ns.host.capabilities.conntrackRace === undefined) return found
+  const { entry, direction } = found
+  const isUnseen =
+    direction === 'original' &&
+    entry.original.protocol === PROTOCOL.udp &&
+    (entry.status & STATUS.seenReply) === 0 &&
+    entry.confirmedAt === ns.host.kernel.now()
+  return isUnseen ? undefined : found
 }
 
 function trackPacket(entry: ConntrackEntry, skb: IpSkb, direction: Direction): Tracked {

@@ -63,6 +63,7 @@ export function confirm(skb: IpSkb): boolean {
 function insert(skb: IpSkb, entry: ConntrackEntry): void {
   const table = skb.ns.netfilterState.conntrack
   entry.status |= STATUS.confirmed
+  entry.confirmedAt = skb.ns.host.kernel.now()
   table.byTuple.set(tupleKey(entry.reply), { entry, direction: 'reply' })
   if ((entry.status & STATUS.srcNatDone) !== 0) {
     const key = sourceKey(entry.original)
@@ -77,7 +78,8 @@ const CLASH_LIFE = 1e9
 /**
  * nf_ct_resolve_clash: two packets of one UDP flow were under way at once (of one socket, or one from each side), and
  * the first one's entry is there. Where both mean the same flow the second joins it; where NAT chose otherwise for the
- * second, its entry is found by its answers only. Other protocols' packets are dropped.
+ * second, its entry is found by its answers only (nf_ct_resolve_clash_harsh; older kernels drop the packet). Other
+ * protocols' packets are dropped.
  */
 function resolveClash(skb: IpSkb, loser: ConntrackEntry, winner: ConntrackEntry): boolean {
   const { ct, ns } = skb
@@ -88,7 +90,7 @@ function resolveClash(skb: IpSkb, loser: ConntrackEntry, winner: ConntrackEntry)
     skb.ct = { ...ct, entry: winner }
     return true
   }
-  if (findEntry(ns, loser.reply) !== undefined) return false
+  if (findEntry(ns, loser.reply) !== undefined || ns.host.capabilities.conntrackRace === 'dropped') return false
   loser.timeout = ns.host.kernel.now() + CLASH_LIFE
   loser.status |= STATUS.fixedTimeout | STATUS.natClash
   insert(skb, loser)

@@ -4,7 +4,7 @@ import type { IpPacket } from '../../packet/packet.ts'
 import { newSkb } from '../skb.ts'
 import { STATUS } from './conntrack.ts'
 import { attachConntrack, confirm, entriesOf, findEntry, listConntrack } from './conntrack-table.ts'
-import { nfHook } from './hooks.ts'
+import { INSERT_FAILED, nfHook } from './hooks.ts'
 import { ends, ping, tcp, udp } from './testing/packets.ts'
 import { newRouter, receive } from './testing/router.ts'
 import { link, pass, track } from './testing/story.ts'
@@ -73,6 +73,39 @@ describe('conntrack entries', () => {
     )
     router.now = 1e9
     expect(pass(router, 'r1', udp('10.0.2.3:53', '10.0.1.2:4'))).toContain('conntrack new')
+  })
+
+  const TWO_SERVERS =
+    '*nat\n-A PREROUTING -p udp -m statistic --mode nth --every 2 --packet 0 -j DNAT --to-destination 10.0.2.2:53\n-A PREROUTING -p udp -j DNAT --to-destination 10.0.2.3:53\nCOMMIT'
+  const ONE_SERVER = '*nat\n-A PREROUTING -p udp -j DNAT --to-destination 10.0.2.2:53\nCOMMIT'
+
+  it.each([
+    ['sent elsewhere: dropped', 'dropped', TWO_SERVERS, [0, 0], 1, 1],
+    ['sent elsewhere: kept by its answers', 'kept', TWO_SERVERS, [0, 0], 2, 1],
+    ['sent to the same: joins', 'dropped', ONE_SERVER, [0, 0], 2, 1],
+    ['sent elsewhere, but later: the first one has been seen', 'dropped', TWO_SERVERS, [0, 1], 2, 1],
+    ['no race: the first one has been seen', undefined, TWO_SERVERS, [0, 0], 2, 1],
+  ] as const)(
+    'of two datagrams of one socket that race the second is %s',
+    (_, race, rules, times, through, entries) => {
+      const router = newRouter({ rules, ...(race && { capabilities: { conntrackRace: race } }) })
+      for (const at of times) {
+        router.now = at
+        receive(router, 'r0', udp('10.0.1.2:4', `${VIP}:53`))
+      }
+      expect(router.steps.filter(({ kind }) => kind === 'conntrack.confirm')).toHaveLength(race === 'kept' ? 2 : 1)
+      expect(entriesOf(router.ns)).toHaveLength(entries)
+      const lost = router.steps.filter((step) => step.kind === 'drop' && step.detail === INSERT_FAILED)
+      expect(2 - lost.length).toBe(through)
+    },
+  )
+
+  it('one that was answered meanwhile is seen by all that race', () => {
+    const router = newRouter({ rules: TWO_SERVERS, capabilities: { conntrackRace: 'dropped' } })
+    receive(router, 'r0', udp('10.0.1.2:4', `${VIP}:53`))
+    receive(router, 'r1', udp('10.0.2.2:53', '10.0.1.2:4'))
+    receive(router, 'r0', udp('10.0.1.2:4', `${VIP}:53`))
+    expect(router.steps.filter(({ kind }) => kind === 'drop')).toEqual([])
   })
 
   it('two datagrams that cross: the second joins, and keeps its port', () => {

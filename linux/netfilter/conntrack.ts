@@ -20,6 +20,8 @@ export interface ConntrackEntry {
   flow: TcpFlow | UdpFlow | SctpFlow | undefined
   /** Index of the link that MASQUERADE took the address of (masq_index). */
   masqueradeLink: number | undefined
+  /** When it went into the table. */
+  confirmedAt?: number
 }
 
 /** The bits of `ct->status` that we use (nf_conntrack_common.h). */

@@ -126,9 +126,14 @@ function trackFirst(skb: IpSkb): NfVerdict {
   return ACCEPT
 }
 
+/** What a packet dies of that lost the race to be confirmed: the counter of `conntrack -S` that goes up. */
+export const INSERT_FAILED =
+  'conntrack insert_failed: a packet of the same socket was confirmed first, and NAT has sent that one elsewhere'
+
 function confirmLast(skb: IpSkb): NfVerdict {
   if (confirm(skb)) return ACCEPT
-  const detail = 'conntrack: another flow has the same addresses and ports'
+  const races = skb.packet.payload.kind === 'udp' && skb.ns.host.capabilities.conntrackRace !== undefined
+  const detail = races ? INSERT_FAILED : 'conntrack: another flow has the same addresses and ports'
   skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'NETFILTER_DROP', detail })
   return DROP
 }

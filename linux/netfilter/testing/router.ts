@@ -6,7 +6,7 @@ import { parseInterfaceAddress, prefix } from '../../../packet/prefix.ts'
 import { applyOps } from '../../apply.ts'
 import type { DrawSite } from '../../draw.ts'
 import type { MachineEvent } from '../../event.ts'
-import { USUAL_CAPABILITIES } from '../../host-facts.ts'
+import { type Capabilities, USUAL_CAPABILITIES } from '../../host-facts.ts'
 import { arrive, boot, handle } from '../../machine.ts'
 import type { Netns } from '../../netns.ts'
 import { type IptablesTable, type Op, type OpBody, ROOT_NETNS } from '../../op.ts'
@@ -32,6 +32,7 @@ export interface RouterSetup {
   readonly rules6?: string
   readonly sysctls?: Readonly<Record<string, number>>
   readonly ops?: readonly OpBody[]
+  readonly capabilities?: Partial<Capabilities>
 }
 
 const ORIGIN = { by: 'test' }
@@ -40,7 +41,7 @@ export function newRouter(setup: RouterSetup): Router {
   const ops: Op[] = [...baseOps(setup), ...(setup.ops ?? [])].map(
     (op) => ({ ...op, netns: ROOT_NETNS, origin: ORIGIN }) as Op,
   )
-  const config = applyOps('router', ops, USUAL_CAPABILITIES)
+  const config = applyOps('router', ops, { ...USUAL_CAPABILITIES, ...setup.capabilities })
   if (config.refused.length > 0) throw new Error(JSON.stringify(config.refused))
   const steps: StepBody[] = []
   const waiting: MachineEvent[] = []
