@@ -49,14 +49,24 @@ const ALIASES: Readonly<Record<string, ResolverName>> = {
   [`glibc-2.${GLIBC}`]: 'glibc',
   'glibc-getaddrinfo': 'glibc',
   'getent-hosts': 'glibc-gethostbyname',
+  getent: 'glibc',
   'musl-1.2.5': 'musl',
   'musl-1.2': 'musl',
+  alpine: 'musl',
+  golang: 'go',
+  netgo: 'go',
+  [`go-1.${GO}`]: 'go',
+  cares: 'c-ares',
+  'node-resolve': 'node',
+  openjdk: 'java',
+  'busybox-1.35': 'busybox',
+  'dig+search': 'dig-search',
 }
 
 /** The resolver of a name or an alias; letter case does not count. */
 export function resolverNamed(text: string): ResolverName | undefined {
   const name = text.toLowerCase()
-  return isResolverName(name) ? name : ALIASES[name]
+  return isResolverName(name) ? name : Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined
 }
 
 export const resolverNames: readonly ResolverName[] = Object.keys(resolvers).filter(isResolverName)
