@@ -79,7 +79,7 @@ function hintMode(port: ServicePort, topology: PortTopology, from: Viewpoint): H
   const { features } = from
   if (!usesClusterEndpoints(port)) return 'none'
   if (features.nodeHints && topology.hintNodes?.has(from.node)) return 'node'
-  if (features.hintsNeedAnnotation && !asksForHints(port)) return 'none'
+  if (!features.zoneHints || (features.hintsNeedAnnotation && !asksForHints(port))) return 'none'
   return topology.hintZones?.has(from.zone) ? 'zone' : 'none'
 }
 
@@ -97,10 +97,13 @@ function choose(port: ServicePort, from: Viewpoint, mode: HintMode): EndpointCho
     mode === 'node'
       ? (endpoint.hintNodes ?? []).includes(from.node)
       : mode === 'none' || (endpoint.hintZones ?? []).includes(from.zone)
-  const cluster = usesClusterEndpoints(port) ? readyOrDraining(endpoints, hinted) : { used: [], draining: false }
-  const any = endpoints.some((endpoint) => endpoint.ready || isDraining(endpoint))
+  const drains = from.features.drainsTerminating ? isDraining : () => false
+  const cluster = usesClusterEndpoints(port)
+    ? readyOrDraining(endpoints, hinted, drains)
+    : { used: [], draining: false }
+  const any = endpoints.some((endpoint) => endpoint.ready || drains(endpoint))
   if (!usesLocalEndpoints(port)) return { cluster: cluster.used, local: [], reachable: cluster.used, any }
-  const local = readyOrDraining(endpoints.filter(isLocal), () => true)
+  const local = readyOrDraining(endpoints.filter(isLocal), () => true, drains)
   const localIsPart = mode === 'none' && !local.draining
   return {
     cluster: cluster.used,
@@ -115,9 +118,13 @@ function choose(port: ServicePort, from: Viewpoint, mode: HintMode): EndpointCho
 }
 
 /** The ready ones that `wanted` lets pass, or, where there is none, all that drain (topology no longer looked at). */
-function readyOrDraining(endpoints: readonly Endpoint[], wanted: (endpoint: Endpoint) => boolean) {
+function readyOrDraining(
+  endpoints: readonly Endpoint[],
+  wanted: (endpoint: Endpoint) => boolean,
+  drains: (endpoint: Endpoint) => boolean,
+) {
   const ready = endpoints.filter((endpoint) => endpoint.ready && wanted(endpoint))
   if (ready.length > 0) return { used: ready, draining: false }
-  const draining = endpoints.filter(isDraining)
+  const draining = endpoints.filter(drains)
   return { used: draining, draining: draining.length > 0 }
 }

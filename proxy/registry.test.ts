@@ -21,6 +21,13 @@ describe('proxy modes', () => {
     })
   })
 
+  it.each([
+    ['v1.29.15', 'kube-proxy mode nftables of v1.29.15'],
+    ['v1.30.0', undefined],
+  ])('nftables of %s: %s is not modelled', (version, what) => {
+    expect(proxyNotModelled({ ...DEFAULT_CONFIG, mode: 'nftables', version })?.what).toBe(what)
+  })
+
   it.each(['kernelspace', 'toString', ''])('"%s" is no mode', (mode) => {
     expect(findProxyMode(mode)).toBeUndefined()
     expect(proxyNotModelled({ ...DEFAULT_CONFIG, mode })?.missing).toMatch(/^known are iptables/)

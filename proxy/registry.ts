@@ -4,6 +4,7 @@ import { ipvsMode } from './ipvs/compile.ts'
 import { nftablesMode } from './nftables/compile.ts'
 import { PROXY_MODE_NAMES, type ProxyMode, type ProxyModeName } from './proxy-mode.ts'
 import { userspaceMode } from './userspace/compile.ts'
+import { proxyFeatures } from './versions.ts'
 
 /** Every mode. A new one is a folder and a line here. */
 export const proxyModes = {
@@ -30,11 +31,11 @@ export interface ProxyNotModelled {
 
 /** What is missing for this configuration; undefined where there is a compiler for its mode. */
 export function proxyNotModelled(config: KubeProxyConfig): ProxyNotModelled | undefined {
-  const { mode } = config
-  if (findProxyMode(mode) !== undefined) return undefined
-  return {
-    what: `kube-proxy mode ${mode}`,
-    missing: `known are ${PROXY_MODE_NAMES.join(', ')}`,
-    evidence: config.source ?? 'no kube-proxy configuration in the input',
-  }
+  const { mode, version } = config
+  const evidence = config.source ?? 'no kube-proxy configuration in the input'
+  const what = `kube-proxy mode ${mode}`
+  if (findProxyMode(mode) === undefined) return { what, missing: `known are ${PROXY_MODE_NAMES.join(', ')}`, evidence }
+  if (mode === 'nftables' && !proxyFeatures(version).nftModelled)
+    return { what: `${what} of ${version}`, missing: 'its tables before 1.30, when the mode was new', evidence }
+  return undefined
 }

@@ -51,7 +51,7 @@ export function servicePort(
   const ofFamily = (ip: Ip) => ip.family === family
   const clusterIP = service.clusterIPs.find(ofFamily)
   if (clusterIP === undefined) return undefined
-  const externalPolicyLocal = isReachedFromOutside(service) && service.externalTrafficPolicy === 'Local'
+  const externalPolicyLocal = isReachedFromOutside(service, features) && service.externalTrafficPolicy === 'Local'
   return {
     family,
     service,
@@ -63,13 +63,13 @@ export function servicePort(
     nodePort: spec.nodePort,
     externalIPs: service.externalIPs.filter(ofFamily),
     loadBalancerVIPs: service.loadBalancerIngress.flatMap(({ ip, ipMode }) =>
-      ip !== undefined && ipMode === 'VIP' && ofFamily(ip) ? [ip] : [],
+      ip !== undefined && (ipMode === 'VIP' || !features.ipModes) && ofFamily(ip) ? [ip] : [],
     ),
     sourceRanges: sourceRangesOf(service, family, features),
     affinity: service.sessionAffinity === 'ClientIP' ? service.sessionAffinityTimeout : undefined,
     healthCheckNodePort: service.type === 'LoadBalancer' && externalPolicyLocal ? service.healthCheckNodePort : 0,
     externalPolicyLocal,
-    internalPolicyLocal: service.internalTrafficPolicy === 'Local',
+    internalPolicyLocal: features.internalPolicy && service.internalTrafficPolicy === 'Local',
     endpoints,
   }
 }
@@ -92,10 +92,10 @@ export const usesLocalEndpoints = (port: ServicePort): boolean =>
   port.internalPolicyLocal || (port.externalPolicyLocal && isExternallyAccessible(port))
 
 /** The condition under which the API lets externalTrafficPolicy matter (pkg/api/v1/service ExternallyAccessible). */
-const isReachedFromOutside = (service: Service): boolean =>
+const isReachedFromOutside = (service: Service, { externalIPPolicy }: ProxyFeatures): boolean =>
   service.type === 'LoadBalancer' ||
   service.type === 'NodePort' ||
-  (service.type === 'ClusterIP' && service.externalIPs.length > 0)
+  (service.type === 'ClusterIP' && service.externalIPs.length > 0 && externalIPPolicy)
 
 function sourceRangesOf(service: Service, family: Family, features: ProxyFeatures): readonly Prefix[] {
   const ranges = service.loadBalancerSourceRanges.filter((range) => range.address.family === family)

@@ -17,6 +17,10 @@ export interface ProxyFeatures {
   readonly nftClusterIPRuleNamesPort: boolean
   /** nftables mode: a full sync empties sets and maps first (until 1.32). */
   readonly nftFlushesMaps: boolean
+  /** nftables mode: elements that lead to a firewall chain have a comment (1.30). */
+  readonly nftFirewallComments: boolean
+  /** nftables mode: its tables are those that are written here (1.30). */
+  readonly nftModelled: boolean
   /** nftables mode: later syncs write only what changed (1.31). */
   readonly nftPartialSync: boolean
   /** nftables mode: ServiceCIDR objects are read (gate MultiCIDRServiceAllocator, on since 1.33). */
@@ -26,6 +30,38 @@ export interface ProxyFeatures {
    * 1.24; from 1.25 on rules in filter drop by themselves).
    */
   readonly marksDrops: boolean
+  /** Endpoints that still serve while they end are used where none is ready (gate ProxyTerminatingEndpoints, on since 1.26). */
+  readonly drainsTerminating: boolean
+  /** Zone hints count at all (gate TopologyAwareHints, on since 1.24). */
+  readonly zoneHints: boolean
+  /** internalTrafficPolicy counts (gate ServiceInternalTrafficPolicy, on since 1.22). */
+  readonly internalPolicy: boolean
+  /** An address of ipMode Proxy is left to the load balancer (gate LoadBalancerIPMode, on since 1.30). */
+  readonly ipModes: boolean
+  /** externalTrafficPolicy counts for a ClusterIP Service with external addresses too (1.29). */
+  readonly externalIPPolicy: boolean
+  /** iptables mode: chains KUBE-XLB for policy Local, and no KUBE-EXT (until 1.23). */
+  readonly xlbChains: boolean
+  /** iptables mode, KUBE-XLB: what is to be masqueraded is marked in the Service's chain (1.22), not on the way there. */
+  readonly marksInServiceChain: boolean
+  /** iptables mode, KUBE-XLB: rules of external addresses ask for the way in, and all clients are masqueraded (1.20). */
+  readonly externalIPsByWayIn: boolean
+  /** iptables mode, KUBE-XLB: rules that spread among local endpoints are numbered (until 1.22). */
+  readonly numbersLocalRules: boolean
+  /** iptables mode: comments of the rules in KUBE-FORWARD that accept what follows; two of them until 1.22. */
+  readonly iptablesForwardComments: readonly string[]
+  /** iptables mode: setting localhostNodePorts (1.26); before, nodePorts always answered on 127.0.0.0/8. */
+  readonly localhostNodePortsSetting: boolean
+  /** iptables mode: nodePorts are not served on ::1 (1.26). */
+  readonly sparesLoopback6: boolean
+  /** iptables mode: kube-proxy writes KUBE-FIREWALL too, which only kubelet did (1.27). */
+  readonly writesLocalnetGuard: boolean
+  /** iptables mode: KUBE-FW chains end with a rule that only says what will happen (1.27). */
+  readonly firewallChainEndsInWords: boolean
+  /** iptables mode: packets that conntrack cannot place are dropped unless it is liberal (1.29); before, always. */
+  readonly sparesLiberalConntrack: boolean
+  /** iptables mode: counters of nfacct (1.31). */
+  readonly nfacctCounters: boolean
   /** Userspace mode is there (until 1.25). */
   readonly hasUserspaceMode: boolean
   /** ipvs mode: KUBE-IPVS-FILTER, which refuses other ports of service addresses (1.26). */
@@ -53,21 +89,42 @@ export function proxyFeatures(version: string): ProxyFeatures {
     nftFiltersBeforeDNAT: minor < 33,
     nftClusterIPRuleNamesPort: minor < 34,
     nftFlushesMaps: minor < 33,
+    nftFirewallComments: minor < 31,
+    nftModelled: minor >= 30,
     nftPartialSync: minor >= 31,
     readsServiceCIDRs: minor >= 33,
     marksDrops: minor < 25,
+    drainsTerminating: minor >= 26,
+    zoneHints: minor >= 24,
+    internalPolicy: minor >= 22,
+    ipModes: minor >= 30,
+    externalIPPolicy: minor >= 29,
+    xlbChains: minor < 24,
+    marksInServiceChain: minor >= 22,
+    externalIPsByWayIn: minor < 21,
+    numbersLocalRules: minor < 23,
+    iptablesForwardComments: minor < 23 ? TWO_FORWARD_COMMENTS : ONE_FORWARD_COMMENT,
+    localhostNodePortsSetting: minor >= 26,
+    sparesLoopback6: minor >= 26,
+    writesLocalnetGuard: minor >= 27,
+    firewallChainEndsInWords: minor >= 27,
+    sparesLiberalConntrack: minor >= 29,
+    nfacctCounters: minor >= 31,
     hasUserspaceMode: minor < 26,
     ipvsFilter: minor >= 26,
     ipvsOutFilter: minor >= 29,
     bindsOnlyForeignAddresses: minor >= 27,
     marksSctpBeforeLocal: minor < 21,
     healthCheckRule: minor >= 21,
-    forwardComments:
-      minor < 21
-        ? ['kubernetes forwarding conntrack pod source rule', 'kubernetes forwarding conntrack pod destination rule']
-        : ['kubernetes forwarding conntrack rule'],
+    forwardComments: minor < 21 ? TWO_FORWARD_COMMENTS : ONE_FORWARD_COMMENT,
   }
 }
+
+const ONE_FORWARD_COMMENT = ['kubernetes forwarding conntrack rule']
+const TWO_FORWARD_COMMENTS = [
+  'kubernetes forwarding conntrack pod source rule',
+  'kubernetes forwarding conntrack pod destination rule',
+]
 
 function minorOf(version: string): number {
   const match = /^v?1\.(\d+)/.exec(version)

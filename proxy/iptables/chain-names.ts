@@ -11,6 +11,8 @@ export const FORWARD = 'KUBE-FORWARD'
 export const PROXY_FIREWALL = 'KUBE-PROXY-FIREWALL'
 /** kubelet's chain; kube-proxy writes the same rule into it. */
 export const FIREWALL = 'KUBE-FIREWALL'
+/** kubelet's too, until 1.24: marks what its KUBE-FIREWALL drops. */
+export const MARK_DROP = 'KUBE-MARK-DROP'
 /** Empty; kube-proxy notices a flush of the tables by its absence. */
 export const CANARY = 'KUBE-PROXY-CANARY'
 
@@ -22,6 +24,8 @@ export interface ServiceChainNames {
   readonly local: string
   readonly firewall: string
   readonly external: string
+  /** Until 1.23, where policy Local is. */
+  readonly balancer: string
 }
 
 export function serviceChainNames(port: ServicePort): ServiceChainNames {
@@ -31,6 +35,7 @@ export function serviceChainNames(port: ServicePort): ServiceChainNames {
     local: `KUBE-SVL-${hash}`,
     firewall: `KUBE-FW-${hash}`,
     external: `KUBE-EXT-${hash}`,
+    balancer: `KUBE-XLB-${hash}`,
   }
 }
 

@@ -8,13 +8,13 @@ import type { Family } from '../../packet/ip.ts'
 import type { KubeProxyConfig } from '../config.ts'
 import { conntrackOps } from '../conntrack-sysctls.ts'
 import type { ProxyMode } from '../proxy-mode.ts'
-import { CANARY } from './chain-names.ts'
+import { CANARY, MARK_DROP } from './chain-names.ts'
 import { frameOrigin } from './frame-rules.ts'
-import { JUMPS } from './jumps.ts'
+import { jumpsOf } from './jumps.ts'
 import { renderRestore } from './restore.ts'
 import { type IptablesSync, iptablesSync } from './sync.ts'
 
-/** kube-proxy in iptables mode (pkg/proxy/iptables/proxier.go, 1.33 to 1.36). */
+/** kube-proxy in iptables mode (pkg/proxy/iptables/proxier.go, 1.20 to 1.36). */
 export const iptablesMode: ProxyMode = {
   name: 'iptables',
   compile: compileIptablesMode,
@@ -55,10 +55,13 @@ function syncOps(sync: IptablesSync): readonly Op[] {
   const jump = frameOrigin(setup, 'leads into the chains of kube-proxy')
   const chain = frameOrigin(setup, 'a chain that all Services share')
   return [
-    ...JUMPS.flatMap(({ table, from, to, args }) => [
+    ...jumpsOf(setup.features).flatMap(({ table, from, to, args }) => [
       op(newChain(family, table, to), jump),
       op({ kind: 'rule.insert', family, table, chain: from, args }, jump),
     ]),
+    ...(setup.features.marksDrops
+      ? [op(newChain(family, 'nat', MARK_DROP), frameOrigin(setup, "kubelet's, which kube-proxy makes sure of"))]
+      : []),
     ...frame.chains.filter.map((name) => op(newChain(family, 'filter', name), chain)),
     ...frame.chains.nat.map((name) => op(newChain(family, 'nat', name), chain)),
     ...frame.head.map((rule) => append(family, rule)),

@@ -24,16 +24,24 @@ export interface FrameRules {
   readonly tail: readonly RuleLine[]
 }
 
-const FILTER_CHAINS = [SERVICES, EXTERNAL_SERVICES, FORWARD, NODEPORTS, PROXY_FIREWALL]
+const filterChains = ({ features }: SyncSetup, guard: boolean): readonly string[] => [
+  SERVICES,
+  EXTERNAL_SERVICES,
+  FORWARD,
+  ...(features.healthCheckRule ? [NODEPORTS] : []),
+  ...(features.marksDrops ? [] : [PROXY_FIREWALL]),
+  ...(guard ? [FIREWALL] : []),
+]
+
 const NAT_CHAINS = [SERVICES, NODEPORTS, POSTROUTING, MARK_MASQ]
 
 /** Counters that kube-proxy makes for its metrics. */
 const INVALID_COUNTER = 'ct_state_invalid_dropped_pkts'
 
 export function frameRules(setup: SyncSetup): FrameRules {
-  const guard = setup.family === 4 && setup.localhostNodePorts
+  const guard = setup.family === 4 && setup.localhostNodePorts && setup.features.writesLocalnetGuard
   return {
-    chains: { filter: guard ? [...FILTER_CHAINS, FIREWALL] : FILTER_CHAINS, nat: NAT_CHAINS },
+    chains: { filter: filterChains(setup, guard), nat: NAT_CHAINS },
     head: [...masquerading(setup), ...(guard ? [localnetGuard(setup)] : [])],
     tail: [...nodePortJumps(setup), ...forwarding(setup)],
   }
@@ -92,7 +100,7 @@ function nodePortDestinations(setup: SyncSetup): readonly string[] {
       .sort()
   }
   const local = '-m addrtype --dst-type LOCAL'
-  if (setup.family === 6) return [`${local} ! -d ::1/128`]
+  if (setup.family === 6) return [setup.features.sparesLoopback6 ? `${local} ! -d ::1/128` : local]
   return [setup.localhostNodePorts ? local : `${local} ! -d 127.0.0.0/8`]
 }
 
@@ -117,11 +125,13 @@ function forwarding(setup: SyncSetup): readonly RuleLine[] {
       `${comment('kubernetes forwarding rules')} -m mark --mark ${mark}/${mark} -j ACCEPT`,
       'service traffic to be masqueraded passes whatever the policy of FORWARD is',
     ),
-    line(
-      setup,
-      forward,
-      `${comment('kubernetes forwarding conntrack rule')} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,
-      'what follows an accepted packet is accepted',
+    ...setup.features.iptablesForwardComments.map((text) =>
+      line(
+        setup,
+        forward,
+        `${comment(text)} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,
+        'what follows an accepted packet is accepted',
+      ),
     ),
   ]
 }

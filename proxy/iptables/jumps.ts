@@ -1,4 +1,5 @@
 import type { IptablesTable } from '../../linux/op.ts'
+import type { ProxyFeatures } from '../versions.ts'
 import {
   EXTERNAL_SERVICES,
   FIREWALL,
@@ -37,19 +38,24 @@ const NAT_POSTROUTING = { comment: 'kubernetes postrouting rules' }
  * In the order they are made (iptablesJumpChains, iptablesKubeletJumpChains). Each is put at the top of its chain, so
  * a chain shows them in the opposite order.
  */
-export const JUMPS: readonly Jump[] = [
+export const jumpsOf = (features: ProxyFeatures): readonly Jump[] => [
   jump('filter', 'INPUT', EXTERNAL_SERVICES, EXTERNAL),
   jump('filter', 'FORWARD', EXTERNAL_SERVICES, EXTERNAL),
-  jump('filter', 'INPUT', NODEPORTS, HEALTH),
+  ...(features.healthCheckRule ? [jump('filter', 'INPUT', NODEPORTS, HEALTH)] : []),
   jump('filter', 'FORWARD', SERVICES, PORTALS),
   jump('filter', 'OUTPUT', SERVICES, PORTALS),
   jump('filter', 'FORWARD', FORWARD, FORWARDING),
-  jump('filter', 'INPUT', PROXY_FIREWALL, LB_FIREWALL),
-  jump('filter', 'OUTPUT', PROXY_FIREWALL, LB_FIREWALL),
-  jump('filter', 'FORWARD', PROXY_FIREWALL, LB_FIREWALL),
+  ...(features.marksDrops
+    ? []
+    : [
+        jump('filter', 'INPUT', PROXY_FIREWALL, LB_FIREWALL),
+        jump('filter', 'OUTPUT', PROXY_FIREWALL, LB_FIREWALL),
+        jump('filter', 'FORWARD', PROXY_FIREWALL, LB_FIREWALL),
+      ]),
   jump('nat', 'OUTPUT', SERVICES, NAT_PORTALS),
   jump('nat', 'PREROUTING', SERVICES, NAT_PORTALS),
   jump('nat', 'POSTROUTING', POSTROUTING, NAT_POSTROUTING),
-  jump('filter', 'INPUT', FIREWALL, {}),
-  jump('filter', 'OUTPUT', FIREWALL, {}),
+  ...(features.writesLocalnetGuard
+    ? [jump('filter', 'INPUT', FIREWALL, {}), jump('filter', 'OUTPUT', FIREWALL, {})]
+    : []),
 ]

@@ -1,24 +1,37 @@
 import { type ChainName, type IptablesBlock, type OwnChain, once, type RuleLine } from '../../linux/netfilter/block.ts'
-import type { IptablesTable } from '../../linux/op.ts'
 import type { Origin } from '../../linux/origin.ts'
 import { formatIp } from '../../packet/ip.ts'
 import { contains, formatPrefix } from '../../packet/prefix.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { EndpointChoice } from '../endpoint-choice.ts'
-import { endpointOrigin, servicePortOrigin } from '../origin.ts'
-import { isExternallyAccessible, type ServicePort } from '../service-port.ts'
+import { servicePortOrigin } from '../origin.ts'
+import { isExternallyAccessible, type ServicePort, usesLocalEndpoints } from '../service-port.ts'
+import type { ProxyFeatures } from '../versions.ts'
 import {
   EXTERNAL_SERVICES,
-  endpointChainName,
+  MARK_DROP,
   MARK_MASQ,
   NODEPORTS,
   PROXY_FIREWALL,
   SERVICES,
-  type ServiceChainNames,
   serviceChainNames,
 } from './chain-names.ts'
-import { probability } from './probability.ts'
+import {
+  about,
+  balancingRules,
+  comment,
+  type EndpointRules,
+  endpointRules,
+  healthCheckRules,
+  line,
+  type OwnRules,
+  type Service,
+  type ServiceFlavour,
+  type Traffic,
+  toAddress,
+} from './service-writing.ts'
 import type { SyncSetup } from './sync-setup.ts'
+import { xlbDispatchRules, xlbEntries, xlbOwnRules } from './xlb-service-rules.ts'
 
 /** The rules of one service port, as the nodes that share them have them. */
 export interface ServiceRules extends IptablesBlock {
@@ -29,22 +42,6 @@ export interface ServiceRules extends IptablesBlock {
    * by each call: who prints a whole cluster needs each of them once, and not all at the same time.
    */
   readonly own: () => OwnRules
-}
-
-export interface OwnRules {
-  readonly chains: readonly string[]
-  /** All in table nat. */
-  readonly rules: readonly RuleLine[]
-}
-
-/** What of a node, beside its choice of endpoints, shows in the rules of a service. */
-export interface ServiceFlavour {
-  readonly masqueradeAll: boolean
-  readonly local: SyncSetup['local']
-  /** nodePorts on 127.0.0.0/8 are counted. */
-  readonly countsLocalhost: boolean
-  /** Large-cluster mode: rules of endpoints have no comments. */
-  readonly terse: boolean
 }
 
 const made = new WeakMap<EndpointChoice, Map<string, ServiceRules>>()
@@ -62,41 +59,22 @@ export function serviceRules(
   made.set(choice, variants)
   const known = variants.get(key)
   if (known !== undefined) return known
-  const rules = makeServiceRules({ ...given.flavour, ...traffic(port, choice), nodeAllowed })
+  const rules = makeServiceRules({ ...flavour, ...traffic(port, choice, flavour.features), nodeAllowed })
   variants.set(key, rules)
   return rules
 }
 
+/** Without the release's features: they are in what is chosen from already. */
 const flavourKey = ({ masqueradeAll, local, countsLocalhost, terse }: ServiceFlavour): string =>
   `${masqueradeAll} ${local?.is ?? ''} ${countsLocalhost} ${terse}`
 
-/** Everything that the rules of one block are written from. */
-interface Service extends ServiceFlavour, Traffic {
-  /** A range of loadBalancerSourceRanges holds the node's own address. */
-  readonly nodeAllowed: boolean
-}
-
-/** Where traffic to the service port goes on the nodes that made this choice. */
-interface Traffic {
-  readonly port: ServicePort
-  readonly choice: EndpointChoice
-  readonly names: ServiceChainNames
-  /** `-m tcp -p tcp`. */
-  readonly protocol: string
-  readonly origin: Origin
-  /** Chain of ClusterIP traffic, and that of external traffic after the special cases; undefined: no endpoint for it. */
-  readonly internal: string | undefined
-  readonly external: string | undefined
-  /** The chains KUBE-EXT and KUBE-FW are there. */
-  readonly hasExternalChain: boolean
-  readonly hasFirewallChain: boolean
-}
-
-function traffic(port: ServicePort, choice: EndpointChoice): Traffic {
+function traffic(port: ServicePort, choice: EndpointChoice, features: ProxyFeatures): Traffic {
   const names = serviceChainNames(port)
   const protocol = port.protocol.toLowerCase()
+  // While drops are marked, the chain of policy Local is there without endpoints too, and says so itself.
+  const hasLocal = features.marksDrops ? choice.any : choice.local.length > 0
   const policyChain = (isLocal: boolean) =>
-    isLocal ? (choice.local.length > 0 ? names.local : undefined) : choice.any ? names.cluster : undefined
+    isLocal ? (hasLocal ? names.local : undefined) : choice.any ? names.cluster : undefined
   return {
     port,
     choice,
@@ -111,12 +89,13 @@ function traffic(port: ServicePort, choice: EndpointChoice): Traffic {
 }
 
 function makeServiceRules(service: Service): ServiceRules {
-  const own = () => ownRules(service)
+  const { xlbChains } = service.features
+  const own = () => (xlbChains ? xlbOwnRules(service) : ownRules(service))
   return {
     port: service.port,
     origin: service.origin,
-    dispatch: dispatchRules(service),
-    entries: entryChains(service),
+    dispatch: xlbChains ? xlbDispatchRules(service) : dispatchRules(service),
+    entries: xlbChains ? xlbEntries(service) : entryChains(service),
     chains: once(() => groupByChain(own())),
     own,
   }
@@ -147,19 +126,6 @@ function dispatchRules(service: Service): readonly RuleLine[] {
     ...healthCheckRules(service),
   ]
 }
-
-function line(service: Service, at: readonly [IptablesTable, string], args: string): RuleLine {
-  return { table: at[0], chain: at[1], args, origin: service.origin }
-}
-
-const comment = (text: string): string =>
-  text.includes(' ') ? `-m comment --comment "${text}"` : `-m comment --comment ${text}`
-
-/** `-m comment --comment "ns/name:port WHAT"`. */
-const about = (service: Service, what: string): string => comment(`${service.port.name} ${what}`)
-
-const toAddress = (service: Service, address: string): string =>
-  `${service.protocol} -d ${address} --dport ${service.port.port}`
 
 function clusterIPRules(service: Service): readonly RuleLine[] {
   const match = toAddress(service, formatIp(service.port.clusterIP))
@@ -201,7 +167,7 @@ function loadBalancerRules(service: Service): readonly RuleLine[] {
     ...(choice.any
       ? [line(service, ['nat', SERVICES], `${about(service, 'loadbalancer IP')} ${match} -j ${target}`)]
       : []),
-    ...(service.hasFirewallChain
+    ...(service.hasFirewallChain && !service.features.marksDrops
       ? [
           line(
             service,
@@ -230,14 +196,6 @@ function nodePortRules(service: Service): readonly RuleLine[] {
   ]
 }
 
-/** The load balancer's probe is let in whether or not an endpoint is here. */
-function healthCheckRules(service: Service): readonly RuleLine[] {
-  const nodePort = service.port.healthCheckNodePort
-  if (nodePort === 0) return []
-  const match = `${about(service, 'health check node port')} -m tcp -p tcp --dport ${nodePort}`
-  return [line(service, ['filter', NODEPORTS], `${match} -j ACCEPT`)]
-}
-
 /** Chains and rules that only this service has (left out of a partial sync where nothing of it changed). */
 function ownRules(service: Service): OwnRules {
   const { choice, names } = service
@@ -249,7 +207,7 @@ function ownRules(service: Service): OwnRules {
       ...(service.hasExternalChain ? [names.external] : []),
       ...(service.hasFirewallChain ? [names.firewall] : []),
       ...(choice.cluster.length > 0 ? [names.cluster] : []),
-      ...(choice.local.length > 0 ? [names.local] : []),
+      ...(choice.local.length > 0 || marksLocalDrops(service) ? [names.local] : []),
       ...reached.map((endpoint) => endpoint.chain),
     ],
     rules: [
@@ -258,10 +216,16 @@ function ownRules(service: Service): OwnRules {
       ...(service.hasFirewallChain ? firewallRules(service) : []),
       ...balance(names.cluster, choice.cluster),
       ...balance(names.local, choice.local),
+      ...(marksLocalDrops(service)
+        ? [line(service, ['nat', names.local], `${about(service, 'has no local endpoints')} -j ${MARK_DROP}`)]
+        : []),
       ...reached.flatMap((endpoint) => endpoint.rules),
     ],
   }
 }
+
+const marksLocalDrops = ({ features, choice, port }: Service): boolean =>
+  features.marksDrops && choice.any && choice.local.length === 0 && usesLocalEndpoints(port)
 
 /** The rules of some of the reachable endpoints, in the same order. */
 function rulesFor(
@@ -312,62 +276,21 @@ function localPolicyRules(service: Service): readonly RuleLine[] {
 
 /** Traffic that passes the end of this chain was not translated, and meets its rule in KUBE-PROXY-FIREWALL. */
 function firewallRules(service: Service): readonly RuleLine[] {
-  const { port, names } = service
+  const { port, names, features } = service
   const at = ['nat', names.firewall] as const
   // A node that answers for the VIP itself sends to it from the VIP.
   const self = service.nodeAllowed ? port.loadBalancerVIPs.map(formatIp) : []
+  const ranges = port.sourceRanges.map(formatPrefix)
+  const allow = (source: string) =>
+    line(service, at, `${about(service, 'loadbalancer IP')} -s ${source} -j ${names.external}`)
+  if (features.marksDrops)
+    return port.loadBalancerVIPs.flatMap((ip) => [
+      ...[...ranges, ...(service.nodeAllowed ? [formatIp(ip)] : [])].map(allow),
+      line(service, at, `${about(service, 'loadbalancer IP')} -j ${MARK_DROP}`),
+    ])
+  const words = `other traffic to ${port.name} will be dropped by KUBE-PROXY-FIREWALL`
   return [
-    ...[...port.sourceRanges.map(formatPrefix), ...self].map((source) =>
-      line(service, at, `${about(service, 'loadbalancer IP')} -s ${source} -j ${names.external}`),
-    ),
-    line(service, at, comment(`other traffic to ${port.name} will be dropped by KUBE-PROXY-FIREWALL`)),
+    ...[...ranges, ...self].map(allow),
+    ...(features.firewallChainEndsInWords ? [line(service, at, comment(words))] : []),
   ]
 }
-
-/** An endpoint with its chain and the rules in it. */
-interface EndpointRules {
-  readonly endpoint: Endpoint
-  readonly chain: string
-  readonly origin: Origin
-  readonly rules: readonly RuleLine[]
-}
-
-function endpointRules(service: Service, endpoint: Endpoint): EndpointRules {
-  const { port } = service
-  const chain = endpointChainName(port, endpoint.text)
-  const origin = endpointOrigin(port, endpoint)
-  const named = service.terse ? '' : `${comment(port.name)} `
-  const remember = port.affinity === undefined ? '' : `-m recent --name ${chain} --set `
-  const rule = (args: string): RuleLine => ({ table: 'nat', chain, args, origin })
-  return {
-    endpoint,
-    chain,
-    origin,
-    rules: [
-      // Hairpin: a pod that reaches itself must see another source than itself.
-      rule(`${named}-s ${formatIp(endpoint.ip)} -j ${MARK_MASQ}`),
-      rule(`${named}${remember}${service.protocol} -j DNAT --to-destination ${endpoint.text}`),
-    ],
-  }
-}
-
-/** Clients that were here before go where they went; the others are spread evenly. */
-function balancingRules(service: Service, chain: string, endpoints: readonly EndpointRules[]): readonly RuleLine[] {
-  const { port, terse } = service
-  const named = ({ endpoint }: EndpointRules) => (terse ? '' : `${about(service, `-> ${endpoint.text}`)} `)
-  const rule = (to: EndpointRules, match: string): RuleLine => ({
-    table: 'nat',
-    chain,
-    args: `${named(to)}${match}-j ${to.chain}`,
-    origin: to.origin,
-  })
-  const sticky = port.affinity === undefined ? [] : endpoints
-  return [
-    ...sticky.map((to) => rule(to, `-m recent --name ${to.chain} --rcheck --seconds ${port.affinity} --reap `)),
-    ...endpoints.map((to, i) => rule(to, shareOf(endpoints.length - i))),
-  ]
-}
-
-/** Each rule takes one in as many as are left; the last takes the rest. */
-const shareOf = (left: number): string =>
-  left === 1 ? '' : `-m statistic --mode random --probability ${probability(left)} `

@@ -7,6 +7,7 @@ import { type LocalTraffic, localTraffic } from '../local-traffic.ts'
 import { masqueradeMark } from '../masquerade-mark.ts'
 import { nodeIPs } from '../node-ips.ts'
 import { includesLoopback, type NodePortAddresses, nodePortAddresses } from '../node-port-addresses.ts'
+import { type ProxyFeatures, proxyFeatures } from '../versions.ts'
 
 /** What of configuration, node and kernel shows in the rules of one family. */
 export interface SyncSetup {
@@ -27,6 +28,7 @@ export interface SyncSetup {
   /** `-m nfacct` counters can be used. */
   readonly counters: boolean
   readonly dropsInvalid: boolean
+  readonly features: ProxyFeatures
 }
 
 export function syncSetup(
@@ -38,6 +40,7 @@ export function syncSetup(
   const ips = nodeIPs(node, config.bindAddress)
   const addresses = nodePortAddresses(config, family, ips)
   const traffic = localTraffic(config, node, family)
+  const features = proxyFeatures(config.version)
   return {
     family,
     node,
@@ -46,11 +49,14 @@ export function syncSetup(
     mark: masqueradeMark(config.masqueradeBit),
     masqueradeAll: config.masqueradeAll,
     local: traffic && localMatch(traffic),
-    localhostNodePorts: config.localhostNodePorts && includesLoopback(addresses, family),
+    localhostNodePorts:
+      (config.localhostNodePorts || !features.localhostNodePortsSetting) && includesLoopback(addresses, family),
     nodePortAddresses: addresses,
     nodeIP: ips[family],
-    counters: facts.capabilities.nfacct,
-    dropsInvalid: !facts.capabilities.conntrackTcpBeLiberal && !config.conntrack.tcpBeLiberal,
+    counters: facts.capabilities.nfacct && features.nfacctCounters,
+    dropsInvalid:
+      !features.sparesLiberalConntrack || (!facts.capabilities.conntrackTcpBeLiberal && !config.conntrack.tcpBeLiberal),
+    features,
   }
 }
 

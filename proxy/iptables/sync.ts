@@ -7,7 +7,8 @@ import { chooseEndpoints, type Viewpoint } from '../endpoint-choice.ts'
 import { serviceMap } from '../service-map.ts'
 import { proxyFeatures } from '../versions.ts'
 import { type FrameRules, frameRules } from './frame-rules.ts'
-import { type ServiceFlavour, type ServiceRules, serviceRules } from './service-rules.ts'
+import { type ServiceRules, serviceRules } from './service-rules.ts'
+import type { ServiceFlavour } from './service-writing.ts'
 import { type SyncSetup, syncSetup } from './sync-setup.ts'
 
 /** What one sync of kube-proxy's iptables mode makes of one family: all rules that should be there. */
@@ -53,4 +54,5 @@ const flavourOf = (setup: SyncSetup, terse: boolean): ServiceFlavour => ({
   local: setup.local,
   countsLocalhost: setup.localhostNodePorts && setup.counters,
   terse,
+  features: setup.features,
 })

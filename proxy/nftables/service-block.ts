@@ -116,6 +116,7 @@ function elementsOf(service: Service): readonly NftElementLine[] {
   const element = (given: NftElement): NftElementLine => ({ ...given, origin: service.origin })
   const at = (set: string, key: string, value: string, comment?: string): NftElementLine =>
     element({ of: 'map', set, key, value, ...(comment === undefined ? {} : { comment }) })
+  const said = service.setup.features.nftFirewallComments ? port.name : undefined
   const refused = choice.any ? 'drop' : `goto ${REJECT_CHAIN}`
   const toPort = (ip: Ip): string => `${formatIp(ip)} . ${protocol} . ${port.port}`
   const toExternal = `goto ${names.external}`
@@ -132,7 +133,9 @@ function elementsOf(service: Service): readonly NftElementLine[] {
       : at(NO_ENDPOINT_SERVICES, toPort(port.clusterIP), refused, port.name),
     ...port.externalIPs.flatMap(fromOutside),
     ...port.loadBalancerVIPs.flatMap(fromOutside),
-    ...(has.firewall ? port.loadBalancerVIPs.map((ip) => at(FIREWALL_IPS, toPort(ip), `goto ${names.firewall}`)) : []),
+    ...(has.firewall
+      ? port.loadBalancerVIPs.map((ip) => at(FIREWALL_IPS, toPort(ip), `goto ${names.firewall}`, said))
+      : []),
     ...(port.nodePort !== 0 && choice.any ? [at(SERVICE_NODEPORTS, nodePort, toExternal)] : []),
     ...(port.nodePort !== 0 && !service.external ? [at(NO_ENDPOINT_NODEPORTS, nodePort, refused, port.name)] : []),
   ]

@@ -57,7 +57,10 @@ export function syncSetup(
     nodePortIPs:
       addresses.kind === 'all' ? 'all' : matchingAddresses(addresses.cidrs, facts).filter(served).map(formatIp),
     nodeIP: ips[family],
-    serviceCIDRs: features.readsServiceCIDRs ? serviceCIDRsOf(cluster, family) : [],
+    serviceCIDRs:
+      features.readsServiceCIDRs || config.featureGates.MultiCIDRServiceAllocator === true
+        ? serviceCIDRsOf(cluster, family)
+        : [],
     origin: (reason) => proxyOrigin(config, reason),
   }
 }
