@@ -28,6 +28,11 @@ class ReadyList {
   push(wake: Wake): void {
     const key = keyOf(wake)
     const waiting = this.events.get(key)
+    if (wake.atOnce === true) {
+      this.events.set(key, [wake, ...(waiting ?? [])])
+      this.list.splice(0, this.list.length, key, ...this.list.filter((other) => other !== key))
+      return
+    }
     if (waiting !== undefined) {
       waiting.push(wake)
       return

@@ -8,7 +8,7 @@ import type { Netns } from './netns.ts'
 import type { SocketAddress } from './process.ts'
 import { routeMtu, routeOutput } from './route.ts'
 import type { IpSkb } from './skb.ts'
-import { fail, type Socket, wake } from './socket.ts'
+import { fail, failCall, type Socket, wake } from './socket.ts'
 
 /** Ping sockets (SOCK_DGRAM, IPPROTO_ICMP), after Linux net/ipv4/ping.c. The identifier is the local port. */
 
@@ -18,7 +18,7 @@ export function echoSend(
   { to, bytes, cause }: { to: SocketAddress; bytes: Uint8Array; cause: number | undefined },
 ): void {
   const route = routeOutput(ns, { dst: to.ip, src: socket.local.ip })
-  if (route.kind !== 'ok') return fail(ns, socket, route.errno)
+  if (route.kind !== 'ok') return failCall(ns, socket, route.errno)
   const { family } = to.ip
   if (socket.local.port === 0) {
     const site = {
@@ -61,7 +61,7 @@ export function echoSend(
     route,
   )
   // ping_v6_sendmsg does not look at what icmpv6_push_pending_frames answers.
-  if (failed !== undefined && family === 4) fail(ns, socket, failed)
+  if (failed !== undefined && family === 4) failCall(ns, socket, failed)
 }
 
 /** ping_rcv: a reply goes to the socket whose identifier it carries. */

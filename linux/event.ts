@@ -24,6 +24,8 @@ export type MachineEvent =
       readonly process: string
       readonly event: ProcessEvent
       readonly cause?: number
+      /** It is what a system call answered: the program learns of it before anything that waits. */
+      readonly atOnce?: boolean
     }
 
 /** A timer that has been overtaken finds another `turn` in the thing it was for, and does nothing. */

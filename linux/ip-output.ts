@@ -58,18 +58,20 @@ function hashOf(ns: Netns, id: number | undefined): string | undefined {
 /** ip_local_out: the OUTPUT hook; a packet that NAT or a mark turned elsewhere is routed again (ip_route_me_harder). */
 export function ipLocalOut(skb: IpSkb): Errno | undefined {
   const before = { dst: skb.packet.dst, src: skb.packet.src, mark: skb.mark }
-  if (!runHook(skb, 'output', { out: skb.dev })) return 'EPERM'
+  const passed = runHook(skb, 'output', { out: skb.dev })
   const turned = !sameIp(before.dst, skb.packet.dst) || !sameIp(before.src, skb.packet.src) || before.mark !== skb.mark
-  const failed = turned ? routeAgain(skb) : undefined
-  return failed ?? ipOutput(skb)
+  const failed = turned ? routeAgain(skb, passed) : undefined
+  return failed ?? (passed ? ipOutput(skb) : 'EPERM')
 }
 
-function routeAgain(skb: IpSkb): Errno | undefined {
+/** A hook that routed again itself (nf_nat_ipv4_local_fn) and failed has dropped the packet already. */
+function routeAgain(skb: IpSkb, passed: boolean): Errno | undefined {
   const again = routeOutput(skb.ns, { dst: skb.packet.dst, src: skb.packet.src, mark: skb.mark })
   if (again.kind !== 'ok') {
-    skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'IP_OUTNOROUTES', detail: again.detail })
+    if (passed) skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'IP_OUTNOROUTES', detail: again.detail })
     return again.errno
   }
+  if (!passed) return undefined
   if (again.route.dev !== skb.dst?.dev || again.route.entry !== skb.dst.entry)
     recordOutput(skb, skb.packet.dst, again.route, skb.packet.src)
   skb.dst = again.route

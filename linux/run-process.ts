@@ -7,7 +7,7 @@ import { NetnsContext } from './process-context.ts'
 import { routeOutput } from './route.ts'
 import { type IpSkb, newSkb, type Skb } from './skb.ts'
 import {
-  fail,
+  failCall,
   findSocket,
   openSocket,
   portTaken,
@@ -105,7 +105,7 @@ function onSocket(ns: Netns, running: RunningProcess, call: SocketCall, cause: n
   if (socket === undefined) return
   switch (call.kind) {
     case 'bind':
-      if (call.port !== 0 && portTaken(ns, socket, call.port, call.ip)) return fail(ns, socket, 'EADDRINUSE')
+      if (call.port !== 0 && portTaken(ns, socket, call.port, call.ip)) return failCall(ns, socket, 'EADDRINUSE')
       socket.local = { ip: call.ip, port: call.port }
       return
     case 'listen':
@@ -126,14 +126,14 @@ function onSocket(ns: Netns, running: RunningProcess, call: SocketCall, cause: n
 /** A datagram socket learns its peer and, by the route, its own address. */
 function connect(ns: Netns, socket: Socket, to: SocketAddress): void {
   const route = routeOutput(ns, { dst: to.ip, src: socket.local.ip })
-  if (route.kind !== 'ok') return fail(ns, socket, route.errno)
+  if (route.kind !== 'ok') return failCall(ns, socket, route.errno)
   socket.remote = to
   socket.local = { ip: route.source, port: socket.local.port }
 }
 
 function send(ns: Netns, socket: Socket, call: Extract<Syscall, { kind: 'send' }>, cause: number | undefined): void {
   const to = call.to ?? socket.remote
-  if (to === undefined) return fail(ns, socket, 'EINVAL')
+  if (to === undefined) return failCall(ns, socket, 'EINVAL')
   if (socket.type === 'icmp') return echoSend(ns, socket, { to, bytes: call.bytes, cause })
   udpSend(ns, socket, { to, bytes: call.bytes, cause })
 }

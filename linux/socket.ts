@@ -118,6 +118,12 @@ export function fail(
   )
 }
 
+/** A system call on the socket fails. */
+export function failCall(ns: Netns, socket: Socket, errno: Errno): void {
+  const event: ProcessEvent = { kind: 'error', fd: socket.fd, errno }
+  ns.host.kernel.emit({ kind: 'wake', ns, process: socket.process, event, atOnce: true })
+}
+
 /** An IPv6 wildcard socket takes IPv4 too, as Linux does unless IPV6_V6ONLY is set. */
 const takesFamily = (socket: Socket, family: 4 | 6): boolean =>
   socket.family === family || (socket.family === 6 && !socket.v6only && socket.local.ip === undefined)

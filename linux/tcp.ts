@@ -4,7 +4,7 @@ import { type Netns, sysctl } from './netns.ts'
 import type { Errno, ProcessEvent, SocketAddress } from './process.ts'
 import { type OutputRoute, routeMtu, routeOutput } from './route.ts'
 import type { IpSkb } from './skb.ts'
-import { ephemeralPort, fail, lookupSocket, openSocket, removeSocket, type Socket, wake } from './socket.ts'
+import { ephemeralPort, fail, failCall, lookupSocket, openSocket, removeSocket, type Socket, wake } from './socket.ts'
 import {
   CHALLENGE_INTERVAL,
   DELAYED_ACK,
@@ -43,7 +43,7 @@ export function tcpListen(socket: Socket): void {
 /** tcp_v4_connect, tcp_v6_connect: sends the SYN. */
 export function tcpConnect(ns: Netns, socket: Socket, to: SocketAddress, cause?: number): void {
   const route = routeOutput(ns, { dst: to.ip, src: socket.local.ip })
-  if (route.kind !== 'ok') return fail(ns, socket, route.errno)
+  if (route.kind !== 'ok') return failCall(ns, socket, route.errno)
   const flow = `tcp ${formatIp(to.ip)}:${to.port}`
   if (socket.local.port === 0) socket.local.port = ephemeralPort(ns, socket, flow)
   socket.local.ip = route.source

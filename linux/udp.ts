@@ -9,7 +9,7 @@ import type { Netns } from './netns.ts'
 import type { SocketAddress } from './process.ts'
 import { routeMtu, routeOutput } from './route.ts'
 import type { IpSkb } from './skb.ts'
-import { ephemeralPort, fail, lookupSocket, type Socket, wake } from './socket.ts'
+import { ephemeralPort, fail, failCall, lookupSocket, type Socket, wake } from './socket.ts'
 
 /** UDP sockets, after Linux net/ipv4/udp.c and net/ipv6/udp.c. */
 
@@ -20,7 +20,7 @@ export function udpSend(
   { to, bytes, cause }: { to: SocketAddress; bytes: Uint8Array; cause: number | undefined },
 ): void {
   const route = routeOutput(ns, { dst: to.ip, src: socket.local.ip })
-  if (route.kind !== 'ok') return fail(ns, socket, route.errno)
+  if (route.kind !== 'ok') return failCall(ns, socket, route.errno)
   if (socket.local.port === 0) socket.local.port = ephemeralPort(ns, socket, `udp ${formatIp(to.ip)}:${to.port}`)
   const udp: Udp = {
     kind: 'udp',
@@ -54,7 +54,7 @@ export function udpSend(
     { packet, by: socket.process, socket: socket.id, ...(cause === undefined ? {} : { cause }) },
     route,
   )
-  if (failed !== undefined) fail(ns, socket, failed)
+  if (failed !== undefined) failCall(ns, socket, failed)
 }
 
 /**

@@ -1,4 +1,6 @@
+import { sameIp } from '../../packet/ip.ts'
 import { ICMP4, ICMP6 } from '../../packet/packet.ts'
+import { routeOutput } from '../route.ts'
 import type { IpSkb } from '../skb.ts'
 import type { Hook } from '../step.ts'
 import { type ConntrackEntry, type Direction, STATUS } from './conntrack.ts'
@@ -37,8 +39,18 @@ export function natHook(skb: IpSkb, state: HookState, lookups: readonly NatLooku
     return DROP
   }
   if (!isRewritten(entry, { direction, manip })) return ACCEPT
-  replace(skb, state, { to: rewrite(skb.packet, entry, { direction, manip }), direction })
-  return ACCEPT
+  const before = skb.packet
+  replace(skb, state, { to: rewrite(before, entry, { direction, manip }), direction })
+  return state.hook === 'output' && !sameIp(before.dst, skb.packet.dst) ? routeAgain(skb) : ACCEPT
+}
+
+/** nf_nat_ipv4_local_fn: what goes elsewhere now is routed here, and goes no further where there is no way. */
+function routeAgain(skb: IpSkb): NfVerdict {
+  const { packet, mark, ns } = skb
+  const again = routeOutput(ns, { dst: packet.dst, src: packet.src, mark })
+  if (again.kind === 'ok') return ACCEPT
+  record(skb, again.detail)
+  return DROP
 }
 
 /** Answers are rewritten at the other end: what changed the source changes the answer's destination. */
