@@ -9,7 +9,7 @@ import { once } from '../linux/netfilter/block.ts'
 import type { Op } from '../linux/op.ts'
 import type { Family } from '../packet/ip.ts'
 import { readKubeProxyConfig } from '../proxy/config.ts'
-import { findProxyMode } from '../proxy/registry.ts'
+import { findProxyMode, proxyNotModelled } from '../proxy/registry.ts'
 import type { Blueprint, Segment } from './blueprint.ts'
 import { compileMachine, type NodeCompilers, proxySite } from './compile-node.ts'
 import type { EntryRoute } from './entry-route.ts'
@@ -123,19 +123,9 @@ function chooseCni(cluster: Cluster): Chosen<NonNullable<NodeCompilers['cni']>> 
 function chooseProxy(cluster: Cluster, options: BuildOptions): Chosen<NonNullable<NodeCompilers['proxy']>> {
   const read = readKubeProxyConfig(cluster, options.proxyMode === undefined ? {} : { mode: options.proxyMode })
   const { config, assumptions, diagnostics } = read
-  const mode = findProxyMode(config.mode)
-  const notModelled: Unmodelled[] =
-    mode === undefined
-      ? [
-          {
-            part: 'proxy',
-            what: `kube-proxy mode ${config.mode}`,
-            missing:
-              'what this mode puts on a node is not computed; --proxy iptables shows what iptables mode would do',
-            evidence: config.source ?? 'the Lab document or the command line',
-          },
-        ]
-      : []
+  const missing = proxyNotModelled(config)
+  const mode = missing === undefined ? findProxyMode(config.mode) : undefined
+  const notModelled: Unmodelled[] = missing === undefined ? [] : [{ part: 'proxy', ...missing }]
   return { chosen: mode === undefined ? undefined : { mode, config }, notModelled, assumptions, diagnostics }
 }
 

@@ -62,6 +62,10 @@ export interface ProxyFeatures {
   readonly sparesLiberalConntrack: boolean
   /** iptables mode: counters of nfacct (1.31). */
   readonly nfacctCounters: boolean
+  /** kubelet makes KUBE-MARK-DROP, and KUBE-FIREWALL in both families (gate IPTablesOwnershipCleanup, on since 1.27). */
+  readonly kubeletMarksDrops: boolean
+  /** kubelet makes KUBE-IPTABLES-HINT (1.24). */
+  readonly kubeletHint: boolean
   /** Userspace mode is there (until 1.25). */
   readonly hasUserspaceMode: boolean
   /** ipvs mode: KUBE-IPVS-FILTER, which refuses other ports of service addresses (1.26). */
@@ -110,6 +114,8 @@ export function proxyFeatures(version: string): ProxyFeatures {
     firewallChainEndsInWords: minor >= 27,
     sparesLiberalConntrack: minor >= 29,
     nfacctCounters: minor >= 31,
+    kubeletMarksDrops: minor < 27,
+    kubeletHint: minor >= 24,
     hasUserspaceMode: minor < 26,
     ipvsFilter: minor >= 26,
     ipvsOutFilter: minor >= 29,

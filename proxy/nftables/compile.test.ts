@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import type { Cluster } from '../../cluster/cluster.ts'
 import { applyOps } from '../../linux/apply.ts'
 import type { NftBlock } from '../../linux/netfilter/nftables/object.ts'
 import { applyNftOp, finishNftTables, type NftTables, newNftBuilder } from '../../linux/netfilter/nftables/ruleset.ts'
 import { ROOT_NETNS } from '../../linux/op.ts'
+import { prefix } from '../../packet/prefix.ts'
 import type { KubeProxyConfig } from '../config.ts'
 import {
   type ClusterText,
@@ -10,10 +12,10 @@ import {
   DRAINING,
   machine,
   node,
+  smallCluster as plainCluster,
   type ServiceText,
   service,
   slice,
-  smallCluster,
 } from '../testing/small-cluster.ts'
 import { commandOp, nftablesMode } from './compile.ts'
 import { nftSync } from './sync.ts'
@@ -25,6 +27,12 @@ const NODES = [
   node('node3', { ips: ['198.51.100.13'], zone: 'b', podCIDRs: ['10.244.3.0/24'] }),
 ]
 const FACTS = machine(['192.0.2.11/24'])
+
+function smallCluster(text: ClusterText): Cluster {
+  const cluster = plainCluster(text)
+  return { ...cluster, facts: { ...cluster.facts, serviceCIDRs: [prefix('10.96.0.0/12')] } }
+}
+
 const RELEASES = ['v1.30.1', 'v1.32.1', 'v1.33.1', 'v1.35.4', 'v1.36.3']
 
 const on = (last: number, nodeName: string) => ({ ip: `10.244.0.${last}`, nodeName })
