@@ -26,7 +26,11 @@ const found = (text: string): void => {
 /** Runs seeds until they are done, or the worker hangs or dies; answers the seed to go on with. */
 function run(work: FuzzWork): Promise<number> {
   return new Promise((resolve) => {
-    const worker = new Worker(outfile, { workerData: work, resourceLimits: { maxOldGenerationSizeMb: 1000 } })
+    const worker = new Worker(outfile, {
+      workerData: work,
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: 1000 },
+    })
     let seed = work.from
     let looks = 0
     let before = -1

@@ -38,15 +38,18 @@ const list = (items: readonly unknown[]) => ({
   kind: 'List',
   metadata: { resourceVersion: '' },
 })
-const yaml = (value: unknown, flowLevel = -1): string => {
-  try {
-    return dump(value, { seqNoIndent: true, noRefs: true, lineWidth: 80, skipInvalid: true, flowLevel })
-  } catch {
-    // Nested too deep for who writes it; JSON is YAML too.
-    return `${JSON.stringify(value)}\n`
-  }
-}
-const json = (value: unknown) => JSON.stringify(value, undefined, 4)
+/** js-yaml's writer goes down the value by calling itself; what is deeper is written as JSON, which is YAML too. */
+const MOST_YAML_DEPTH = 100
+
+const isDeep = (value: unknown, left = MOST_YAML_DEPTH): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (left === 0 || Object.values(value).some((one) => isDeep(one, left - 1)))
+
+const yaml = (value: unknown, flowLevel = -1): string =>
+  isDeep(value)
+    ? `${JSON.stringify(value)}\n`
+    : dump(value, { seqNoIndent: true, noRefs: true, lineWidth: 80, skipInvalid: true, flowLevel })
 
 const FORMS: Readonly<Record<string, (objects: readonly unknown[], random: Random) => Uint8Array>> = {
   json: (objects) => encoder.encode(json(list(objects))),
