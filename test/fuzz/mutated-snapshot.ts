@@ -51,6 +51,8 @@ const yaml = (value: unknown, flowLevel = -1): string =>
     ? `${JSON.stringify(value)}\n`
     : dump(value, { seqNoIndent: true, noRefs: true, lineWidth: 80, skipInvalid: true, flowLevel })
 
+const json = (value: unknown) => JSON.stringify(value, undefined, 4)
+
 const FORMS: Readonly<Record<string, (objects: readonly unknown[], random: Random) => Uint8Array>> = {
   json: (objects) => encoder.encode(json(list(objects))),
   compact: (objects) => encoder.encode(JSON.stringify(list(objects))),
