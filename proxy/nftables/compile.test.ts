@@ -73,6 +73,16 @@ const EVERYTHING: ClusterText = {
   ],
 }
 
+/** And one that has a load balancer's address of another. */
+const SHARED: ClusterText = {
+  nodes: NODES,
+  services: [
+    ...(EVERYTHING.services ?? []),
+    service('twice', { clusterIPs: ['10.96.0.6'], type: 'LoadBalancer', vips: ['203.0.113.1'] }),
+  ],
+  slices: [...(EVERYTHING.slices ?? []), slice({ of: 'twice', endpoints: [on(8, 'node1')] })],
+}
+
 const config = (given: Partial<KubeProxyConfig> = {}): KubeProxyConfig => ({
   ...DEFAULT_CONFIG,
   mode: 'nftables',
@@ -116,14 +126,14 @@ function tablesOf(text: ClusterText, of = NODES[0]!, given: Partial<KubeProxyCon
 
 describe('the ops of a node', () => {
   it.each(RELEASES)('come to the same as the transaction of kube-proxy %s', (version) => {
-    const cluster = smallCluster(EVERYTHING)
+    const cluster = smallCluster(SHARED)
     const builder = newNftBuilder({ next: 0 })
     for (const family of [4, 6] as const) {
       const sync = nftSync(cluster, NODES[0]!, { family, config: config({ version }), facts: FACTS })
       for (const command of syncTable(cluster, sync).commands)
         expect(applyNftOp(builder, commandOp(sync.setup, command))).toBeUndefined()
     }
-    expect(textsOf(tablesOf(EVERYTHING, NODES[0], { version }))).toEqual(textsOf(finishNftTables(builder)))
+    expect(textsOf(tablesOf(SHARED, NODES[0], { version }))).toEqual(textsOf(finishNftTables(builder)))
   })
 
   it('have the origin of the Service on its elements, and of the slice on its endpoints', () => {

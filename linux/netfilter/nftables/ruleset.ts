@@ -250,14 +250,15 @@ function finishTable(builder: TableBuilder): NftTable {
 
 const setId = (family: NftFamily, table: string, set: string): string => `${family} ${table} ${set}`
 
-/** The first element of a key stays, as where elements are added one by one. */
+/** Of two blocks that give a key another value the later one has it: each puts its own in the other's place. */
 function groupBySet(blocks: readonly NftBlock[]): ReadonlyMap<string, readonly NftElementLine[]> {
   const bySet = new Map<string, Map<string, NftElementLine>>()
   for (const block of blocks)
     for (const element of block.elements) {
       const elements = bySet.get(element.set) ?? new Map<string, NftElementLine>()
       bySet.set(element.set, elements)
-      if (!elements.has(element.key)) elements.set(element.key, element)
+      const known = elements.get(element.key)
+      if (known === undefined || known.value !== element.value) elements.set(element.key, element)
     }
   return new Map([...bySet].map(([set, elements]) => [set, [...elements.values()]]))
 }
