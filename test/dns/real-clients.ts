@@ -36,3 +36,21 @@ export const COMMON_CLIENTS: readonly RealClient[] = [
     print: (outcome) => (!outcome.ok && outcome.message === EMPTY_LIST ? '\n' : addressLines(outcome)),
   },
 ]
+
+/** The tools again, told of a type. */
+export const typedClients = (type: string): readonly RealClient[] => [
+  { name: `host -t ${type}`, resolver: 'host', type, command: (name) => ['host', '-t', type, name] },
+  {
+    name: `nslookup -type=${type}`,
+    resolver: 'nslookup',
+    type,
+    command: (name) => ['nslookup', `-type=${type}`, name],
+  },
+  {
+    name: `dig ${type}`,
+    resolver: 'dig-search',
+    type,
+    command: (name) => ['dig', '+search', name, type],
+    settle: withoutChance,
+  },
+]

@@ -15,6 +15,8 @@ export interface RealClient {
   readonly name: string
   readonly resolver: ResolverName | Resolver
   readonly command: (name: string) => readonly string[]
+  /** The type it is told to ask for. */
+  readonly type?: string
   readonly addrConfig?: boolean
   /** What our program would print; absent: what the resolver says it prints. */
   readonly print?: (outcome: LookupOutcome, name: string) => string
@@ -90,7 +92,7 @@ export function realOf({ settle = (text) => text }: RealClient, run: RealRun): C
 }
 
 export function oursOf(client: RealClient, scenario: ResolverScenario): Compared {
-  const { resolver, print, addrConfig = false, settle = (text) => text } = client
+  const { resolver, print, type, addrConfig = false, settle = (text) => text } = client
   const network = new VirtualNetwork()
   const seen: Seen[] = []
   for (const { address, ...server } of scenario.servers)
@@ -103,6 +105,7 @@ export function oursOf(client: RealClient, scenario: ResolverScenario): Compared
     resolver,
     name: scenario.name,
     addrConfig,
+    ...(type !== undefined && { type }),
     files: { '/etc/resolv.conf': scenario.resolvConf, '/etc/hosts': scenario.hosts, '/etc/nsswitch.conf': NSSWITCH },
     client: '127.0.0.1',
     visible: ['127.0.0.1', '::1'],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { randomOf } from '../kernel/scenario/random.ts'
-import { COMMON_CLIENTS } from './real-clients.ts'
+import { COMMON_CLIENTS, typedClients } from './real-clients.ts'
 import { oursOf, realOf, taskOf } from './real-compare.ts'
 import { isInstalled, missingForRealRuns, realRuns } from './real-run.ts'
 import { randomScenario } from './resolver-scenario.ts'
@@ -9,12 +9,13 @@ import { randomScenario } from './resolver-scenario.ts'
 const SCENARIOS = 10
 const SECONDS = 120
 
-const clients = COMMON_CLIENTS.filter(({ command }) => isInstalled(command('x')[0] ?? ''))
+const all = [...COMMON_CLIENTS, ...['MX', 'SRV'].flatMap(typedClients)]
+const clients = all.filter(({ command }) => isInstalled(command('x')[0] ?? ''))
 const missing = missingForRealRuns()
 
 /** Whether real programs can be run here; on CI they must. */
 function canRun(): boolean {
-  const absent = COMMON_CLIENTS.filter((client) => !clients.includes(client)).map(({ name }) => name)
+  const absent = all.filter((client) => !clients.includes(client)).map(({ name }) => name)
   const reason = missing ?? (absent.length > 0 ? `not installed: ${absent.join(', ')}` : undefined)
   if (reason !== undefined && process.env.CI) throw new Error(reason)
   if (reason !== undefined) console.warn(`skipped, wholly or in part: ${reason}`)
@@ -27,7 +28,9 @@ describe.runIf(canRun())('on random configurations and faults our resolvers do w
   it.each(clients.map((client) => [client.name, client] as const))(
     '%s',
     (_, client) => {
-      const scenarios = Array.from({ length: SCENARIOS }, (_, i) => randomScenario(randomOf(`${seed} ${i}`), false))
+      const scenarios = Array.from({ length: SCENARIOS }, (_, i) =>
+        randomScenario(randomOf(`${seed} ${i}`), { type: client.type }),
+      )
       const runs = realRuns(scenarios.map((scenario) => taskOf(client, scenario)))
       for (const [i, scenario] of scenarios.entries()) {
         const run = runs[i]

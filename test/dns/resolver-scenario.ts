@@ -46,8 +46,32 @@ const OPTIONS = [
 ]
 const DOMAINS = ['s1.test', 's2.test.', 'a.b.s3.test', '.']
 
-/** A scenario from a seed; `dark` lets replies get lost, which costs seconds of real time. */
-export function randomScenario({ pick, chance, list }: Random, dark: boolean): ResolverScenario {
+/** Data of other types than addresses. */
+const DATA: Readonly<Record<string, readonly string[]>> = {
+  MX: ['MX 10 mail.test.', 'MX 20 .'],
+  TXT: ['TXT "some text" "and more"', 'TXT "q\\"uote"'],
+  SRV: ['SRV 0 50 443 srv.test.'],
+  NS: ['NS ns.test.'],
+  SOA: ['SOA ns.test. admin.test. 1 7200 1800 86400 30'],
+  CNAME: ['CNAME real.test.'],
+  PTR: ['PTR host.test.'],
+  CAA: ['CAA 0 issue "ca.test"'],
+}
+
+export const OTHER_TYPES: readonly string[] = Object.keys(DATA)
+
+export interface ScenarioOptions {
+  /** Replies may get lost, which costs seconds of real time. */
+  readonly dark?: boolean
+  /** A type that is asked for instead of addresses. */
+  readonly type?: string | undefined
+}
+
+/** A scenario from a seed. */
+export function randomScenario(
+  { pick, chance, list }: Random,
+  { dark = false, type: told }: ScenarioOptions = {},
+): ResolverScenario {
   const name = pick(NAMES)
   const domains = list(3, () => pick(DOMAINS))
   const options = list(3, () => pick(OPTIONS))
@@ -68,10 +92,8 @@ export function randomScenario({ pick, chance, list }: Random, dark: boolean): R
       candidates.flatMap((candidate): readonly (readonly [string, Behaviour])[] => {
         if (chance(0.25)) return []
         const whole = chance(0.3) ? common() : undefined
-        return [
-          [`${candidate} A`, whole ?? ofType(candidate, 'A')],
-          [`${candidate} AAAA`, whole ?? ofType(candidate, 'AAAA')],
-        ]
+        const types = told === undefined ? ['A', 'AAAA'] : [told]
+        return types.map((type) => [`${candidate} ${type}`, whole ?? ofType(candidate, type)])
       }),
     ),
     authoritative: chance(0.5),
@@ -83,8 +105,10 @@ export function randomScenario({ pick, chance, list }: Random, dark: boolean): R
     return pick<Behaviour>([[], 1, 2, 2, 3, 4, 5, 'lame', 'tc', { withoutRecursion: [] }])
   }
 
-  function ofType(owner: string, type: 'A' | 'AAAA'): Behaviour {
+  function ofType(owner: string, type: string): Behaviour {
     if (dark && chance(0.15)) return 'drop'
+    const data = DATA[type]
+    if (data) return pick<Behaviour>([data, data, data.slice(0, 1), [], 2, 3, { withoutRecursion: data }])
     const address = type === 'A' ? 'A 10.0.0' : 'AAAA fd00:'
     const alias = `other.${owner}`
     return pick<Behaviour>([

@@ -5,10 +5,11 @@ import { RCODE, rcodeName } from '../../record.ts'
 import { readEtc } from '../etc.ts'
 import { type Exchanged, exchange, noteDecision, SECOND, sameQuestion, type Transport } from '../exchange.ts'
 import type { LookupError, LookupIo, LookupOutcome, LookupRequest, Resolver, Waiting } from '../lookup.ts'
+import { nameText } from '../name-text.ts'
 import { reverseName } from '../reverse-name.ts'
 import { noteBegun, noteCandidate, noted } from '../told.ts'
 import { type BindConf, parseBindConf } from './resolv-conf.ts'
-import { errnoText, nameText, rcodeText, serverText } from './text.ts'
+import { errnoText, rcodeText, serverText } from './text.ts'
 
 /** What dig, host and nslookup have in common: bin/dig/dighost.c of BIND 9.18. */
 

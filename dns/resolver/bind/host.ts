@@ -1,7 +1,8 @@
 import { RCODE, typeOf } from '../../record.ts'
 import { dataText } from '../../record-text.ts'
+import { nameText } from '../name-text.ts'
 import { alsoAsk, bindResolver, type Replied, type Run, reverseText, type Tool } from './dighost.ts'
-import { nameText, rcodeText } from './text.ts'
+import { rcodeText } from './text.ts'
 
 /** host(1): bin/dig/host.c of BIND 9.18. */
 

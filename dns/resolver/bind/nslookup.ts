@@ -1,8 +1,9 @@
 import { formatIp } from '../../../packet/ip.ts'
 import { RCODE, type ResourceRecord, typeCode, typeOf } from '../../record.ts'
 import { dataText } from '../../record-text.ts'
+import { nameText } from '../name-text.ts'
 import { alsoAsk, bindResolver, type Replied, type Run, reverseText, type Tool } from './dighost.ts'
-import { nameText, rcodeText, serverText } from './text.ts'
+import { rcodeText, serverText } from './text.ts'
 
 /** nslookup(1), not interactive: bin/dig/nslookup.c of BIND 9.18. */
 

@@ -1,12 +1,8 @@
 import type { Errno } from '../../../linux/process.ts'
 import { formatIp, type Ip } from '../../../packet/ip.ts'
-import { withoutFinalDot } from '../../name.ts'
 import { rcodeName } from '../../record.ts'
 
 /** How BIND's tools write things. */
-
-/** dns_name_format: without the final dot. */
-export const nameText = (name: string): string => (name === '.' ? '.' : withoutFinalDot(name))
 
 /** isc_sockaddr_format. */
 export const serverText = (server: Ip): string => `${formatIp(server)}#53`

@@ -8,6 +8,7 @@ import { domainOfHost, hostnameOf, readEtc } from '../etc.ts'
 import { bytesOf, DNS_PORT, MILLISECOND, noteQuery, noteReply, noteSilence, polled, questionOf } from '../exchange.ts'
 import { GLIBC, readResolvConf } from '../glibc/getaddrinfo.ts'
 import type { LookupIo, LookupOutcome, LookupRequest, Resolver, Waiting } from '../lookup.ts'
+import { nameText } from '../name-text.ts'
 import { reverseName } from '../reverse-name.ts'
 import { noteBegun, noteCandidate, noted } from '../told.ts'
 
@@ -275,27 +276,27 @@ function report(
 }
 
 function recordLines(record: ResourceRecord): string {
-  const owner = withoutFinalDot(record.name)
+  const owner = nameText(record.name)
   switch (record.type) {
     case 'A':
     case 'AAAA':
       return `Name:\t${owner}\nAddress: ${formatIp(record.address)}\n`
     case 'NS':
-      return `${owner}\tnameserver = ${withoutFinalDot(record.target)}\n`
+      return `${owner}\tnameserver = ${nameText(record.target)}\n`
     case 'CNAME':
-      return `${owner}\tcanonical name = ${withoutFinalDot(record.target)}\n`
+      return `${owner}\tcanonical name = ${nameText(record.target)}\n`
     case 'PTR':
-      return `${owner}\tname = ${withoutFinalDot(record.target)}\n`
+      return `${owner}\tname = ${nameText(record.target)}\n`
     case 'MX':
-      return `${owner}\tmail exchanger = ${record.preference} ${withoutFinalDot(record.exchange)}\n`
+      return `${owner}\tmail exchanger = ${record.preference} ${nameText(record.exchange)}\n`
     case 'TXT': {
       const [text] = record.strings
       return text && text.length > 0 ? `${owner}\ttext = "${new TextDecoder().decode(text)}"\n` : ''
     }
     case 'SRV':
-      return `${owner}\tservice = ${record.priority} ${record.weight} ${record.port} ${withoutFinalDot(record.target)}\n`
+      return `${owner}\tservice = ${record.priority} ${record.weight} ${record.port} ${nameText(record.target)}\n`
     case 'SOA':
-      return `${owner}\n\torigin = ${withoutFinalDot(record.mname)}\n\tmail addr = ${withoutFinalDot(record.rname)}\n\tserial = ${record.serial}\n\trefresh = ${record.refresh}\n\tretry = ${record.retry}\n\texpire = ${record.expire}\n\tminimum = ${record.minimum}\n`
+      return `${owner}\n\torigin = ${nameText(record.mname)}\n\tmail addr = ${nameText(record.rname)}\n\tserial = ${record.serial}\n\trefresh = ${record.refresh}\n\tretry = ${record.retry}\n\texpire = ${record.expire}\n\tminimum = ${record.minimum}\n`
     default:
       return ''
   }
