@@ -29,7 +29,9 @@ class ReadyList {
     const key = keyOf(wake)
     const waiting = this.events.get(key)
     if (wake.atOnce === true) {
-      this.events.set(key, [wake, ...(waiting ?? [])])
+      const first = (waiting ?? []).filter((other) => other.atOnce === true)
+      const rest = (waiting ?? []).filter((other) => other.atOnce !== true)
+      this.events.set(key, [...first, wake, ...rest])
       this.list.splice(0, this.list.length, key, ...this.list.filter((other) => other !== key))
       return
     }

@@ -1,3 +1,4 @@
+import { icmpTypeOf } from '../packet/icmp-type.ts'
 import { type Ip, isMulticast, isUnspecified } from '../packet/ip.ts'
 import { ICMP4, ICMP6, type Icmp, type IcmpBody, type IpPacket, PROTOCOL } from '../packet/packet.ts'
 import { quote } from '../packet/quote.ts'
@@ -141,12 +142,12 @@ function meaningfulSource({ ns, input, packet }: IpSkb): Ip | undefined {
 
 function mayBeAnswered(skb: IpSkb): boolean {
   const { ns, packet } = skb
-  const { src, dst, fragment, payload } = packet
+  const { src, dst, fragment } = packet
   if (isUnspecified(src) || isMulticast(src) || isMulticast(dst)) return false
   if (dst.family === 4 && (addressType(ns, dst) === 'broadcast' || addressType(ns, src) === 'broadcast')) return false
   // icmp6_send looks for no transport header in later fragments, and so tells of them too.
   if (fragment !== undefined && fragment.offset > 0) return dst.family === 6
-  const type = icmpTypeOf(payload)
+  const type = icmpTypeOf(packet)?.type
   if (type === undefined) return true
   return dst.family === 4 ? !ERRORS4.has(type) : type >= FIRST_INFORMATIONAL6
 }
@@ -155,12 +156,6 @@ function mayBeAnswered(skb: IpSkb): boolean {
 const ERRORS4: ReadonlySet<number> = new Set([ICMP4.unreachable, 4, ICMP4.redirect, ICMP4.timeExceeded, 12])
 /** ICMPV6_INFOMSG_MASK: what is not an error, neighbour discovery too. */
 const FIRST_INFORMATIONAL6 = 128
-
-function icmpTypeOf(payload: IpPacket['payload']): number | undefined {
-  if (payload.kind === 'icmp') return payload.type
-  const isIcmp = payload.kind === 'raw' && (payload.protocol === PROTOCOL.icmp || payload.protocol === PROTOCOL.icmpv6)
-  return isIcmp ? payload.bytes[0] : undefined
-}
 
 const UNREACHABLE: Readonly<Record<string, readonly [v4: number, v6: number]>> = {
   netUnreachable: [0, 0],

@@ -96,25 +96,34 @@ function rulePasses(hits: readonly KernelRuleHit[], place: Place, chains: ChainR
     const rules = chains.of(place, hit.family, `${hit.table}/${hit.chain}`)
     const rule = `${hit.table}/${hit.chain}:${hit.index > rules.length ? 'end' : hit.index}`
     // nf_tables tells of a REJECT after the packets that it sends; iptables-legacy, and we, before.
+    if (hit.table === MARKS) {
+      const last = passes.at(-1)
+      if (last === undefined || !isSameWalk(last.hit, hit)) passes.push({ ...passOf(hit), rules: [] })
+      continue
+    }
     const isLate = hit.walk !== undefined && REJECTS.test(rules[hit.index - 1] ?? '')
     const found = isLate ? passes.findLast((pass) => isSameWalk(pass.hit, hit)) : passes.at(-1)
     if (found !== undefined && isSameWalk(found.hit, hit)) found.rules.push(rule)
-    else
-      passes.push({
-        family: hit.family,
-        in: hit.in,
-        out: hit.out,
-        mark: hit.mark,
-        rules: [rule],
-        text: bytesText(hit.packet, 'ip'),
-        hit,
-      })
+    else passes.push({ ...passOf(hit), rules: [rule] })
   }
-  return passes.map(({ hit, ...pass }, i) => {
-    const becomes = hit.walk === undefined ? undefined : destinationAfter(passes, i)
+  const walked = passes.filter(({ rules }) => rules.length > 0)
+  return walked.map(({ hit, ...pass }, i) => {
+    const becomes = hit.walk === undefined ? undefined : destinationAfter(walked, i)
     return becomes === undefined ? pass : { ...pass, becomes }
   })
 }
+
+/** The agent's own table, which shows where packets are. */
+const MARKS = 'kernel_judge'
+
+const passOf = (hit: KernelRuleHit): Omit<OpenPass, 'rules'> => ({
+  family: hit.family,
+  in: hit.in,
+  out: hit.out,
+  mark: hit.mark,
+  text: bytesText(hit.packet, 'ip'),
+  hit,
+})
 
 const REJECTS = /-j REJECT|^reject\b| reject\b/
 

@@ -1,3 +1,4 @@
+import { icmpTypeOf } from '../../../packet/icmp-type.ts'
 import { lengthOfIp } from '../../../packet/length.ts'
 import { protocolOf, type Tcp } from '../../../packet/packet.ts'
 import { type Ports, portsOf } from '../../../packet/ports.ts'
@@ -80,10 +81,10 @@ function matchOne(match: Match, place: MatchPlace): boolean | string {
     case 'sctp':
       return matchPorts(match, skb)
     case 'icmp': {
-      const { payload } = skb.packet
-      if (payload.kind !== 'icmp') return false
+      const found = icmpTypeOf(skb.packet)
+      if (found === undefined) return false
       const any = match.type === ANY_ICMP_TYPE && skb.packet.src.family === 4
-      return (any || (payload.type === match.type && inRange(match.codes, payload.code))) !== match.not
+      return (any || (found.type === match.type && inRange(match.codes, found.code))) !== match.not
     }
     case 'multiport':
       return matchMultiport(match, skb)

@@ -19,8 +19,12 @@ OWN_TABLE = 'kernel_judge'
 MARK_RULESET = f'''table inet {OWN_TABLE} {{
   chain in {{ type filter hook prerouting priority -301; meta nftrace set 1; }}
   chain out {{ type filter hook output priority -301; meta nftrace set 1; }}
-}}
-'''
+''' + ''.join(
+    f'  chain at_{hook}_{-priority} {{ type filter hook {hook} priority {priority}; }}\n'
+    # Where a packet was when a rule rejected it, which nf_tables tells only after what the rule has sent: just before
+    # the chains that may have such rules (iptables' filter, kube-proxy's).
+    for hook in ('input', 'forward', 'output') for priority in (-111, -1)
+) + '}\n'
 
 
 def mark_for_trace(namespaces):
@@ -140,7 +144,7 @@ class NftTrace:
         given = attributes(body[4:])
         text = lambda kind: given[kind].rstrip(b'\0').decode() if kind in given else ''
         table, chain = text(1), text(2)
-        if table == OWN_TABLE:
+        if table == OWN_TABLE and not chain.startswith('at_'):
             return None
         family = {socket.AF_INET: 'ip', socket.AF_INET6: 'ip6'}.get(body[0], 'inet')
         what = struct.unpack('!I', given[4])[0]
