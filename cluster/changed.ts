@@ -12,6 +12,20 @@ export function withConfigMap(cluster: Cluster, map: ConfigMap): Cluster {
   return reindexed({ ...cluster, configMaps: replaced(cluster.configMaps, map) })
 }
 
+/** The same cluster with more objects in it. */
+export function withObjects(cluster: Cluster, more: Partial<AddedObjects>): Cluster {
+  const { pods = [], services = [], endpointSlices = [], configMaps = [] } = more
+  return reindexed({
+    ...cluster,
+    pods: [...cluster.pods, ...pods],
+    services: [...cluster.services, ...services],
+    endpointSlices: [...cluster.endpointSlices, ...endpointSlices],
+    configMaps: [...cluster.configMaps, ...configMaps],
+  })
+}
+
+type AddedObjects = Pick<Cluster, 'pods' | 'services' | 'endpointSlices' | 'configMaps'>
+
 function replaced<T extends Pod | ConfigMap>(objects: readonly T[], changed: T): readonly T[] {
   const key = keyOf(changed.meta)
   return objects.map((object) => (keyOf(object.meta) === key ? changed : object))

@@ -4,6 +4,7 @@ import { podNetns } from '../cni/pod-netns.ts'
 import { podRoot } from '../dns/pod/files.ts'
 import { ask } from './ask.ts'
 import type { Built } from './build.ts'
+import { racingQueries } from './conntrack-race.ts'
 import type { Conversation } from './conversation.ts'
 import { foundAs, type LookupView } from './lookup-view.ts'
 import { type NameFix, nameFixes } from './name-fixes.ts'
@@ -32,11 +33,19 @@ export function askName(built: Built, probe: Probe, options: { readonly seed?: n
   return {
     conversation,
     cost: costOf(conversation.lookup),
-    why: whyText(conversation),
+    why: [...whyText(conversation), ...whySlow(built.cluster, conversation)],
     fixes: nameFixes({ built, probe, pod, before: conversation }, options),
-    lints: nameLints(built.cluster, conversation),
+    lints: nameLints(built.cluster, conversation, (name) => isThere(built, withName(probe, name), options)),
   }
 }
+
+const withName = (probe: Probe, name: string): Probe => ({
+  ...probe,
+  target: { ...probe.target, name, label: name },
+})
+
+const isThere = (built: Built, probe: Probe, options: { readonly seed?: number }): boolean =>
+  ask(built, probe, options).outcome.kind === 'resolved'
 
 export function costOf(lookup: LookupView | undefined): LookupCost {
   const queries = lookup?.queries ?? []
@@ -60,6 +69,17 @@ export function podOf(cluster: Cluster, { from }: Probe): Pod | undefined {
 
 const withDot = (name: string): string => (name.endsWith('.') ? name : `${name}.`)
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
+
+/** Why it took so long: a query that conntrack lost. */
+function whySlow(cluster: Cluster, conversation: Conversation): readonly string[] {
+  const race = racingQueries(cluster, conversation)
+  if (race?.lost === undefined) return []
+  const { types, node, servers, name, lost } = race
+  const { durationNs } = conversation
+  return [
+    `The ${lost} query for ${name} was lost on ${node}: ${types.join(' and ')} left one socket at once, conntrack knew neither when DNAT chose one of ${servers} servers for each, and the entry of the second could not be inserted (insert_failed of conntrack -S). The resolver waits for its answer${durationNs < 1e9 ? '' : `; the lookup takes ${Number((durationNs / 1e9).toFixed(1))} s`}.`,
+  ]
+}
 
 /** Why these names were asked for, in this order. */
 function whyText({ lookup, steps }: Conversation): readonly string[] {

@@ -11,9 +11,11 @@ export function renderNameAnswer(answer: NameAnswer, how: TextOptions, explain =
   const { conversation, why, fixes, lints } = answer
   const paragraph = (label: string, texts: readonly string[]): readonly string[] =>
     texts.flatMap((text, i) => labelled(i === 0 ? label : '', text, { indent: 6, width: how.width }))
-  const spared = fixes.map(
-    ({ change, queries, note }) => `${change} (${count(queries, 'query')}${note === undefined ? '' : `; ${note}`})`,
-  )
+  const slow = conversation.durationNs >= NOTICED_NS
+  const spared = fixes.map(({ change, queries, durationNs, note }) => {
+    const effect = [count(queries, 'query'), ...(slow ? [`${secondsText(durationNs)} s`] : [])].join(', ')
+    return `${change} (${effect}${note === undefined ? '' : `; ${note}`})`
+  })
   const lines = [
     headline(answer, how),
     ...lookupLines(conversation.lookup, how),
@@ -52,8 +54,12 @@ function decided({ conversation: { disposition, outcome, lookup } }: NameAnswer)
   return lookup?.failure === undefined ? [] : [`${lookup.failure.kind}: ${lookup.failure.detail}.`]
 }
 
+const NOTICED_NS = 100_000_000
+
 /** Time is told where somebody would notice it. */
-const seconds = (ns: number): string => (ns < 100_000_000 ? '' : `, ${Number((ns / 1_000_000_000).toFixed(1))} s`)
+const seconds = (ns: number): string => (ns < NOTICED_NS ? '' : `, ${secondsText(ns)} s`)
+
+const secondsText = (ns: number): string => `${Number((ns / 1_000_000_000).toFixed(1))}`
 
 function count(number: number, noun: 'query'): string {
   return number === 1 ? `1 ${noun}` : `${number} queries`
