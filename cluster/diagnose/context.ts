@@ -11,10 +11,22 @@ export interface DiagnoseContext {
   readonly sources: SourceTexts
   /** Pods that a selector selects in a namespace, finished ones too. */
   readonly selected: (namespace: string, selector: Labels) => readonly Pod[]
+  readonly podsIn: (namespace: string) => readonly Pod[]
 }
 
 export function diagnoseContext(cluster: Cluster, sources: SourceTexts): DiagnoseContext {
-  return { cluster, sources, selected: podIndex(cluster.pods) }
+  const byNamespace = new Map<string, Pod[]>()
+  for (const pod of cluster.pods) {
+    const group = byNamespace.get(pod.meta.namespace)
+    if (group === undefined) byNamespace.set(pod.meta.namespace, [pod])
+    else group.push(pod)
+  }
+  return {
+    cluster,
+    sources,
+    selected: podIndex(cluster.pods),
+    podsIn: (namespace) => byNamespace.get(namespace) ?? [],
+  }
 }
 
 /** Pods by namespace and each of their labels, so that a selector looks at the pods of its rarest label alone. */

@@ -1,6 +1,6 @@
 import { isFinished } from '../build-index.ts'
 import { targetPortOn } from '../complete/endpoint-slices.ts'
-import type { NetworkPolicy, Pod, PolicyPeer, PolicyPort, Service, ServicePortSpec } from '../objects.ts'
+import type { Labels, NetworkPolicy, Pod, PolicyPeer, PolicyPort, Service, ServicePortSpec } from '../objects.ts'
 import { selectorMatches } from '../selector.ts'
 import type { Diagnostic } from '../source.ts'
 import { type DiagnoseContext, nameOf, noteOf, placeOf, selecting } from './context.ts'
@@ -10,24 +10,35 @@ import { type DiagnoseContext, nameOf, noteOf, placeOf, selecting } from './cont
  * kube-proxy has put the pod's port in.
  */
 export function policiesOfServicePorts(context: DiagnoseContext): Diagnostic[] {
-  const services = selecting(context)
+  const services = new Map<string, SelectingService[]>()
+  for (const service of selecting(context)) {
+    const group = services.get(service.meta.namespace)
+    if (group === undefined) services.set(service.meta.namespace, [service])
+    else group.push(service)
+  }
   return context.cluster.networkPolicies.flatMap((policy) => {
-    const own = pods(context, policy, { podSelector: policy.podSelector })
-    const nobody = own.length === 0 && context.cluster.pods.length > 0 ? [selectsNobody(context, policy)] : []
+    const own = receiversOf(context, policy, { podSelector: policy.podSelector })
+    const nobody =
+      context.cluster.pods.length > 0 && !context.podsIn(policy.meta.namespace).some(own.includes)
+        ? [selectsNobody(context, policy)]
+        : []
     const found = (['ingress', 'egress'] as const).flatMap((direction) =>
-      policy[direction].flatMap((rule, i) =>
-        rule.ports.flatMap((port, k) => {
-          const receivers = direction === 'ingress' ? own : rule.peers.flatMap((peer) => pods(context, policy, peer))
-          const meant = typeof port.port === 'number' ? servicePortOf(services, port, receivers) : undefined
+      policy[direction].flatMap((rule, i) => {
+        if (!rule.ports.some(({ port }) => typeof port === 'number')) return []
+        const receivers = direction === 'ingress' ? [own] : rule.peers.map((peer) => receiversOf(context, policy, peer))
+        return rule.ports.flatMap((port, k) => {
+          const meant = servicePortOf(context, services, { port, receivers })
           return meant === undefined
             ? []
             : [mistaken(context, { policy, path: ['spec', direction, i, 'ports', k, 'port'], port, ...meant })]
-        }),
-      ),
+        })
+      }),
     )
     return [...nobody, ...found]
   })
 }
+
+type SelectingService = Service & { readonly selector: Labels }
 
 function selectsNobody(context: DiagnoseContext, policy: NetworkPolicy): Diagnostic {
   return {
@@ -40,19 +51,28 @@ function selectsNobody(context: DiagnoseContext, policy: NetworkPolicy): Diagnos
   }
 }
 
-/** The pods that a peer means; none for a block of addresses. */
-function pods({ cluster }: DiagnoseContext, policy: NetworkPolicy, peer: PolicyPeer): readonly Pod[] {
+/** The pods that a peer means. */
+interface Receivers {
+  readonly namespaces: ReadonlySet<string>
+  /** Of a pod of these namespaces. */
+  readonly includes: (pod: Pod) => boolean
+}
+
+/** A block of addresses means no pod. */
+function receiversOf({ cluster }: DiagnoseContext, policy: NetworkPolicy, peer: PolicyPeer): Receivers {
   const { podSelector, namespaceSelector } = peer
-  if (podSelector === undefined && namespaceSelector === undefined) return []
-  return cluster.pods.filter((pod) => {
-    if (isFinished(pod)) return false
-    const labels = cluster.index.namespace.get(pod.meta.namespace)?.meta.labels ?? {}
-    const here =
-      namespaceSelector === undefined
-        ? pod.meta.namespace === policy.meta.namespace
-        : selectorMatches(namespaceSelector, labels)
-    return here && (podSelector === undefined || selectorMatches(podSelector, pod.meta.labels))
-  })
+  if (podSelector === undefined && namespaceSelector === undefined)
+    return { namespaces: new Set(), includes: () => false }
+  const selected =
+    namespaceSelector === undefined
+      ? [policy.meta.namespace]
+      : cluster.namespaces
+          .filter(({ meta }) => selectorMatches(namespaceSelector, meta.labels))
+          .map(({ meta }) => meta.name)
+  return {
+    namespaces: new Set(selected),
+    includes: (pod) => !isFinished(pod) && (podSelector === undefined || selectorMatches(podSelector, pod.meta.labels)),
+  }
 }
 
 interface Meant {
@@ -66,26 +86,44 @@ const covers = ({ port, endPort }: PolicyPort, number: number): boolean =>
   typeof port === 'number' && number >= port && number <= (endPort ?? port)
 
 /** The Service whose port the rule has, while no receiver has a port that the rule allows. */
-function servicePortOf(services: readonly Service[], port: PolicyPort, receivers: readonly Pod[]): Meant | undefined {
-  const declares = (pod: Pod) =>
-    pod.spec.containers.some(({ ports }) =>
-      ports.some(({ containerPort, protocol }) => protocol === port.protocol && covers(port, containerPort)),
-    )
-  if (receivers.some(declares)) return undefined
-  for (const service of services)
-    for (const servicePort of service.ports) {
-      if (servicePort.protocol !== port.protocol || !covers(port, servicePort.port)) continue
-      for (const pod of receivers) {
-        if (pod.meta.namespace !== service.meta.namespace || !matchesService(service, pod)) continue
-        const target = targetPortOn(pod, servicePort)
-        if (target !== undefined && !covers(port, target)) return { service, servicePort, pod, target }
+function servicePortOf(
+  context: DiagnoseContext,
+  services: ReadonlyMap<string, readonly SelectingService[]>,
+  { port, receivers }: { readonly port: PolicyPort; readonly receivers: readonly Receivers[] },
+): Meant | undefined {
+  for (const { namespaces, includes } of receivers)
+    for (const namespace of namespaces)
+      for (const service of services.get(namespace) ?? []) {
+        const meant = mistakenIn(context, service, { port, includes })
+        if (meant === undefined) continue
+        // Somebody else may be meant, who does listen there.
+        return receivers.some((one) => hasListener(context, one, port)) ? undefined : meant
       }
-    }
   return undefined
 }
 
-const matchesService = ({ selector }: Service, pod: Pod): boolean =>
-  selector !== undefined && Object.entries(selector).every(([key, value]) => pod.meta.labels[key] === value)
+function mistakenIn(
+  context: DiagnoseContext,
+  service: SelectingService,
+  { port, includes }: { readonly port: PolicyPort; readonly includes: (pod: Pod) => boolean },
+): Meant | undefined {
+  for (const servicePort of service.ports) {
+    if (servicePort.protocol !== port.protocol || !covers(port, servicePort.port)) continue
+    for (const pod of context.selected(service.meta.namespace, service.selector)) {
+      const target = includes(pod) ? targetPortOn(pod, servicePort) : undefined
+      if (target !== undefined && !covers(port, target)) return { service, servicePort, pod, target }
+    }
+  }
+  return undefined
+}
+
+const hasListener = (context: DiagnoseContext, { namespaces, includes }: Receivers, port: PolicyPort): boolean =>
+  [...namespaces].some((namespace) => context.podsIn(namespace).some((pod) => includes(pod) && declares(pod, port)))
+
+const declares = ({ spec }: Pod, port: PolicyPort): boolean =>
+  spec.containers.some(({ ports }) =>
+    ports.some(({ containerPort, protocol }) => protocol === port.protocol && covers(port, containerPort)),
+  )
 
 function mistaken(
   context: DiagnoseContext,
