@@ -184,8 +184,8 @@ function program(done: (code: number) => void): Command {
 
   root
     .command('schema')
-    .description('JSON Schema of what trace or check prints with -o json')
-    .addArgument(new Argument('[what]', 'which of them').choices(['trace', 'check']).default('trace'))
+    .description('JSON Schema of what trace, check or dns prints with -o json')
+    .addArgument(new Argument('[what]', 'which of them').choices(['trace', 'check', 'dns']).default('trace'))
     .action((what) => done(schema(what)))
   root
     .command('version')

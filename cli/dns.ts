@@ -8,8 +8,8 @@ import { askName, podOf } from '../engine/name-answer.ts'
 import { planNames } from '../engine/name-plan.ts'
 import { readNameQuestion, readResolver } from '../engine/name-question.ts'
 import type { Probe } from '../engine/probe.ts'
-import { readQueryLog } from '../engine/query-log.ts'
-import { renderConversationJson } from '../render/conversation-json.ts'
+import { readQueryLog, workloadOf } from '../engine/query-log.ts'
+import { renderNameAnswerJson, renderNamePlansJson, renderResolversJson, type WorkloadPlan } from '../render/dns-json.ts'
 import { renderNameAnswer } from '../render/name-answer-text.ts'
 import { renderNamePlan } from '../render/name-plan-text.ts'
 import { renderResolvers } from '../render/resolvers-text.ts'
@@ -49,7 +49,7 @@ export function dns(words: readonly string[], options: DnsOptions): number {
     print(outcome.printed.stdout)
     return outcome.printed.exitCode === 0 ? exitCodeOf(answer.conversation) : EXIT.no
   }
-  if (options.output === 'json') print(renderConversationJson(answer.conversation))
+  if (options.output === 'json') print(renderNameAnswerJson(answer, textHow(options).detail))
   else print(renderNameAnswer(answer, textHow(options), options.explain))
   return exitCodeOf(answer.conversation)
 }
@@ -78,8 +78,7 @@ function sideBySide(built: Built, asked: Asked, options: DnsOptions): number {
   const probe = probeFor(built, { ...asked, resolver: resolvers[0] ?? 'glibc' }, options)
   const walks = compareResolvers(built, probe, { resolvers, seed: options.seed })
   const conversations = walks.map(({ conversation }) => conversation)
-  if (options.output === 'json')
-    print(`[\n${conversations.map((one) => renderConversationJson(one).trimEnd()).join(',\n')}\n]\n`)
+  if (options.output === 'json') print(renderResolversJson(asked.name, walks, textHow(options).detail))
   else print(renderResolvers(`${asked.name} from ${probe.from.label}`, walks, textHow(options)))
   return worstCode(conversations)
 }
@@ -106,15 +105,18 @@ function plan(names: readonly string[], options: DnsOptions): number {
   const built = openBuilt(options)
   const resolvers = resolversOf(options.resolver ?? PLANNED)
   const asked = options.fromLog === undefined ? [listed(built, names, options)] : logged(built, options.fromLog)
-  for (const [i, { workload, pod, names }] of asked.entries()) {
+  const plans: WorkloadPlan[] = []
+  for (const { workload, pod, names } of asked) {
     const planned = planNames(built, pod, { names, resolvers })
     if (planned === undefined)
       throw new Stop('the cluster has no CoreDNS pod that runs', {
         todo: 'put its Deployment (or its pods) and its ConfigMap into the input',
         code: EXIT.unknown,
       })
-    print(`${i === 0 ? '' : '\n'}${renderNamePlan(workload, planned, textHow(options))}`)
+    plans.push({ workload, plan: planned })
   }
+  if (options.output === 'json') print(renderNamePlansJson(plans))
+  else print(plans.map(({ workload, plan }) => renderNamePlan(workload, plan, textHow(options))).join('\n'))
   return EXIT.yes
 }
 
@@ -134,7 +136,7 @@ function listed(built: Built, names: readonly string[], options: DnsOptions): Wo
     throw new Stop(`--from ${options.from ?? ''} is no pod: only pods have a dnsConfig`, {
       todo: 'choose --from pod/NAME',
     })
-  return { workload: `Pod ${keyOf(pod.meta)}`, pod, names }
+  return { workload: workloadOf(pod), pod, names }
 }
 
 function logged(built: Built, path: string): readonly Workload[] {

@@ -62,7 +62,7 @@ function byWorkload(
 }
 
 /** A ReplicaSet's name is its Deployment's with a hash behind. */
-function workloadOf({ meta }: Pod): string {
+export function workloadOf({ meta }: Pod): string {
   const { owner } = meta
   if (owner === undefined) return `Pod ${keyOf(meta)}`
   if (owner.kind !== 'ReplicaSet') return `${owner.kind} ${meta.namespace}/${owner.name}`

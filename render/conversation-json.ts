@@ -14,7 +14,11 @@ export const TRACE_API_VERSION = 'podwalk/v1'
  * A conversation as JSON: addresses and MACs as text, octets as hexadecimal, rules as their tool prints them. The rules
  * that were tried before a match are left out unless `detail` is `rules`. The schema is trace-schema.ts.
  */
-export function renderConversationJson(conversation: Conversation, detail: Detail = 'normal'): string {
+export const renderConversationJson = (conversation: Conversation, detail: Detail = 'normal'): string =>
+  `${JSON.stringify(conversationDocument(conversation, detail), undefined, 2)}\n`
+
+/** The same as a value, to stand in a larger document. */
+export function conversationDocument(conversation: Conversation, detail: Detail): unknown {
   const { steps, packets, ...rest } = conversation
   const document = {
     apiVersion: TRACE_API_VERSION,
@@ -23,7 +27,7 @@ export function renderConversationJson(conversation: Conversation, detail: Detai
     packets: packets.map(summary),
     ...(detail === 'normal' ? {} : { steps }),
   }
-  return `${JSON.stringify(plain(document, detail), undefined, 2)}\n`
+  return plain(document, detail)
 }
 
 /** Packets that are not told hop by hop. */
