@@ -186,6 +186,76 @@ describe('pods that are there already', () => {
   )
 })
 
+describe('spread constraints count', () => {
+  const there = (...at: readonly string[]) =>
+    at.map((node, i) => podOf(`there${i}`, { at: node, labels: '{app: x, version: v0}' })).join('')
+  const one = (spec: string, labels = '{app: x, version: v1}') => podOf('p', { spec, labels })
+  it.each([
+    [
+      'pods that others own, where they only wish',
+      there('a1', 'a2', 'x'),
+      spread(`topologyKey: ${ZONE}`).replace('DoNotSchedule', 'ScheduleAnyway'),
+      {},
+      'b1',
+    ],
+    [
+      'a node without the key last, where they only wish',
+      there('a1', 'b1'),
+      spread(`topologyKey: ${ZONE}`).replace('DoNotSchedule', 'ScheduleAnyway'),
+      {},
+      'a2',
+    ],
+    [
+      'pods of another version not at all',
+      there('a1', 'b1', 'b1'),
+      spread(`topologyKey: ${ZONE}, matchLabelKeys: [version]`),
+      {},
+      'a2',
+    ],
+    ['and all of them without that', there('a1', 'b1', 'b1'), spread(`topologyKey: ${ZONE}`), {}, 'a2'],
+    [
+      'domains that a taint closes',
+      there('a1', 'a1'),
+      spread(`topologyKey: ${ZONE}`),
+      { b1: '{taints: [{key: k, effect: NoSchedule}]}' },
+      '-',
+    ],
+    [
+      'not where taints are honoured',
+      there('a1', 'a1'),
+      spread(`topologyKey: ${ZONE}, nodeTaintsPolicy: Honor`),
+      { b1: '{taints: [{key: k, effect: NoSchedule}]}' },
+      'a2',
+    ],
+    [
+      'only nodes that have every key: x has no zone, so its host is no domain',
+      there('a1', 'a2', 'b1'),
+      `topologySpreadConstraints: [{maxSkew: 1, whenUnsatisfiable: DoNotSchedule, topologyKey: ${HOST}, labelSelector: {matchLabels: {app: x}}}, {maxSkew: 9, whenUnsatisfiable: DoNotSchedule, topologyKey: ${ZONE}, labelSelector: {matchLabels: {app: x}}}]`,
+      {},
+      'a1',
+    ],
+  ])('%s', (_, others, spec, tainted, expected) =>
+    expect(placesOf(nodes(tainted) + others + one(spec))).toEqual([expected]),
+  )
+})
+
+it('the first of a group must match every term of its own', () => {
+  const two = required(
+    'podAffinity',
+    `${term(HOST)}, {topologyKey: ${HOST}, labelSelector: {matchLabels: {app: other}}}`,
+  )
+  expect(placesOf(nodes() + podOf('p', { spec: two }))).toEqual(['-'])
+})
+
+it('a pod whose node is not in the input is told so', () => {
+  const told = (spec: string) =>
+    loadText(nodes() + podOf('p', { spec }))
+      .diagnostics.filter(({ code }) => code === 'pod-unschedulable')
+      .map(({ message }) => message)
+  expect(told('nodeName: gone')).toEqual(['Pod default/p: its node gone is not in the input; it stays Pending'])
+  expect(told('nodeSelector: {disk: none}')).toEqual(['Pod default/p: no node takes it; it stays Pending'])
+})
+
 describe('nodes', () => {
   const full = { a1: ', allocatable: {cpu: "1", memory: 1Gi, pods: "2"}' }
   it.each([
@@ -206,6 +276,12 @@ describe('nodes', () => {
       'a limit stands for a request',
       nodes({}, full),
       'nodeSelector: {kubernetes.io/hostname: a1}, containers: [{resources: {limits: {cpu: 1001m}}}]',
+      ['-'],
+    ],
+    [
+      'a quantity may be a number',
+      nodes({}, full),
+      'nodeSelector: {kubernetes.io/hostname: a1}, containers: [{resources: {requests: {cpu: 2}}}]',
       ['-'],
     ],
     [

@@ -68,6 +68,17 @@ describe('a pod that takes no traffic', () => {
     ],
     ['about to be disrupted, and not deleted: nothing yet', { status: disrupted('PreemptionByScheduler') }, []],
     [
+      'no node, and no message',
+      {
+        ready: false,
+        phase: 'Pending',
+        node: '',
+        ip: '',
+        status: ', conditions: [{type: PodScheduled, status: "False", reason: SchedulingGated}]',
+      },
+      ['warning:1 pod-unschedulable Pod default/p has no node: SchedulingGated'],
+    ],
+    [
       'no node',
       {
         ready: false,

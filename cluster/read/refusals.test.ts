@@ -56,6 +56,12 @@ describe('Ingress', () => {
       [`4 spec.rules[0].http.paths[0].path: Invalid value: "/a//b": must not contain '//'`],
     ],
     [
+      'an exact path with two slashes',
+      path(`path: /a//b, pathType: Exact, ${BACKEND}`),
+      [`4 spec.rules[0].http.paths[0].path: Invalid value: "/a//b": must not contain '//'`],
+    ],
+    ['the implementation takes such a path', path(`path: /a//b, pathType: ImplementationSpecific, ${BACKEND}`), []],
+    [
       'a path that ends in dots',
       path(`path: /a/.., pathType: Prefix, ${BACKEND}`),
       [`4 spec.rules[0].http.paths[0].path: Invalid value: "/a/..": cannot end with '/..'`],
@@ -190,6 +196,11 @@ describe('Node', () => {
       ],
     ],
     [
+      'one that is none beside one that is',
+      node('{podCIDRs: [10.0.0, 10.0.1.0/24]}'),
+      ['4 spec.podCIDRs[0]: Invalid value: "10.0.0": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'],
+    ],
+    [
       'no podCIDR',
       node('{podCIDRs: [10.0.0]}'),
       ['4 spec.podCIDRs[0]: Invalid value: "10.0.0": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'],
@@ -224,6 +235,7 @@ describe('EndpointSlice', () => {
       slice('addressType: IPv6\nendpoints: [{addresses: [10.0.0.1]}]'),
       ['5 endpoints[0].addresses[0]: Invalid value: "10.0.0.1": must be a valid IPv6 address'],
     ],
+    ['100 addresses', slice(`addressType: IPv4\nendpoints: [{addresses: [${many(100)}]}]`), []],
     [
       '101 addresses',
       slice(`addressType: IPv4\nendpoints: [{addresses: [${many(101)}]}]`),
@@ -312,6 +324,26 @@ describe('Service', () => {
       'a port that is left out',
       service('{ports: [{name: a}]}'),
       ['4 spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive'],
+    ],
+    [
+      'a targetPort',
+      service('{ports: [{port: 80, targetPort: 70000}]}'),
+      ['4 spec.ports[0].targetPort: Invalid value: 70000: must be between 1 and 65535, inclusive'],
+    ],
+    ['targetPort 0 is as port', service('{ports: [{port: 80, targetPort: 0}]}'), []],
+    [
+      'no seconds of affinity',
+      service(
+        '{sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 0}}, ports: [{port: 80}]}',
+      ),
+      [
+        '4 spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 0: must be greater than 0 and less than 86400',
+      ],
+    ],
+    [
+      'a headless load balancer',
+      service('{type: LoadBalancer, clusterIP: None, ports: [{port: 80}]}'),
+      [`4 spec.clusterIPs[0]: Invalid value: "None": may not be set to 'None' for LoadBalancer services`],
     ],
     [
       'a selector value',
@@ -467,6 +499,28 @@ describe('Pod', () => {
       ['4 spec.dnsConfig.options[0].name: Required value'],
     ],
     ['a label', pod('{}', '{app: "a b"}'), [`3 metadata.labels.app: Invalid value: "a b": ${VALUE}`]],
+    ['a label of 63 letters', pod('{}', `{${'k'.repeat(63)}: ${'a'.repeat(63)}}`), []],
+    [
+      'a key of 64 letters',
+      pod('{}', `{${'k'.repeat(64)}: a}`),
+      [`3 metadata.labels: Invalid value: "${'k'.repeat(64)}": name part must be no more than 63 characters`],
+    ],
+    [
+      'a port of the host',
+      pod('{containers: [{ports: [{containerPort: 1, hostPort: 70000}]}]}'),
+      ['4 spec.containers[0].ports[0].hostPort: Invalid value: 70000: must be between 1 and 65535, inclusive'],
+    ],
+    [
+      'hostPort 0 is none',
+      pod('{containers: [{ports: [{containerPort: 1, hostPort: 0}, {containerPort: 2, hostPort: 0}]}]}'),
+      [],
+    ],
+    ['32 search paths', pod(`{dnsConfig: {searches: [${'a, '.repeat(32)}]}}`), []],
+    [
+      '33 search paths',
+      pod(`{dnsConfig: {searches: [${'a, '.repeat(33)}]}}`),
+      ['4 spec.dnsConfig.searches: Invalid value: must not have more than 32 search paths'],
+    ],
     [
       'a label of 64 letters',
       pod('{}', `{app: ${'a'.repeat(64)}}`),
