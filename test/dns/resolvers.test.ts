@@ -135,8 +135,17 @@ const MUSL: readonly LookupRow[] = [
     family: '6',
     files: { '/etc/hosts': '10.9.9.9 x\n' },
     queries: [],
+    result: 'EAI_NODATA',
+  },
+  {
+    rule: 'before 1.2.4 as a name that does not exist, too',
+    resolver: 'musl-1.2.3',
+    family: '6',
+    files: { '/etc/hosts': '10.9.9.9 x\n' },
+    queries: [],
     result: 'EAI_NONAME',
   },
+  { rule: 'so does a literal', resolver: 'musl', family: '6', name: '10.0.0.1', queries: [], result: 'EAI_NODATA' },
   {
     rule: 'AI_ADDRCONFIG: without any IPv6 address no AAAA',
     resolver: 'musl',

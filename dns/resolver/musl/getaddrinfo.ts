@@ -39,13 +39,15 @@ type Found = LookupOutcome | undefined
 function* resolve(io: LookupIo, request: LookupRequest, version: MuslVersion): Waiting<LookupOutcome> {
   const { name } = request
   const families = wantedFamilies(io, request, version)
-  if (families.length === 0 || name === '' || name.length > MAX_NAME) return failed('EAI_NONAME')
+  const otherFamily = failed(version >= SINCE.tcp ? 'EAI_NODATA' : 'EAI_NONAME')
+  if (name === '' || name.length > MAX_NAME) return failed('EAI_NONAME')
+  if (families.length === 0) return otherFamily
   const literal = numericHost(name)
   if (literal) {
     noteSource(io, 'literal address', name, [literal])
-    return families.includes(literal.family) ? ok([literal], name) : failed('EAI_NONAME')
+    return families.includes(literal.family) ? ok([literal], name) : otherFamily
   }
-  const file = fromHostsFile(io, request, families)
+  const file = fromHostsFile(io, request, { families, version })
   if (file) return file
   const conf = parseMuslConf(readEtc(io, request, 'resolv.conf'))
   const asking = { io, conf, families, version }
@@ -64,21 +66,29 @@ function wantedFamilies(io: LookupIo, request: LookupRequest, version: MuslVersi
   return asked.filter((family) => own.has(family))
 }
 
-/** name_from_hosts: the name in its own letters, as a whole word behind the address; the last line's name counts. */
-function fromHostsFile(io: LookupIo, request: LookupRequest, families: readonly Family[]): Found {
+interface Wanted {
+  readonly families: readonly Family[]
+  readonly version: MuslVersion
+}
+
+/**
+ * name_from_hosts: the name in its own letters, as a whole word behind the address. The canonical name is that of the
+ * last line with an address of the family; since 1.2.4 that of the first line, whatever its family.
+ */
+function fromHostsFile(io: LookupIo, request: LookupRequest, { families, version }: Wanted): Found {
   const text = readEtc(io, request, 'hosts')
   if (text === undefined) return undefined
   const lines = parseHostsFile(text).filter(({ names }) => names.includes(request.name))
   const own = lines.filter(({ address }) => families.includes(address.family))
   const addresses = own.map(({ address }) => address)
   noteSource(io, '/etc/hosts', request.name, addresses)
-  if (own.length > 0)
-    return ok(
-      sorted(io, addresses, families),
-      own.flatMap(({ names }) => names.slice(0, 1)).findLast(isHostname) ?? request.name,
-    )
-  // Since 1.2.0 a line of the other family ends the lookup.
-  return lines.length > 0 ? failed('EAI_NONAME') : undefined
+  const recent = version >= SINCE.tcp
+  if (own.length > 0) {
+    const names = (recent ? [...lines].reverse() : own).flatMap(({ names }) => names.slice(0, 1))
+    return ok(sorted(io, addresses, families), names.findLast(isHostname) ?? request.name)
+  }
+  // A line of the other family ends the lookup.
+  return lines.length > 0 ? failed(recent ? 'EAI_NODATA' : 'EAI_NONAME') : undefined
 }
 
 /** name_from_dns_search: the list, unless there are dots enough; then the name as it is. */
@@ -125,13 +135,11 @@ function* fromDns(asking: Asking, name: string, canonical: string): Waiting<Foun
   const answers = yield* msend(io, { conf: asking.conf, queries, version })
   const problem = version >= SINCE.bothMustAnswer ? worst(answers) : undefined
   if (problem) return decided(asking, name, problem)
-  const addresses = answers.flatMap((answer, i) => addressesIn(answer, families[i] ?? 4))
-  if (version >= SINCE.tcp) addresses.sort((x, y) => y.family - x.family)
+  // Since 1.2.4 AAAA is read before A; the last alias stays.
+  const read = version >= SINCE.tcp ? [...answers].reverse() : answers
+  const addresses = read.flatMap((answer) => addressesIn(answer, families[answers.indexOf(answer)] ?? 4))
   if (addresses.length > 0)
-    return ok(
-      addresses.slice(0, MAX_ADDRESSES),
-      answers.reduce((name, answer) => aliasIn(answer) ?? name, canonical),
-    )
+    return ok(addresses.slice(0, MAX_ADDRESSES), read.flatMap((answer) => aliasIn(answer) ?? []).at(-1) ?? canonical)
   if (version < SINCE.bothMustAnswer) {
     const first = worst(answers.slice(0, 1))
     if (first) return decided(asking, name, first)
