@@ -164,7 +164,7 @@ class NftTrace:
         return {
             'table': table, 'chain': chain, 'index': index,
             'what': 'rule' if what == RULE and handle is not None else 'policy' if what == POLICY else 'return',
-            'family': 4 if family == 'ip' else 6,
+            'family': 4 if family == 'ip' or family == 'inet' and packet[:1] == b'\x45' else 6,
             'in': device(self.netns, given.get(10)), 'out': device(self.netns, given.get(12)),
             'physIn': None, 'physOut': None,
             'verdict': VERDICT.get(struct.unpack('!I', verdict[1])[0]) if 1 in verdict else None,
