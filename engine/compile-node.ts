@@ -8,6 +8,7 @@ import { compilePodFiles } from '../dns/pod/files.ts'
 import type { HostFacts } from '../linux/host-facts.ts'
 import type { Op } from '../linux/op.ts'
 import type { KubeProxyConfig } from '../proxy/config.ts'
+import { kubeletOps } from '../proxy/kubelet.ts'
 import type { ProxyMode, ProxySite } from '../proxy/proxy-mode.ts'
 import { COREDNS_PORTS, coreDnsOps, isCoreDns } from './coredns-pods.ts'
 import type { EntryRoute } from './entry-route.ts'
@@ -36,13 +37,14 @@ const KUBE_PROXY = 'kube-proxy'
  * inserts its jumps, so it stands before flannel's whenever it started.
  */
 const ORDER: readonly { readonly name: string; readonly compile: (site: Site, facts: HostFacts) => readonly Op[] }[] = [
+  { name: 'kubelet', compile: ({ cluster }, facts) => kubeletOps(cluster.facts.kubernetesVersion, facts) },
   {
     name: 'pod network',
     compile: ({ cni, cluster, node }, facts) =>
       cni === undefined ? [] : cni.plugin.compile(cluster, node, cni.config, facts),
   },
   {
-    name: 'kubelet',
+    name: 'pods',
     compile: ({ cluster, node }, facts) =>
       runningPods(cluster, node).flatMap((pod) =>
         compilePodFiles(cluster, pod, { netns: podNetns(pod), nodeFiles: facts.files }),

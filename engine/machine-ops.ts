@@ -1,6 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Lab, LabNode } from '../cluster/lab.ts'
-import { type Capabilities, type HostFacts, USUAL_CAPABILITIES } from '../linux/host-facts.ts'
+import { type Capabilities, chainKey, type HostFacts, USUAL_CAPABILITIES } from '../linux/host-facts.ts'
 import { type Op, type OpBody, ROOT_NETNS } from '../linux/op.ts'
 import type { Origin } from '../linux/origin.ts'
 import { formatIp, type Ip } from '../packet/ip.ts'
@@ -160,8 +160,10 @@ export function capabilitiesOf({ nodes, faults = [] }: Lab, machine: string): Ca
 /** The facts after more ops: links and addresses that a compiler has made in the root namespace. */
 export function factsAfter(facts: HostFacts, ops: readonly Op[]): HostFacts {
   const interfaces = [...facts.interfaces]
+  const chains = new Set(facts.chains)
   for (const op of ops) {
     if (op.netns !== ROOT_NETNS) continue
+    if (op.kind === 'chain.new') chains.add(chainKey(op.family, op.table, op.chain))
     if (op.kind === 'link.add') interfaces.push({ name: op.name, mac: op.mac, mtu: op.mtu, addresses: [] })
     if (op.kind === 'addr.add') {
       const at = interfaces.findIndex((link) => link.name === op.link)
@@ -169,5 +171,5 @@ export function factsAfter(facts: HostFacts, ops: readonly Op[]): HostFacts {
       if (link !== undefined) interfaces[at] = { ...link, addresses: [...link.addresses, op.address] }
     }
   }
-  return { ...facts, interfaces }
+  return { ...facts, interfaces, chains }
 }

@@ -1,4 +1,4 @@
-import type { Ip } from '../packet/ip.ts'
+import type { Family, Ip } from '../packet/ip.ts'
 import type { Mac } from '../packet/mac.ts'
 import type { InterfaceAddress } from '../packet/prefix.ts'
 
@@ -14,7 +14,12 @@ export interface HostFacts {
   readonly capabilities: Capabilities
   /** The node's own /etc/resolv.conf, /etc/hosts and the like. */
   readonly files: ReadonlyMap<string, string>
+  /** Chains of iptables that are there, as `chainKey` has them; absent: none. */
+  readonly chains?: ReadonlySet<string>
 }
+
+/** `4 filter INPUT`. */
+export const chainKey = (family: Family, table: string, chain: string): string => `${family} ${table} ${chain}`
 
 export interface InterfaceFacts {
   readonly name: string

@@ -1,6 +1,6 @@
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { KubeNode } from '../../cluster/objects.ts'
-import type { HostFacts } from '../../linux/host-facts.ts'
+import { chainKey, type HostFacts } from '../../linux/host-facts.ts'
 import type { RuleLine } from '../../linux/netfilter/block.ts'
 import { type IptablesTable, type Op, type OpBody, ROOT_NETNS } from '../../linux/op.ts'
 import type { Origin } from '../../linux/origin.ts'
@@ -8,7 +8,7 @@ import type { Family } from '../../packet/ip.ts'
 import type { KubeProxyConfig } from '../config.ts'
 import { conntrackOps } from '../conntrack-sysctls.ts'
 import type { ProxyMode } from '../proxy-mode.ts'
-import { CANARY, MARK_DROP } from './chain-names.ts'
+import { CANARY, FIREWALL, MARK_DROP } from './chain-names.ts'
 import { frameOrigin } from './frame-rules.ts'
 import { jumpsOf } from './jumps.ts'
 import { renderRestore } from './restore.ts'
@@ -54,8 +54,12 @@ function syncOps(sync: IptablesSync): readonly Op[] {
   const { family } = setup
   const jump = frameOrigin(setup, 'leads into the chains of kube-proxy')
   const chain = frameOrigin(setup, 'a chain that all Services share')
+  // Rules that kubelet has made already are found to be there.
+  const isThere = setup.facts.chains?.has(chainKey(family, 'filter', FIREWALL)) === true
+  const jumps = jumpsOf(setup.features).filter(({ to }) => to !== FIREWALL || !isThere)
+  const head = frame.head.filter(({ chain: name }) => name !== FIREWALL || !isThere)
   return [
-    ...jumpsOf(setup.features).flatMap(({ table, from, to, args }) => [
+    ...jumps.flatMap(({ table, from, to, args }) => [
       op(newChain(family, table, to), jump),
       op({ kind: 'rule.insert', family, table, chain: from, args }, jump),
     ]),
@@ -64,7 +68,7 @@ function syncOps(sync: IptablesSync): readonly Op[] {
       : []),
     ...frame.chains.filter.map((name) => op(newChain(family, 'filter', name), chain)),
     ...frame.chains.nat.map((name) => op(newChain(family, 'nat', name), chain)),
-    ...frame.head.map((rule) => append(family, rule)),
+    ...head.map((rule) => append(family, rule)),
     ...services.map((block): Op => op({ kind: 'rules.block', family, block }, block.origin)),
     ...frame.tail.map((rule) => append(family, rule)),
   ]
