@@ -25,9 +25,10 @@ const LAST_PORT = 65_535
 
 /** Puts a room's DNS server on real sockets, UDP and TCP; the room's clock follows the real one. */
 export async function serveDns({ room, asker, server, listen }: ServedDns): Promise<DnsService> {
-  const udp = createSocket({ type: listen.address.includes(':') ? 'udp6' : 'udp4' })
   const clients = new ClientPorts(asker)
   const clock = new RoomClock(room)
+  const tcp = createServer((connection) => serveConnection(connection, { room, asker, server, clients, clock }))
+  const { udp, port } = await onOnePort(tcp, listen)
   room.stirred = () => clock.catchUp()
   room.admit(asker, {
     datagram: (port, bytes) => {
@@ -39,9 +40,6 @@ export async function serveDns({ room, asker, server, listen }: ServedDns): Prom
     room.datagram(clients.enter(client), server, bytes)
     clock.catchUp()
   })
-  const tcp = createServer((connection) => serveConnection(connection, { room, asker, server, clients, clock }))
-  const port = await bound(udp, listen)
-  await listening(tcp, { address: listen.address, port })
   return {
     port,
     close: () => {
@@ -113,11 +111,13 @@ class ClientPorts {
 /** Lets the room's time follow the real one. */
 class RoomClock {
   private readonly room: ProgramRoom
-  private readonly begun = process.hrtime.bigint()
+  /** The real time at which the room's clock would stand at 0. */
+  private readonly begun: bigint
   private wake: NodeJS.Timeout | undefined
 
   constructor(room: ProgramRoom) {
     this.room = room
+    this.begun = process.hrtime.bigint() - BigInt(room.now)
   }
 
   catchUp(): void {
@@ -130,6 +130,27 @@ class RoomClock {
 
   stop(): void {
     clearTimeout(this.wake)
+  }
+}
+
+/** Of the ports that the system picks some are free for one of the two only. */
+const MOST_PICKS = 20
+
+/** UDP and TCP at the same port; of port 0 at one that is free for both. */
+async function onOnePort(
+  tcp: Server,
+  listen: ServedDns['listen'],
+): Promise<{ readonly udp: Socket; readonly port: number }> {
+  for (let picks = 1; ; picks++) {
+    const udp = createSocket({ type: listen.address.includes(':') ? 'udp6' : 'udp4' })
+    const port = await bound(udp, listen)
+    try {
+      await listening(tcp, { address: listen.address, port })
+      return { udp, port }
+    } catch (error) {
+      udp.close()
+      if (listen.port !== 0 || picks === MOST_PICKS) throw error
+    }
   }
 }
 

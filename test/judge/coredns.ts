@@ -42,14 +42,14 @@ interface ApiJson {
   readonly status?: { readonly phase?: string }
 }
 
-interface Before {
+export interface Before {
   readonly wait?: number
   readonly upstream?: Readonly<Record<string, string>>
   readonly apply?: readonly ApiJson[]
   readonly delete?: readonly ApiJson[]
 }
 
-interface Query {
+export interface Query {
   readonly name: string
   readonly type: string
   readonly class?: string
@@ -100,9 +100,9 @@ export interface SessionResult {
 }
 
 const SECOND = 1_000_000_000
-const POD_ADDRESSES = ['10.244.0.2', 'fd00:10:244::2', '127.0.0.1', '::1']
-const CLIENT = '10.244.1.99'
-const USUAL_RESOLV_CONF = 'nameserver 192.0.2.53\n'
+export const POD_ADDRESSES = ['10.244.0.2', 'fd00:10:244::2', '127.0.0.1', '::1']
+export const CLIENT = '10.244.1.99'
+export const USUAL_RESOLV_CONF = 'nameserver 192.0.2.53\n'
 
 /** Replays one recorded session: CoreDNS, its upstreams and its clients on a network of their own. */
 export function replaySession(session: CorednsSession): SessionResult {
@@ -189,7 +189,7 @@ function apply(
 }
 
 /** A resolver outside that writes down what it is asked. */
-class UpstreamMachine {
+export class UpstreamMachine {
   readonly log: string[] = []
   private readonly records: readonly string[]
   private readonly behave: Readonly<Record<string, string>>
@@ -252,7 +252,7 @@ class UpstreamMachine {
 }
 
 /** The API server's objects, and a view of them that follows. */
-class MutableApi {
+export class MutableApi {
   readonly view: DnsApiView
   private objects: readonly ApiJson[]
   private current: DnsApiView
@@ -268,6 +268,7 @@ class MutableApi {
       get serial() {
         return now().serial
       },
+      all: () => now().all(),
       namespace: (name) => now().namespace(name),
       service: (namespace, name) => now().service(namespace, name),
       slicesOf: (namespace, service) => now().slicesOf(namespace, service),
@@ -334,7 +335,7 @@ function ask(
   return answer ? replyOf(answer, bytes) : null
 }
 
-function queryBytes(q: Query, id: number): Uint8Array {
+export function queryBytes(q: Query, id: number): Uint8Array {
   const edns: Edns | undefined = q.edns && {
     size: q.edns.size,
     version: q.edns.version ?? 0,
@@ -375,7 +376,7 @@ function ednsOption(text: string): { readonly code: number; readonly bytes: Uint
 }
 
 /** A reply in the form of the recorded ones. */
-function replyOf(bytes: Uint8Array, query: Uint8Array): Reply {
+export function replyOf(bytes: Uint8Array, query: Uint8Array): Reply {
   const decoded = decodeMessage(bytes)
   const asked = decodeMessage(query)
   if (!decoded.ok) return { rcode: `unreadable: ${decoded.reason}`, flags: '' }
