@@ -3,7 +3,7 @@ import type { Edns, EdnsOption, Flags, Message, Question } from './message.ts'
 import { labelText, MAX_NAME } from './name.ts'
 import { decodeRdata } from './rdata.ts'
 import { className, type ResourceRecord, typeName } from './record.ts'
-import { DNSSEC_OK, FLAG_BIT, HEADER, OPT } from './wire.ts'
+import { DNSSEC_OK, FLAG_BIT, HEADER, OPT, RESERVED_FLAGS } from './wire.ts'
 
 export interface MessageHeader {
   readonly id: number
@@ -38,7 +38,7 @@ export function decodeHeader(bytes: Uint8Array): MessageHeader | undefined {
 export function decodeMessage(bytes: Uint8Array): Parsed<Message> {
   const header = decodeHeader(bytes)
   if (!header) return refused(`a message of ${bytes.length} octets has no header`)
-  const reader = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at: HEADER }
+  const reader = newReader(bytes)
   const questions: Question[] = []
   for (let i = 0; i < header.counts[0]; i++) {
     const question = readQuestion(reader)
@@ -54,7 +54,8 @@ export function decodeMessage(bytes: Uint8Array): Parsed<Message> {
       if (!record.ok) return record
       if (record.value.kind === 'record') section.push(record.value.record)
       else {
-        edns ??= record.value.edns
+        // The last one counts, as in miekg/dns.
+        edns = record.value.edns
         rcode |= record.value.extendedRcode << 4
       }
     }
@@ -71,11 +72,21 @@ export function decodeMessage(bytes: Uint8Array): Parsed<Message> {
   })
 }
 
-interface Reader {
+export interface Reader {
   readonly bytes: Uint8Array
   readonly view: DataView
+  /** Where compression pointers may lead: backwards only, or anywhere, so many of them in one name. */
+  readonly pointers: 'backwards' | number
   at: number
 }
+
+/** A reader behind the header. */
+export const newReader = (bytes: Uint8Array, pointers: Reader['pointers'] = 'backwards'): Reader => ({
+  bytes,
+  view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+  pointers,
+  at: HEADER,
+})
 
 function readQuestion(reader: Reader): Parsed<Question> {
   const name = readName(reader)
@@ -87,11 +98,11 @@ function readQuestion(reader: Reader): Parsed<Question> {
   return parsed({ name: name.value, type, class: cls })
 }
 
-type AnyRecord =
+export type AnyRecord =
   | { readonly kind: 'record'; readonly record: ResourceRecord }
   | { readonly kind: 'opt'; readonly edns: Edns; readonly extendedRcode: number }
 
-function readRecord(reader: Reader): Parsed<AnyRecord> {
+export function readRecord(reader: Reader): Parsed<AnyRecord> {
   const name = readName(reader)
   if (!name.ok) return name
   const { view, bytes } = reader
@@ -106,7 +117,14 @@ function readRecord(reader: Reader): Parsed<AnyRecord> {
   if (code === OPT) {
     const options = readOptions(bytes, start, length)
     if (!options.ok) return options
-    const edns = { size: cls, version: (ttl >>> 16) & 0xff, dnssecOk: (ttl & DNSSEC_OK) !== 0, options: options.value }
+    const reserved = ttl & RESERVED_FLAGS
+    const edns = {
+      size: cls,
+      version: (ttl >>> 16) & 0xff,
+      dnssecOk: (ttl & DNSSEC_OK) !== 0,
+      options: options.value,
+      ...(reserved !== 0 && { reserved }),
+    }
     return parsed({ kind: 'opt', edns, extendedRcode: ttl >>> 24 })
   }
   const data = decodeRdata(code, bytes, start, length)
@@ -129,11 +147,12 @@ function readOptions(bytes: Uint8Array, start: number, length: number): Parsed<r
 }
 
 /** Reads a name and follows pointers (RFC 1035 §4.1.4), which must lead backwards. */
-function readName(reader: Reader): Parsed<string> {
-  const { bytes } = reader
+export function readName(reader: Reader): Parsed<string> {
+  const { bytes, pointers } = reader
   let at = reader.at
   let end: number | undefined
   let limit = at
+  let followed = 0
   let text = ''
   let total = 1
   for (;;) {
@@ -143,7 +162,8 @@ function readName(reader: Reader): Parsed<string> {
     if (length >= 0xc0) {
       const target = ((length & 0x3f) << 8) | (bytes[at + 1] ?? 0)
       if (at + 1 >= bytes.length) return refused('a name is cut off')
-      if (target >= limit) return refused('a compression pointer does not lead backwards')
+      if (pointers === 'backwards' && target >= limit) return refused('a compression pointer does not lead backwards')
+      if (pointers !== 'backwards' && ++followed > pointers) return refused('too many compression pointers')
       end ??= at + 2
       at = target
       limit = target

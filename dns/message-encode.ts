@@ -220,7 +220,7 @@ function writeOpt(writer: Writer, edns: Edns, rcode: number): void {
   writer.bytes[writer.at++] = 0
   write16(writer, OPT)
   write16(writer, edns.size)
-  write32(writer, ((rcode >> 4) << 24) | (edns.version << 16) | (edns.dnssecOk ? DNSSEC_OK : 0))
+  write32(writer, ((rcode >> 4) << 24) | (edns.version << 16) | (edns.dnssecOk ? DNSSEC_OK : 0) | (edns.reserved ?? 0))
   write16(writer, optLength(edns) - 11)
   for (const option of edns.options) {
     write16(writer, option.code)

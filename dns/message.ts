@@ -36,6 +36,8 @@ export interface Edns {
   readonly size: number
   readonly version: number
   readonly dnssecOk: boolean
+  /** Flags beside DO that are not assigned, as they stand in the TTL: `0x4000` .. `0x0100`. */
+  readonly reserved?: number
   readonly options: readonly EdnsOption[]
 }
 

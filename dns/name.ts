@@ -145,3 +145,14 @@ export function isDomainName(text: string): boolean {
     return length > 0 && length <= MAX_LABEL
   })
 }
+
+/** Canonical order (RFC 4034 §6.1): by labels from the right. */
+export function compareNames(a: string, b: string): number {
+  const [left, right] = [[...labelsOf(a)].reverse(), [...labelsOf(b)].reverse()]
+  for (const [i, label] of left.entries()) {
+    const other = right[i]
+    if (other === undefined) return 1
+    if (label !== other) return label < other ? -1 : 1
+  }
+  return left.length - right.length
+}

@@ -14,3 +14,5 @@ export const DNSSEC_OK = 0x8000
 export const HEADER = 12
 /** The type of an OPT record. */
 export const OPT = 41
+/** Flags beside DO that CoreDNS sends back as they came. */
+export const RESERVED_FLAGS = 0x7f00

@@ -8,6 +8,8 @@ export interface DnsApiView {
   readonly synced: boolean
   /** Unix time of the last change, the SOA serial; 0 where it is not known. */
   readonly serial: number
+  /** Everything at once, for lists. */
+  all(): DnsObjects
   namespace(name: string): Labels | undefined
   service(namespace: string, name: string): Service | undefined
   slicesOf(namespace: string, service: string): readonly EndpointSlice[]
@@ -43,6 +45,7 @@ export function dnsApiView(objects: DnsObjects, serial: number = newestTimestamp
   return Object.freeze({
     synced: true,
     serial,
+    all: () => objects,
     namespace: (name: string) => namespaces.get(name)?.meta.labels,
     service: (namespace: string, name: string) => services.get(`${namespace}/${name}`),
     slicesOf: (namespace: string, service: string) => slices.get(`${namespace}/${service}`) ?? [],
@@ -57,6 +60,7 @@ export function dnsApiView(objects: DnsObjects, serial: number = newestTimestamp
 export const UNSYNCED_VIEW: DnsApiView = Object.freeze({
   synced: false,
   serial: 0,
+  all: () => ({ namespaces: [], services: [], endpointSlices: [], pods: [] }),
   namespace: () => undefined,
   service: () => undefined,
   slicesOf: () => [],

@@ -26,21 +26,43 @@ const ANY_CLASS: readonly Directive[] = ['chaos', 'forward']
 const DEFAULT_PORT = 53
 const DEFAULT_TEXT = '.:53 {\nwhoami\nlog\n}\n'
 
-/** Loads a Corefile as CoreDNS does at its start; refused with CoreDNS's own words where it would not start. */
-export function loadCorefile(source: Omit<CorefileSource, 'isDirective'>, world: World): Parsed<LoadedCorefile> {
+/** A Corefile taken apart: server blocks with the words of their directives. Plain data that several servers can share. */
+export interface ReadCorefile {
+  readonly name: string
+  readonly blocks: readonly KeyedBlock[]
+  readonly notModelled: readonly NotModelled[]
+  /** No other file is part of it. */
+  readonly isWhole: boolean
+}
+
+/** Reads a Corefile; refused with CoreDNS's own words. */
+export function readCorefile(source: Omit<CorefileSource, 'isDirective'>): Parsed<ReadCorefile> {
   const text = source.text.trim() === '' ? DEFAULT_TEXT : source.text
   const file = parseCorefile({ ...source, text, isDirective })
   if (!file.ok) return refused(file.error.message)
   const keyed = keyedBlocks(file.blocks)
   if (!keyed.ok) return keyed
-  const notModelled: NotModelled[] = file.emptyImports.map(({ pattern, file: name, line }) => ({
+  const notModelled = file.emptyImports.map(({ pattern, file: name, line }) => ({
     text: `no file is known that matches import ${pattern} (${name}:${line})`,
     line: { file: name, line },
   }))
+  return parsed({ name: source.name, blocks: keyed.value, notModelled, isWhole: file.isWhole })
+}
+
+/** Reads and sets up a Corefile as CoreDNS does at its start. */
+export function loadCorefile(source: Omit<CorefileSource, 'isDirective'>, world: World): Parsed<LoadedCorefile> {
+  const read = readCorefile(source)
+  return read.ok ? setUpCorefile(read.value, world) : read
+}
+
+/** Sets up the plugins, each with a state of its own; refused where CoreDNS would not start. */
+export function setUpCorefile(read: ReadCorefile, world: World): Parsed<LoadedCorefile> {
+  const { blocks, name } = read
+  const notModelled: NotModelled[] = [...read.notModelled]
   const echoedOptions = new Set<number>()
-  const handlers = new Map<KeyedBlock, Handler[]>(keyed.value.map((block) => [block, []]))
+  const handlers = new Map<KeyedBlock, Handler[]>(blocks.map((block) => [block, []]))
   for (const directive of DIRECTIVES)
-    for (const block of keyed.value) {
+    for (const block of blocks) {
       const tokens = block.directives.get(directive)
       const [first] = tokens ?? []
       if (!tokens || !first) continue
@@ -53,7 +75,7 @@ export function loadCorefile(source: Omit<CorefileSource, 'isDirective'>, world:
         handlers.get(block)?.push(missingLink(directive, line))
         continue
       }
-      const words = new Dispenser(source.name, tokens)
+      const words = new Dispenser(name, tokens)
       const setup = plugin.setup({
         words,
         line,
@@ -66,21 +88,21 @@ export function loadCorefile(source: Omit<CorefileSource, 'isDirective'>, world:
       if (!setup.ok) return setup
       handlers.get(block)?.push(...setup.value)
     }
-  const listeners = listenersOf(keyed.value, { handlers, echoedOptions })
+  const listeners = listenersOf(blocks, { handlers, echoedOptions })
   if (!listeners.ok) return listeners
-  const twice = servedTwice(keyed.value)
+  const twice = servedTwice(blocks)
   if (twice !== undefined) return refused(`cannot serve ${twice} - it is already defined`)
   for (const links of handlers.values())
     for (const handler of links) {
       const wrong = handler.link?.(links)
       if (wrong !== undefined) return refused(wrong)
     }
-  for (const block of keyed.value)
+  for (const block of blocks)
     for (const { transport } of block.keys)
       if (transport !== 'dns')
         notModelled.push({
-          text: `not modelled: ${transport} listener (${source.name}:${block.line})`,
-          line: { file: source.name, line: block.line },
+          text: `not modelled: ${transport} listener (${name}:${block.line})`,
+          line: { file: name, line: block.line },
         })
   return parsed({ listeners: listeners.value, notModelled })
 }
@@ -96,7 +118,7 @@ const missingLink = (plugin: Directive, line: ConfigLine): Handler => ({
   },
 })
 
-interface KeyedBlock extends ServerBlock2 {
+export interface KeyedBlock extends ServerBlock2 {
   readonly keys: readonly { readonly transport: string; readonly zone: string; readonly port: number }[]
   /** Zones of all keys. */
   readonly zones: readonly string[]

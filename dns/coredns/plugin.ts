@@ -119,6 +119,8 @@ export interface Offers {
   searchPath?(request: Request): readonly string[] | undefined
   /** Names outside the cluster's own zone, for k8s_external. */
   readonly external?: ExternalSource
+  /** The names it has records of, in lower case, and the types worth asking for. */
+  names?(): Iterable<{ readonly name: string; readonly types: readonly string[] }>
   /** All records of a zone, for transfer: undefined where the zone is not this plugin's. */
   transfer?(zone: string, serial: number): readonly ResourceRecord[] | undefined
 }

@@ -7,12 +7,12 @@ import type {
   Syscall,
 } from '../../linux/process.ts'
 import { type Ip, parseIp } from '../../packet/ip.ts'
-import { refused } from '../../packet/parsed.ts'
+import { type Parsed, refused } from '../../packet/parsed.ts'
 import type { DnsStep, DnsStepBody } from '../step.ts'
 import { appended, framed, unframed } from '../stream.ts'
 import type { DnsApiView } from './api-view.ts'
 import type { CorefileSource } from './corefile/parser.ts'
-import { loadCorefile } from './load.ts'
+import { type ReadCorefile, readCorefile, setUpCorefile } from './load.ts'
 import type { Effect, EffectResult, Serving, World } from './plugin.ts'
 import { Server, type Surroundings } from './server.ts'
 
@@ -24,11 +24,29 @@ export const COREFILE_PATH = '/etc/coredns/Corefile'
  * process has long been up: what plugins do at the start is left out), `bind` (addresses, separated by spaces, that the
  * Corefile's `bind` lines name in every block; absent: all addresses).
  */
-export const corednsProgram = (view: DnsApiView | undefined): Program<CorednsState | undefined, DnsStep> => ({
-  name: 'coredns',
-  start: (context) => start(view, context),
-  step: (state, event, context) => (state ? state.step(event, context) : { state, syscalls: [] }),
-})
+export function corednsProgram(view: DnsApiView | undefined): Program<CorednsState | undefined, DnsStep> {
+  const read = rememberedReader()
+  return {
+    name: 'coredns',
+    start: (context) => start({ view, read }, context),
+    step: (state, event, context) => (state ? state.step(event, context) : { state, syscalls: [] }),
+  }
+}
+
+type Reader = (source: Parameters<typeof readCorefile>[0]) => Parsed<ReadCorefile>
+
+/** Every walk starts the cluster's CoreDNS anew: a Corefile without imports is read once for all of them. */
+function rememberedReader(): Reader {
+  const known = new Map<string, Parsed<ReadCorefile>>()
+  return (source) => {
+    const key = `${source.name}\n${source.text}`
+    const before = known.get(key)
+    if (before) return before
+    const read = readCorefile(source)
+    if (read.ok && read.value.isWhole && source.env.size === 0) known.set(key, read)
+    return read
+  }
+}
 
 /** What the loader says of `bind`, which here is known. */
 const BIND = 'plugin bind'
@@ -40,7 +58,7 @@ const addressesIn = (text = ''): readonly Ip[] =>
   })
 
 function start(
-  view: DnsApiView | undefined,
+  { view, read }: { readonly view: DnsApiView | undefined; readonly read: Reader },
   context: ProcessContext,
 ): ProcessResult<CorednsState | undefined, DnsStep> {
   const path = context.args.conf ?? COREFILE_PATH
@@ -48,10 +66,11 @@ function start(
   const note = (body: DnsStepBody): DnsStep => ({ at: context.now, host: context.host, netns: context.netns, ...body })
   const name = path.slice(path.lastIndexOf('/') + 1)
   const text = context.file(path)
-  const loaded =
+  const corefile =
     text === undefined
       ? refused(`Loading Caddyfile via flag: open ${path}: no such file or directory`)
-      : loadCorefile(sourceOf(context, { name, folder, text }), worldOf(context, { view, folder }))
+      : read(sourceOf(context, { name, folder, text }))
+  const loaded = corefile.ok ? setUpCorefile(corefile.value, worldOf(context, { view, folder })) : corefile
   if (!loaded.ok) {
     const failed = note({ kind: 'dns.server', server: 'coredns', event: 'failed', text: loaded.reason })
     return { state: undefined, syscalls: [{ kind: 'exit', code: 1 }], notes: [failed] }

@@ -2,13 +2,13 @@ import type { SocketAddress } from '../../linux/process.ts'
 import type { Family, Ip } from '../../packet/ip.ts'
 import type { Parsed } from '../../packet/parsed.ts'
 import { type Message, replyTo } from '../message.ts'
-import { decodeHeader, decodeMessage } from '../message-decode.ts'
 import { encodeMessage } from '../message-encode.ts'
 import { encodeToFit, type Fitted } from '../message-fit.ts'
 import { labelsOf } from '../name.ts'
 import { OPCODE, RCODE, rcodeName } from '../record.ts'
 import { recordText } from '../record-text.ts'
 import type { DnsStep, DnsStepBody } from '../step.ts'
+import { accept } from './accept.ts'
 import { clientSize, replyEdns } from './edns.ts'
 import type { Handler, Next, Outcome, Request, ServerAccess, Serving } from './plugin.ts'
 import { newRequest } from './request.ts'
@@ -113,10 +113,10 @@ export class Server implements ServerAccess {
   *handle(arrival: Arrival): Serving<Uint8Array | undefined> {
     const accepted = accept(arrival.bytes)
     if (accepted.kind === 'ignore') return undefined
-    if (accepted.kind === 'reject') return accepted.reply
+    if (accepted.kind === 'reject') return written(accepted.reply)
     const { message } = accepted
-    const question = message.questions[0]
-    if (!question) return undefined
+    const [question] = message.questions
+    if (!question) return written(replyTo(message, RCODE.SERVFAIL))
     const { client, transport } = arrival
     const request = newRequest(message, { client, local: arrival.local, transport, server: this })
     this.note(() => ({ kind: 'dns.request', server: this.name, question, from: client.ip, transport }))
@@ -254,44 +254,9 @@ function endOfChain(last: string): Next {
   }
 }
 
-type Accepted =
-  | { readonly kind: 'accept'; readonly message: Message }
-  | { readonly kind: 'reject'; readonly reply: Uint8Array | undefined }
-  | { readonly kind: 'ignore' }
-
-/** What is let in at all: miekg/dns acceptfunc.go. */
-function accept(bytes: Uint8Array): Accepted {
-  const header = decodeHeader(bytes)
-  if (!header || header.flags.response) return { kind: 'ignore' }
-  const { id, opcode, flags, counts } = header
-  const bare: Message = {
-    id,
-    opcode,
-    rcode: 0,
-    flags: {
-      ...flags,
-      response: true,
-      authoritative: false,
-      truncated: false,
-      recursionAvailable: false,
-      authenticData: false,
-    },
-    questions: [],
-    answers: [],
-    authorities: [],
-    additionals: [],
-  }
-  if (opcode !== OPCODE.QUERY && opcode !== OPCODE.NOTIFY) return rejected({ ...bare, rcode: RCODE.NOTIMP })
-  const [questions, answers, authorities, additionals] = counts
-  if (questions !== 1 || answers > 1 || authorities > 1 || additionals > 2)
-    return rejected({ ...bare, rcode: RCODE.FORMERR })
-  const message = decodeMessage(bytes)
-  return message.ok ? { kind: 'accept', message: message.value } : rejected({ ...bare, rcode: RCODE.FORMERR })
-}
-
-function rejected(reply: Message): Accepted {
-  const bytes = encodeMessage(reply)
-  return { kind: 'reject', reply: bytes.ok ? bytes.value : undefined }
+function written(message: Message): Uint8Array | undefined {
+  const bytes = encodeMessage(message)
+  return bytes.ok ? bytes.value : undefined
 }
 
 /** edns.Version: at once, with an empty OPT of size 0. */

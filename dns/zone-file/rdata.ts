@@ -34,6 +34,8 @@ export function parseRdata(lexer: ZoneLexer, type: string, origin: string): Rdat
     case 'HINFO':
     case 'CAA':
       return textData(lexer, type)
+    case 'DS':
+      return dsData(lexer)
     case 'SVCB':
     case 'HTTPS':
       return svcbData(lexer, type, origin)
@@ -262,6 +264,27 @@ function svcbData(lexer: ZoneLexer, type: 'SVCB' | 'HTTPS', origin: string): Rda
   return bytes.ok
     ? done({ type: 'other', code: typeCode(type) ?? 0, bytes: bytes.value })
     : fault('bad SVCB value', last)
+}
+
+/** Key tag, algorithm, digest type, and the digest in hexadecimal, which may have blanks (RFC 4034 §5.3). */
+function dsData(lexer: ZoneLexer): Rdata {
+  const { words, last } = wordsToEnd(lexer)
+  const [tag = '', algorithm = '', digestType = '', ...parts] = words
+  const wrong = [tag, algorithm, digestType].findIndex(
+    (text, i) => !/^\d+$/.test(text) || Number(text) > (i === 0 ? 0xffff : 0xff),
+  )
+  if (wrong >= 0) return fault(`bad DS ${['KeyTag', 'Algorithm', 'DigestType'][wrong]}`, last)
+  const digest = parts.join('')
+  if (!/^([0-9a-fA-F]{2})*$/.test(digest)) return fault('bad DS Digest', last)
+  const number = Number(tag)
+  const bytes = Uint8Array.from([
+    number >> 8,
+    number & 0xff,
+    Number(algorithm),
+    Number(digestType),
+    ...(digest.match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16)),
+  ])
+  return done({ type: 'other', code: typeCode('DS') ?? 0, bytes })
 }
 
 /** `\# LENGTH HEX` of RFC 3597, for any type. */

@@ -28,6 +28,8 @@ export type ParsedCorefile =
       readonly blocks: readonly ServerBlock[]
       /** Imports with a wildcard that matched no file: CoreDNS only warns. */
       readonly emptyImports: readonly { readonly pattern: string; readonly file: string; readonly line: number }[]
+      /** Nothing was read but the text itself: the same text always gives the same blocks. */
+      readonly isWhole: boolean
     }
   | { readonly ok: false; readonly error: CorefileError }
 
@@ -45,7 +47,14 @@ const MAX_WORDS = 1_000_000
 export function parseCorefile(source: CorefileSource): ParsedCorefile {
   const parser = new Parser(source)
   const error = parser.parseAll()
-  return error ? { ok: false, error } : { ok: true, blocks: parser.blocks, emptyImports: parser.emptyImports }
+  return error
+    ? { ok: false, error }
+    : {
+        ok: true,
+        blocks: parser.blocks,
+        emptyImports: parser.emptyImports,
+        isWhole: parser.isWhole,
+      }
 }
 
 class Parser extends Dispenser {
@@ -59,6 +68,10 @@ class Parser extends Dispenser {
   private snippetImports = 0
   private fileImports = 0
   private atEnd = false
+
+  get isWhole(): boolean {
+    return this.fileImports === 0
+  }
 
   constructor(source: CorefileSource) {
     super(source.name, lex(source.text, source.name))

@@ -1,9 +1,10 @@
-import { formatIp, type Ip } from '../../../packet/ip.ts'
+import { type Family, formatIp, type Ip } from '../../../packet/ip.ts'
 import { type Parsed, parsed } from '../../../packet/parsed.ts'
 import { replyTo } from '../../message.ts'
 import { fqdn, labelsOf, longestZone, lowerName } from '../../name.ts'
 import { RCODE, type ResourceRecord } from '../../record.ts'
 import { type HostsLine, parseHostsFile } from '../../resolver/hosts-file.ts'
+import { reverseName } from '../../resolver/reverse-name.ts'
 import { durationSeconds } from '../duration.ts'
 import { type Controller, type Handler, type Plugin, pluginError, type Request } from '../plugin.ts'
 import { addressOfReverse, type FallThrough, fallsThrough, fallThroughOf, zonesOf } from '../zones.ts'
@@ -18,6 +19,8 @@ interface HostsOptions {
   /** Not with `no_reverse`, which holds for lines of the Corefile too. */
   readonly reverse: boolean
   readonly fallThrough: FallThrough
+  /** Types other than addresses and pointers fall through too. */
+  readonly fallThroughUnsupported: boolean
 }
 
 type Editable = { -readonly [Key in keyof HostsOptions]: HostsOptions[Key] }
@@ -36,20 +39,22 @@ export const hosts: Plugin = {
 
 function handler({ line }: Controller, options: HostsOptions): Handler {
   const all = [...options.lines, ...options.inline]
-  const byName = new Map<string, Ip[]>()
-  for (const { address, names } of all)
-    for (const name of names.map((text) => lowerName(fqdn(text))))
-      byName.set(name, [...(byName.get(name) ?? []), address])
+  // Lines of the file and of the Corefile are searched by themselves, as are the two families.
+  const sources = [options.lines, options.inline].flatMap((lines) => [byFamily(lines, 4), byFamily(lines, 6)])
 
   return {
     plugin: 'hosts',
     line,
+    offers: { names },
     *serve(request, next) {
       const { name, question } = request
       const isPointer = question.type === 'PTR'
       if (longestZone(options.zones, name) === undefined && !isPointer) return yield* next(request)
       const answers = isPointer ? pointers(name) : addresses(name, question.type)
       if (isPointer && answers.length === 0) return yield* next(request)
+      const isUnsupported = !isPointer && question.type !== 'A' && question.type !== 'AAAA'
+      if (isUnsupported && options.fallThroughUnsupported && fallsThrough(options.fallThrough, name))
+        return yield* next(request)
       if (answers.length === 0 && addressesOf(name).length === 0) {
         if (fallsThrough(options.fallThrough, name)) {
           note(request, 'fellThrough', 'no such host')
@@ -68,6 +73,11 @@ function handler({ line }: Controller, options: HostsOptions): Handler {
     },
   }
 
+  function* names() {
+    for (const names of sources) for (const name of names.keys()) yield { name, types: ['A', 'AAAA'] }
+    for (const { address } of all) yield { name: reverseName(address), types: ['PTR'] }
+  }
+
   function addresses(name: string, type: string): readonly ResourceRecord[] {
     const family = type === 'A' ? 4 : type === 'AAAA' ? 6 : undefined
     return addressesOf(name)
@@ -75,16 +85,10 @@ function handler({ line }: Controller, options: HostsOptions): Handler {
       .map((address) => ({ name, ttl: options.ttl, class: 'IN', type: address.family === 4 ? 'A' : 'AAAA', address }))
   }
 
-  /** Exactly, else by the nearest `*.` line. */
+  /** Exactly, else by a line for `*` in the place of the first label. */
   function addressesOf(name: string): readonly Ip[] {
-    const exact = byName.get(name)
-    if (exact) return exact
-    const labels = labelsOf(name)
-    for (let i = 1; i < labels.length; i++) {
-      const wildcard = byName.get(`*.${labels.slice(i).join('.')}.`)
-      if (wildcard) return wildcard
-    }
-    return []
+    const wildcard = `*.${labelsOf(name).slice(1).join('.')}.`
+    return sources.flatMap((names) => names.get(name) ?? names.get(wildcard) ?? [])
   }
 
   function pointers(name: string): readonly ResourceRecord[] {
@@ -101,6 +105,15 @@ function handler({ line }: Controller, options: HostsOptions): Handler {
   }
 }
 
+function byFamily(lines: readonly HostsLine[], family: Family): ReadonlyMap<string, readonly Ip[]> {
+  const found = new Map<string, Ip[]>()
+  for (const { address, names } of lines)
+    if (address.family === family)
+      for (const name of names.map((text) => lowerName(fqdn(text))))
+        found.set(name, [...(found.get(name) ?? []), address])
+  return found
+}
+
 function parseOptions(controller: Controller): Parsed<HostsOptions> {
   const { words, world } = controller
   let options: Editable | undefined
@@ -115,6 +128,7 @@ function parseOptions(controller: Controller): Parsed<HostsOptions> {
       ttl: DEFAULT_TTL,
       reverse: true,
       fallThrough: undefined,
+      fallThroughUnsupported: false,
     }
     while (words.nextInBlock()) {
       const property = words.word()
@@ -122,6 +136,9 @@ function parseOptions(controller: Controller): Parsed<HostsOptions> {
       switch (property) {
         case 'fallthrough':
           options.fallThrough = fallThroughOf(rest)
+          break
+        case 'fallthrough_unsupported':
+          options.fallThroughUnsupported = true
           break
         case 'no_reverse':
           options.reverse = false
@@ -149,6 +166,8 @@ function parseOptions(controller: Controller): Parsed<HostsOptions> {
       }
     }
   }
+  if (options?.fallThroughUnsupported && options.fallThrough === undefined)
+    return pluginError('hosts', words.error('fallthrough_unsupported requires fallthrough'))
   return options ? parsed(options) : pluginError('hosts', 'no stanza')
 }
 

@@ -32,6 +32,12 @@ function handler({ line }: Controller, { zones, fallThrough }: FileOptions): Han
         const zone = zones.get(name)
         return zone && transferOf(zone, serial)
       },
+      *names() {
+        for (const zone of zones.values()) {
+          if (zone.soa) yield { name: zone.origin, types: ['SOA', 'NS'] }
+          for (const [name, types] of zone.names) yield { name, types: [...types.keys()] }
+        }
+      },
     },
     *serve(request, next) {
       const { name, question, message, server } = request

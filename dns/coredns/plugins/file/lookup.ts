@@ -37,6 +37,7 @@ export function* lookUpInZone(zone: ZoneData, request: Request): Serving<Lookup>
   if (name === zone.origin && type === 'SOA') return lookup('success', [soa], { authorities: zone.ns })
   if (name === zone.origin && type === 'NS') return lookup('success', zone.ns, { additionals: glueOf(zone, zone.ns) })
   if (depth > MAX_ALIASES) return FAILURE
+  const wantsDs = request.message.edns?.dnssecOk ?? false
   let wildcard: string | undefined
   let found: Types | undefined
   for (const part of namesFromRight(name, zone.origin)) {
@@ -51,7 +52,7 @@ export function* lookUpInZone(zone: ZoneData, request: Request): Serving<Lookup>
       const alias = synthesizedAlias(name, dname)
       if (alias) return yield* throughDname({ zone, request }, dname, alias)
     }
-    const referral = delegation(zone, { types: found, owner: part, name, type })
+    const referral = delegation(zone, { types: found, owner: part, name, type, wantsDs })
     if (referral) return referral
   }
   if (found) return yield* exact({ zone, request }, found)
@@ -148,7 +149,8 @@ function* followed({ zone, request }: Asked, aliases: readonly ResourceRecord[])
   for (let i = 0; alias?.type === 'CNAME'; i++) {
     const { target } = alias
     const types = zone.names.get(lowerName(target))
-    const referral = delegationOn(zone, { name: target, type, types })
+    const wantsDs = request.message.edns?.dnssecOk ?? false
+    const referral = delegationOn(zone, { name: target, type, types, wantsDs })
     if (referral) return { ...referral, answers }
     if (!types || type === 'NS' || (type === 'SOA' && target === zone.origin)) {
       const { records, result } = yield* elsewhere(request, target)
@@ -187,12 +189,13 @@ function* elsewhere(
 /** The first zone cut between the zone and an alias's target. */
 function delegationOn(
   zone: ZoneData,
-  { name, type, types }: { readonly name: string; readonly type: string; readonly types: Types | undefined },
+  state: { readonly name: string; readonly type: string; readonly types: Types | undefined; readonly wantsDs: boolean },
 ): Lookup | undefined {
+  const { name, types } = state
   if (!isSubdomain(zone.origin, name)) return undefined
   for (const part of namesFromRight(lowerName(name), zone.origin).slice(1)) {
     const own = part === lowerName(name) ? types : zone.names.get(part)
-    const referral = own && delegation(zone, { types: own, owner: part, name, type })
+    const referral = own && delegation(zone, { ...state, types: own, owner: part })
     if (referral) return referral
   }
   return undefined
@@ -201,11 +204,19 @@ function delegationOn(
 /** A name with NS records is another zone; only its DS records are this zone's. */
 function delegation(
   zone: ZoneData,
-  state: { readonly types: Types; readonly owner: string; readonly name: string; readonly type: string },
+  state: {
+    readonly types: Types
+    readonly owner: string
+    readonly name: string
+    readonly type: string
+    /** The query has DO. */
+    readonly wantsDs: boolean
+  },
 ): Lookup | undefined {
   const ns = state.types.get('NS')
   if (!ns || (state.type === 'DS' && state.owner === state.name)) return undefined
-  return lookup('delegation', [], { authorities: ns, additionals: glueOf(zone, ns) })
+  const ds = state.wantsDs ? (state.types.get('DS') ?? []) : []
+  return lookup('delegation', [], { authorities: [...ns, ...ds], additionals: glueOf(zone, ns) })
 }
 
 /** Addresses of name servers that lie inside what they serve. */

@@ -1,5 +1,5 @@
 import { type Parsed, parsed, refused } from '../../../../packet/parsed.ts'
-import { fqdn, labelsOf, lowerName } from '../../../name.ts'
+import { compareNames, fqdn, labelsOf, lowerName } from '../../../name.ts'
 import { type ResourceRecord, typeOf } from '../../../record.ts'
 import { parseZoneFile } from '../../../zone-file/parser.ts'
 
@@ -109,15 +109,4 @@ export function transferOf({ soa, ns, names }: ZoneData, serial: number): readon
   if (serial !== 0 && soa.serial === serial) return [soa]
   const all = [...names].sort(([a], [b]) => compareNames(a, b)).flatMap(([, types]) => [...types.values()].flat())
   return [soa, ...ns, ...all, soa]
-}
-
-/** Canonical order (RFC 4034 §6.1): by labels from the right. */
-export function compareNames(a: string, b: string): number {
-  const [left, right] = [[...labelsOf(a)].reverse(), [...labelsOf(b)].reverse()]
-  for (const [i, label] of left.entries()) {
-    const other = right[i]
-    if (other === undefined) return 1
-    if (label !== other) return label < other ? -1 : 1
-  }
-  return left.length - right.length
 }

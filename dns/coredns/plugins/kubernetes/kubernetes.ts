@@ -26,6 +26,7 @@ import { externalSource } from './external.ts'
 import { parseOptions } from './options.ts'
 import { parseKubernetesName } from './question.ts'
 import { findEntries, findReverse, isSelected, type KubernetesData } from './records.ts'
+import { servedNames } from './served-names.ts'
 
 /** The kubernetes plugin of CoreDNS 1.15: plugin/kubernetes/handler.go. */
 export const kubernetes: Plugin = {
@@ -59,7 +60,7 @@ function handler({ line }: Controller, data: KubernetesData, ownSearch: readonly
   return {
     plugin: 'kubernetes',
     line,
-    offers: { searchPath, external: externalSource(data) },
+    offers: { searchPath, external: externalSource(data), names: () => servedNames(data) },
     describe,
     *serve(request, next) {
       const own = longestZone(options.zones, request.name)
