@@ -15,8 +15,8 @@ export const GROUPS: readonly Group[] = [
     name: 'resolvers',
     command: [
       'npx',
-      'vitest',
-      'run',
+      'tsx',
+      'test/sabotage/run-tests.ts',
       'dns/resolver',
       'dns/pod',
       'dns/node-local',
