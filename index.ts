@@ -8,6 +8,8 @@
  *     if (probe.ok) console.log(render(trace(built, probe.value)))
  */
 
+/** What a snapshot holds, what was filled in, what is missing and what is wrong. */
+export { type CheckReport, check } from './cluster/check.ts'
 export type { Cluster, Loaded } from './cluster/cluster.ts'
 export type { Lab } from './cluster/lab.ts'
 export { labSchema } from './cluster/lab-schema.ts'
@@ -24,6 +26,7 @@ export { type Question, readQuestion as question } from './engine/question.ts'
 export type { Step } from './engine/step.ts'
 export type { Disposition, DispositionKind, Hop, Trace } from './engine/trace.ts'
 export { captureOf, capturePoints } from './render/capture.ts'
+export { renderCheck } from './render/check-text.ts'
 export { renderConversationJson as renderJson } from './render/conversation-json.ts'
 export { renderConversation as render } from './render/conversation-text.ts'
 export { renderPcapng } from './render/pcapng.ts'

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { formatPrefix } from '../../packet/prefix.ts'
 import { loadText } from '../testing/load-text.ts'
 
 const pod = (name: string, spec: string, meta = '') =>
@@ -99,4 +100,18 @@ describe('machines that nothing describes', () => {
     expect(
       nodesOf(`{apiVersion: v1, kind: Node, metadata: {name: w}}\n---\n${pod('p', 'nodeSelector: {disk: ssd}')}`),
     ).toEqual([['w', {}]]))
+})
+
+describe('podCIDRs that are made up', () => {
+  const node = (name: string, podCIDR: string) =>
+    `{apiVersion: v1, kind: Node, metadata: {name: ${name}}, spec: {${podCIDR === '' ? '' : `podCIDR: ${podCIDR}`}}}\n---\n`
+  it.each([
+    ['are the next free ones', '10.244.0.0/24', '10.244.1.0/24'],
+    ['keep off a larger one', '10.244.0.0/23', '10.244.2.0/24'],
+    ['keep off a smaller one', '10.244.0.128/25', '10.244.1.0/24'],
+    ['keep off one that is elsewhere', '10.250.0.0/24', '10.244.0.0/24'],
+  ])('%s', (_, given, expected) => {
+    const { nodes } = loadText(node('a', given) + node('b', '')).cluster
+    expect(nodes[1]!.podCIDRs.map(formatPrefix)).toEqual([expected])
+  })
 })

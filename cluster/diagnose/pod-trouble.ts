@@ -149,7 +149,7 @@ function unready(pod: Pod, node: KubeNode | undefined): PodTrouble | undefined {
     return { code: 'pod-starting', text: 'is not running yet', todo: `if it stays so: ${describe(pod)}` }
   return {
     code: 'pod-unready',
-    text: `is not ready${hasProbe || probing.length > 0 ? `${who}${runs}` : ''}`,
+    text: `is not ready${who}${runs}`,
     todo: describe(pod),
   }
 }

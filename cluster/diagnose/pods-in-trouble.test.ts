@@ -104,6 +104,45 @@ describe('a pod that takes no traffic', () => {
       'warning:1 pod-failed Pod default/p has failed (NodeLost); it is no endpoint',
     ]))
 
+  it.each([
+    [
+      'EvictionByEvictionAPI',
+      'nothing, if its replacement runs; no new connection goes to it while another endpoint is ready',
+    ],
+    [
+      'DeletionByTaintManager',
+      'its node has a NoExecute taint; nobody confirms the end while the node does not answer',
+    ],
+  ])('what to do about %s', (by, expected) => {
+    const [finding] = found(
+      documents(
+        podLine('p', { meta: ending, status: disrupted(by) }).replace(
+          /, conditions: \[\{type: Ready, status: "True"\}\](?=,)/,
+          '',
+        ),
+      ),
+    )
+    expect(finding!.suggestion).toBe(expected)
+  })
+
+  it('the exit code of one that failed without a reason', () => {
+    const status =
+      ', containerStatuses: [{name: main, ready: false, state: {terminated: {exitCode: 3, reason: Error}}}]'
+    expect(podTold({ ready: false, phase: 'Failed', status }, serviceLine('s'))).toEqual([
+      'warning:1 pod-failed Pod default/p has failed (exit code 3); it is no endpoint',
+    ])
+  })
+
+  it('the probe is that of the container which is not ready', () => {
+    const spec = 'containers: [{name: other, readinessProbe: {}}, {name: main}]'
+    expect(podTold({ ready: false, status: probing, spec })).toEqual([
+      'warning:1 pod-unready Pod default/p is not ready: container main is not ready',
+    ])
+    expect(
+      podTold({ ready: false, status: probing, spec: 'containers: [{name: other}, {name: main, readinessProbe: {}}]' }),
+    ).toEqual(['warning:1 pod-unready Pod default/p is not ready: container main does not pass its readiness probe'])
+  })
+
   it('a pod of a manifest is not in trouble', () =>
     expect(foundLines(documents('{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {}}'))).toEqual([]))
 

@@ -141,6 +141,22 @@ describe('slices by hand', () => {
   ])('%s', (_, endpoints, expected) => expect(foundLines(byHand(endpoints), ...CODES)).toEqual(expected))
 })
 
+describe('slices by hand are not compared', () => {
+  it('beside a selector, where the controller made none: nothing to compare', () =>
+    expect(
+      foundLines(
+        documents(sliceLine('s', `[${OF_P}]`, { managedBy: 'me' }), P, podLine('q', { ip: '10.244.1.6' }), S, NODE),
+        ...CODES,
+      ),
+    ).toEqual([]))
+
+  it("the address of one node of several is no pod's", () => {
+    const other = nodeLine('n2').replace('192.168.1.1', '10.244.1.200')
+    const byHand = sliceLine('s', '[{addresses: [10.244.1.200]}]', { managedBy: 'me' })
+    expect(foundLines(documents(byHand, P, serviceLine('s', { selector: '' }), NODE, other), ...CODES)).toEqual([])
+  })
+})
+
 describe('slices that were left behind', () => {
   const mirrored = sliceLine('s', `[${OF_P}]`, {
     managedBy: 'endpointslicemirroring-controller.k8s.io',
