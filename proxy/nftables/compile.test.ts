@@ -4,8 +4,11 @@ import { applyOps } from '../../linux/apply.ts'
 import type { NftBlock } from '../../linux/netfilter/nftables/object.ts'
 import { applyNftOp, finishNftTables, type NftTables, newNftBuilder } from '../../linux/netfilter/nftables/ruleset.ts'
 import { ROOT_NETNS } from '../../linux/op.ts'
+import { ip } from '../../packet/ip.ts'
 import { prefix } from '../../packet/prefix.ts'
 import type { KubeProxyConfig } from '../config.ts'
+import type { Endpoint } from '../endpoint.ts'
+import { serviceMap } from '../service-map.ts'
 import {
   type ClusterText,
   DEFAULT_CONFIG,
@@ -18,6 +21,7 @@ import {
   slice,
 } from '../testing/small-cluster.ts'
 import { commandOp, nftablesMode } from './compile.ts'
+import { endpointNames } from './names.ts'
 import { nftSync } from './sync.ts'
 import { syncTable } from './transaction.ts'
 
@@ -169,6 +173,102 @@ describe('the ops of a node', () => {
       'Error: comment too long, 128 characters maximum allowed',
     ])
     expect(applied.netns.get(ROOT_NETNS)?.netfilter.nftables.map(({ family }) => family)).toEqual(['ip6'])
+  })
+})
+
+describe('a Service', () => {
+  const elementsOf = (text: ServiceText, endpoints: Parameters<typeof slice>[0]['endpoints']) => {
+    const [table] = tablesOf(web(text, endpoints))
+    return [...(table?.sets.values() ?? [])].flatMap(({ line: { name }, elements }) =>
+      elements().map(
+        ({ line }) =>
+          `${name} ${line.key}${line.value === undefined ? '' : ` ${line.value.replace(/-[A-Z2-7]{8}-.*/, '')}`}`,
+      ),
+    )
+  }
+  const LOCAL: ServiceText = { type: 'NodePort', ports: [{ nodePort: 30080 }], externalTrafficPolicy: 'Local' }
+  const VIP = '203.0.113.1 . tcp . 80'
+  const BALANCED: ServiceText = { type: 'LoadBalancer', vips: ['203.0.113.1'] }
+
+  it.each<[string, ServiceText, readonly (readonly [number, string])[], readonly string[]]>([
+    ['sends its ClusterIP to its endpoints', {}, [[1, 'node2']], ['service-ips 10.96.0.1 . tcp . 80 goto service']],
+    ['without endpoints rejects', {}, [], ['no-endpoint-services 10.96.0.1 . tcp . 80 goto reject-chain']],
+    [
+      'of internal policy Local uses those here',
+      { internalTrafficPolicy: 'Local' },
+      [[1, 'node1']],
+      ['hairpin-connections 10.244.0.1 . 10.244.0.1 . tcp . 8080', 'service-ips 10.96.0.1 . tcp . 80 goto local'],
+    ],
+    [
+      'of internal policy Local with none here drops',
+      { internalTrafficPolicy: 'Local' },
+      [[1, 'node2']],
+      ['no-endpoint-services 10.96.0.1 . tcp . 80 drop'],
+    ],
+    [
+      'of external policy Local with none here still takes what comes from here',
+      LOCAL,
+      [[1, 'node2']],
+      [
+        'no-endpoint-nodeports tcp . 30080 drop',
+        'service-ips 10.96.0.1 . tcp . 80 goto service',
+        'service-nodeports tcp . 30080 goto external',
+      ],
+    ],
+    [
+      'whose load balancer has no address yet has no firewall',
+      { type: 'LoadBalancer', sourceRanges: ['192.0.2.0/24'] },
+      [[1, 'node2']],
+      ['service-ips 10.96.0.1 . tcp . 80 goto service'],
+    ],
+    [
+      'has a firewall without endpoints too',
+      { ...BALANCED, sourceRanges: ['192.0.2.0/24'] },
+      [],
+      [
+        'no-endpoint-services 10.96.0.1 . tcp . 80 goto reject-chain',
+        `no-endpoint-services ${VIP} goto reject-chain`,
+        `firewall-ips ${VIP} goto firewall`,
+      ],
+    ],
+  ])('%s', (_, text, endpoints, expected) => {
+    const own = elementsOf(
+      text,
+      endpoints.map(([last, at]) => on(last, at)),
+    ).filter((line) => !/^(cluster|nodeport)-ips /.test(line))
+    expect(own).toEqual(expected)
+  })
+
+  it.each([
+    [[prefix('127.0.0.0/8'), prefix('192.0.2.0/24')], ['192.0.2.11']],
+    [[prefix('198.51.100.0/24')], []],
+    ['all', undefined],
+  ] as const)('serves nodePorts with nodePortAddresses %o on %o', (nodePortAddresses, expected) => {
+    const [table] = tablesOf(EVERYTHING, NODES[0], { nodePortAddresses })
+    expect(
+      table?.sets
+        .get('nodeport-ips')
+        ?.elements()
+        .map(({ line }) => line.key),
+    ).toEqual(expected)
+  })
+})
+
+describe('a name', () => {
+  const port = (name: string) =>
+    serviceMap(smallCluster({ nodes: NODES, services: [service(`default/${name}`)], slices: [] }), 4, 'v1.36.3')
+      .ports[0]!
+  const endpoint = { ip: ip('2001:db8::1'), port: 80 } as Endpoint
+
+  it.each([
+    [202, 240, /__2001\.db8\.\.1\/80$/],
+    [203, 240, /__2001\.db8\.\.\.\.\.$/],
+    [250, 240, /n\.\.\.$/],
+  ])('of a Service of %i characters has at most %i after its prefix', (length, longest, end) => {
+    const { chain, affinity } = endpointNames(port('n'.repeat(length)), endpoint)
+    expect(chain.slice('endpoint-'.length)).toHaveLength(longest)
+    expect(chain).toMatch(end)
+    expect(affinity).toBe(chain.replace('endpoint-', 'affinity-'))
   })
 })
 

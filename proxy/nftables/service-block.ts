@@ -14,7 +14,7 @@ import { contains, formatPrefix } from '../../packet/prefix.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { EndpointChoice } from '../endpoint-choice.ts'
 import { endpointOrigin, servicePortOrigin } from '../origin.ts'
-import { isExternallyAccessible, type ServicePort, usesClusterEndpoints, usesLocalEndpoints } from '../service-port.ts'
+import { isExternallyAccessible, type ServicePort } from '../service-port.ts'
 import {
   CLUSTER_IPS,
   type EndpointNames,
@@ -87,8 +87,8 @@ function traffic(port: ServicePort, choice: EndpointChoice) {
     protocol: port.protocol.toLowerCase(),
     origin: servicePortOrigin(port),
     has: {
-      cluster: choice.cluster.length > 0 && usesClusterEndpoints(port),
-      local: choice.local.length > 0 && usesLocalEndpoints(port),
+      cluster: choice.cluster.length > 0,
+      local: choice.local.length > 0,
       external: choice.any && isExternallyAccessible(port),
       firewall: port.loadBalancerVIPs.length > 0 && port.sourceRanges.length > 0,
     },
@@ -205,7 +205,7 @@ const markRule = ({ setup }: Service): string =>
 function internalMasquerade(service: Service): readonly NftRuleLine[] {
   const { setup, port, protocol, origin } = service
   const { ip, local, features, masqueradeAll } = setup
-  if (features.nftMarksInPlace || !service.internal || (!masqueradeAll && local === undefined)) return []
+  if (features.nftMarksInPlace || (!masqueradeAll && local === undefined)) return []
   const toPort = features.nftClusterIPRuleNamesPort ? ` ${protocol} dport ${port.port}` : ''
   const from = masqueradeAll ? '' : ` ${local?.not ?? ''}`
   const rule = `${ip} daddr ${formatIp(port.clusterIP)}${toPort}${from} ${markRule(service)}`
