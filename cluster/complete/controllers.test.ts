@@ -230,6 +230,17 @@ describe('live objects first', () => {
     expect(slices.map(({ assumed, endpoints }) => [assumed, endpoints.length])).toEqual([[true, 1]])
   })
 
+  it.each([
+    ['recorded', ', uid: u', ['10.9.9.9']],
+    ['by hand', '', []],
+  ])('Endpoints that are %s, beside recorded pods and without slices', (_, uid, expected) => {
+    const { cluster } = loadText(
+      `{apiVersion: v1, kind: Service, metadata: {name: s, uid: u}, spec: {selector: {app: x}, clusterIP: 10.96.0.9, ports: [{port: 80}]}}\n---\n{apiVersion: v1, kind: Endpoints, metadata: {name: s${uid}}, subsets: [{addresses: [{ip: 10.9.9.9}], ports: [{port: 80}]}]}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: p, uid: p}, status: {phase: Running}}`,
+    )
+    const [one] = cluster.endpoints
+    expect(one!.subsets.flatMap(({ addresses }) => addresses.map(({ ip }) => formatIp(ip)))).toEqual(expected)
+  })
+
   it('recorded Endpoints count where the input holds neither slices nor pods', () => {
     const endpoints =
       'apiVersion: v1\nkind: Endpoints\nmetadata: {name: x, uid: e}\nsubsets: [{addresses: [{ip: 10.9.9.9}], ports: [{port: 8080}]}]\n---\n'
@@ -525,6 +536,16 @@ describe('slices of a Service with a selector', () => {
       [[':8080/TCP'], 2],
       [[':9090/TCP'], 1],
     ])
+  })
+
+  it('stand where their Service stands, and so do its Endpoints', () => {
+    const { cluster } = loadText(
+      '---\n{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {selector: {app: x}, ports: [{port: 80}]}}\n',
+    )
+    expect(cluster.endpointSlices.filter(({ serviceName }) => serviceName === 's').map(({ at }) => at?.line)).toEqual([
+      2,
+    ])
+    expect(cluster.endpoints.map(({ at }) => at?.line)).toEqual([2])
   })
 
   it('a hundred endpoints to a slice', () => {

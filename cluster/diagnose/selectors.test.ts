@@ -15,8 +15,13 @@ describe('a Service that selects no pod', () => {
     ],
     [
       'a pod of another namespace does not count',
-      documents(serviceLine('s'), podLine('p', { namespace: 'other' })),
+      documents(serviceLine('s'), podLine('p', { namespace: 'other' }), podLine('q', { labels: '{a: b}' })),
       ['error:1 service-selects-nothing Service default/s selects no pod: none in namespace default has app=x'],
+    ],
+    [
+      'a namespace without a pod may not have been collected',
+      documents(serviceLine('s'), podLine('p', { namespace: 'other' })),
+      ['warning:1 service-selects-nothing Service default/s selects no pod: the input has none in namespace default'],
     ],
     [
       'a finished pod is none',
@@ -104,7 +109,10 @@ describe('a Service that selects no pod', () => {
   })
 
   it('points at the pod of another namespace that has the labels', () => {
-    const [finding] = found(documents(serviceLine('s'), podLine('p', { namespace: 'other' })), ...CODES)
+    const [finding] = found(
+      documents(serviceLine('s'), podLine('p', { namespace: 'other' }), podLine('q', { labels: '{a: b}' })),
+      ...CODES,
+    )
     expect(finding!.notes).toEqual([
       {
         message: 'Pod other/p has them, but a Service selects in its own namespace alone',

@@ -53,6 +53,16 @@ function nothing(context: DiagnoseContext, service: Service & { readonly selecto
         : `kubectl scale -n ${idle.meta.namespace} ${idle.kind.toLowerCase()}/${idle.meta.name} --replicas=1`,
     }
   }
+  const { namespace } = service.meta
+  // Perhaps nobody collected the pods of this namespace.
+  if (context.podsIn(namespace).length === 0)
+    return {
+      severity: 'warning',
+      code: 'service-selects-nothing',
+      message: `${nameOf(service)} selects no pod: the input has none in namespace ${namespace}`,
+      ...base,
+      suggestion: `kubectl get pods -n ${namespace} -o yaml; if there are none, nothing answers for the Service`,
+    }
   const near = nearPods(context, service)
   const elsewhere = near.length > 0 ? undefined : podElsewhere(context, service)
   return {
