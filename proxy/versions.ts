@@ -62,6 +62,12 @@ export interface ProxyFeatures {
   readonly sparesLiberalConntrack: boolean
   /** iptables mode: counters of nfacct (1.31). */
   readonly nfacctCounters: boolean
+  /** After every change all tracked flows of UDP are compared with the endpoints (1.32); before, with what changed. */
+  readonly reconcilesConntrack: boolean
+  /** ... by address and port of the endpoint (1.34); before, by its address alone. */
+  readonly reconcilesByPort: boolean
+  /** Until then: an endpoint was gone when it no longer served (1.29), not when it was no longer ready. */
+  readonly goneWhenNotServing: boolean
   /** kubelet makes KUBE-MARK-DROP, and KUBE-FIREWALL in both families (gate IPTablesOwnershipCleanup, on since 1.27). */
   readonly kubeletMarksDrops: boolean
   /** kubelet makes KUBE-IPTABLES-HINT (1.24). */
@@ -114,6 +120,9 @@ export function proxyFeatures(version: string): ProxyFeatures {
     firewallChainEndsInWords: minor >= 27,
     sparesLiberalConntrack: minor >= 29,
     nfacctCounters: minor >= 31,
+    reconcilesConntrack: minor >= 32,
+    reconcilesByPort: minor >= 34,
+    goneWhenNotServing: minor >= 29,
     kubeletMarksDrops: minor < 27,
     kubeletHint: minor >= 24,
     hasUserspaceMode: minor < 26,
