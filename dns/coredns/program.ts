@@ -21,7 +21,7 @@ export const COREFILE_PATH = '/etc/coredns/Corefile'
 /**
  * CoreDNS as a process: `-conf /etc/coredns/Corefile`, UDP and TCP on every port the Corefile names. Arguments: `conf`
  * (another path), `files` (paths, separated by spaces, that `import` with a wildcard may find), `startup=done` (the
- * process has long been up: what plugins do at the start is left out), `bind` (addresses, separated by spaces, that the
+ * process has long been up: what plugins do at the start is left out), `notes=unwanted` (nobody reads them), `bind` (addresses, separated by spaces, that the
  * Corefile's `bind` lines name in every block; absent: all addresses).
  */
 export function corednsProgram(view: DnsApiView | undefined): Program<CorednsState | undefined, DnsStep> {
@@ -161,7 +161,8 @@ export class CorednsState {
 
   constructor(context: ProcessContext) {
     const families = [...new Set(context.addresses().map((address) => address.family))].sort()
-    this.around = { host: context.host, netns: context.netns, families, now: context.now, draw: () => 0 }
+    const told = context.args.notes === 'unwanted' ? ({ notes: 'unwanted' } as const) : {}
+    this.around = { host: context.host, netns: context.netns, families, now: context.now, draw: () => 0, ...told }
     this.enter(context)
   }
 

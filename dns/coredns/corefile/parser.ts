@@ -65,6 +65,7 @@ class Parser extends Dispenser {
   private keys: string[] = []
   private line0 = 0
   private directives = new Map<string, Token[]>()
+  private readonly files = new Map<string, readonly Token[]>()
   private snippetImports = 0
   private fileImports = 0
   private atEnd = false
@@ -232,10 +233,20 @@ class Parser extends Dispenser {
       const paths = this.source.glob?.(path) ?? []
       const { file = this.source.name, line = 0 } = this.current ?? {}
       if (paths.length === 0) this.emptyImports.push({ pattern, file, line })
-      return paths.flatMap((one) => lex(this.source.read(one) ?? '', one))
+      return paths.flatMap((one) => this.lexed(one) ?? [])
     }
+    return this.lexed(path) ?? this.error(`File to import not found: ${pattern}`)
+  }
+
+  /** The words of a file, read once however often it is imported. */
+  private lexed(path: string): readonly Token[] | undefined {
+    const known = this.files.get(path)
+    if (known) return known
     const text = this.source.read(path)
-    return text === undefined ? this.error(`File to import not found: ${pattern}`) : lex(text, path)
+    if (text === undefined) return undefined
+    const tokens = lex(text, path)
+    this.files.set(path, tokens)
+    return tokens
   }
 
   /** The folder of the file the current word is in. */

@@ -71,7 +71,9 @@ export function* send(io: LookupIo, state: ResState, queries: Queries): Waiting<
       const index = (shift + offset) % conf.servers.length
       const server = conf.servers[index]
       if (!server) continue
-      const over: Over = { io, state, queries, index, server, memory }
+      // Before 2.26 the list itself was turned, so that the turn a server is asked in told how long it may take.
+      const place = state.glibc < RANDOM_ROTATION ? shift : index
+      const over: Over = { io, state, queries, index, place, server, memory }
       let result: Result = stream ? { kind: 'truncated' } : yield* overDatagrams(over)
       if (result.kind === 'truncated') {
         // Once in a stream there is one attempt per server.
@@ -102,6 +104,8 @@ interface Over {
   readonly state: ResState
   readonly queries: Queries
   readonly index: number
+  /** Where it stands in the list the timeouts are shared out by. */
+  readonly place: number
   readonly server: Ip
   readonly memory: Memory
 }
@@ -111,8 +115,8 @@ type Result =
   | { readonly kind: 'nextServer' }
   | { readonly kind: 'truncated' }
 
-/** Since 2.24 (bug 19570); before, every process began with its second server. */
-const RANDOM_ROTATION = 24
+/** Since 2.26 (bug 19570); before, every process began with its second server. */
+const RANDOM_ROTATION = 26
 
 /** nameserver_offset: a random start, then one further with each call. */
 function rotation(io: LookupIo, state: ResState): number {
@@ -124,9 +128,9 @@ function rotation(io: LookupIo, state: ResState): number {
 }
 
 /** How long a server may take: the timeout doubled per server behind it, shared out among them (send_dg). */
-function patience(state: ResState, index: number): number {
-  const seconds = state.conf.timeout * 2 ** index
-  return Math.max(index > 0 ? Math.trunc(seconds / state.conf.servers.length) : seconds, 1) * SECOND
+function patience(state: ResState, place: number): number {
+  const seconds = state.conf.timeout * 2 ** place
+  return Math.max(place > 0 ? Math.trunc(seconds / state.conf.servers.length) : seconds, 1) * SECOND
 }
 
 /** send_dg: both queries at once on one socket, or one after the other. */
@@ -157,9 +161,9 @@ function* overDatagrams(over: Over): Waiting<Result> {
 type Round = Result | { readonly kind: 'half'; readonly first: Message }
 
 function* datagramRound(over: Over): Waiting<Round> {
-  const { io, state, queries, index, server, memory } = over
+  const { io, state, queries, index, place, server, memory } = over
   let fd = socketTo(io, state, index, server)
-  const until = io.now + patience(state, index)
+  const until = io.now + patience(state, place)
   const received = [false, queries.length === 1]
   let first: Message | undefined
   let second: Message | undefined
