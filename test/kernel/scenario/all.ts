@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts'
 import { finePoints } from './fine-points.ts'
+import { nftRules } from './nft-rules.ts'
 import { nftServices } from './nft-services.ts'
 import { oneBridge } from './one-bridge.ts'
 import { topologyScenarios } from './topologies.ts'
@@ -11,5 +12,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...twoNodes,
   ...finePoints,
   ...nftServices,
+  ...nftRules,
   ...topologyScenarios(),
 ]
