@@ -307,3 +307,23 @@ it('finds the line of a field of an object', () => {
   )
   expect(sources.locate(cluster.pods[0]!.at!, 'spec.nodeName')).toEqual({ file: 'in.yaml', line: 7, column: 3 })
 })
+
+describe('mistakes without number', () => {
+  it('of one object are all placed, and it is parsed but once for that', () => {
+    const names = Array.from({ length: 5000 }, (_, i) => `  - ${i}\n`).join('')
+    const loaded = loadText(`apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  externalIPs:\n${names}`)
+    const places = loaded.diagnostics.filter(({ code }) => code === 'field-type').map(({ at }) => at?.line)
+    expect(places.slice(0, 3)).toEqual([6, 7, 8])
+    expect(places.length).toBe(5000)
+  }, 20_000)
+
+  it('of objects without number: of the first 2,000 the line of the field, of the others that of the object', () => {
+    const pods = Array.from(
+      { length: 2100 },
+      (_, i) => `---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: p${i}\nspec:\n  nodeName: 5\n`,
+    )
+    const { diagnostics } = loadText(pods.join(''))
+    const lines = diagnostics.filter(({ code }) => code === 'field-type').map(({ at }) => at?.line ?? 0)
+    expect([lines.length, lines[0], lines[1999], lines[2000]]).toEqual([2100, 7, 7 * 1999 + 7, 7 * 2000 + 2])
+  })
+})

@@ -1,5 +1,5 @@
 import { type ByteSource, bytesAt } from './input/byte-source.ts'
-import { fieldLocation } from './input/field-location.ts'
+import { type FieldFinder, fieldFinder } from './input/field-location.ts'
 import type { FieldPath } from './input/field-path.ts'
 import type { SourceLocation, SourceSpan } from './source.ts'
 
@@ -9,17 +9,26 @@ export interface SourceTexts {
   readonly locate: (span: SourceSpan, path: FieldPath | string) => SourceLocation
 }
 
+/** Objects that are parsed for a place in them; for more mistakes than anybody reads, their objects' places will do. */
+const MOST_PARSED = 2000
+
 /** Texts by the name of their file; more may be added later. */
 export function sourceTexts(files: ReadonlyMap<string, ByteSource>): SourceTexts {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-  let latest: { readonly span: SourceSpan; readonly text: string } | undefined
+  let latest: { readonly span: SourceSpan; readonly find: FieldFinder } | undefined
+  let parsed = 0
   return {
     locate(span, path) {
       const source = files.get(span.file)
-      if (source === undefined) return { file: span.file, line: span.line }
+      if (source === undefined || (parsed >= MOST_PARSED && latest?.span !== span))
+        return { file: span.file, line: span.line }
       // What is wrong with an object is often more than one thing.
-      if (latest?.span !== span) latest = { span, text: decoder.decode(bytesAt(source, span.offset, span.length)) }
-      return fieldLocation(latest.text, span, path)
+      if (latest?.span !== span) {
+        const text = decoder.decode(bytesAt(source, span.offset, span.length))
+        parsed++
+        latest = { span, find: fieldFinder(text, span) }
+      }
+      return latest.find(path)
     },
   }
 }

@@ -11,7 +11,8 @@ it('a damaged snapshot never throws (`npm run fuzz` tries 100,000)', () => {
 }, 120_000)
 
 describe('what the fuzzer once found', () => {
-  it.each([[0]])('seed %i', (seed) => loadMutated(corpus, seed), 60_000)
+  // Thousands of mistakes in one object, which was parsed again for the place of each.
+  it.each([[2078], [52_388]])('seed %i', (seed) => loadMutated(corpus, seed), 20_000)
 })
 
 it('a seed always gives the same snapshot', () => {
