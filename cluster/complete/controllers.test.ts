@@ -538,6 +538,19 @@ describe('slices of a Service with a selector', () => {
     ])
   })
 
+  it('endpoints stand in the order of their addresses, then of their pods', () => {
+    const at = (name: string, ip: string) =>
+      `---\n{apiVersion: v1, kind: Pod, metadata: {name: ${name}, uid: ${name}, labels: {app: x}}, spec: {nodeName: n1}, status: {phase: Running, podIP: ${ip}, conditions: [{type: Ready, status: "True"}]}}\n`
+    const { cluster } = loadText(
+      `{apiVersion: v1, kind: Node, metadata: {name: n1}}\n${at('z', '10.244.1.5')}${at('b', '10.244.1.10')}${at('a', '10.244.1.10')}---\n{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {selector: {app: x}, ports: [{port: 80}]}}\n`,
+    )
+    const slice = cluster.endpointSlices.find(({ serviceName }) => serviceName === 's')!
+    expect(slice.endpoints.map(({ targetRef }) => targetRef!.name)).toEqual(['z', 'a', 'b'])
+    // Endpoints go by the text of an address.
+    const listed = cluster.endpoints[0]!.subsets.flatMap(({ addresses }) => addresses)
+    expect(listed.map(({ targetRef }) => targetRef!.name)).toEqual(['a', 'b', 'z'])
+  })
+
   it('stand where their Service stands, and so do its Endpoints', () => {
     const { cluster } = loadText(
       '---\n{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {selector: {app: x}, ports: [{port: 80}]}}\n',
