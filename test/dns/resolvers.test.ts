@@ -576,7 +576,7 @@ const GLIBC: readonly LookupRow[] = [
     result: 'EAI_NONAME',
   },
   {
-    rule: 'before 2.24 rotate begins with the second server',
+    rule: 'before 2.26 rotate begins with the second server',
     resolver: 'glibc-2.17',
     family: '4',
     name: 'x.',
@@ -584,6 +584,18 @@ const GLIBC: readonly LookupRow[] = [
     second: { 'x.': ['A 10.0.0.2'] },
     queries: ['A x. @3'],
     result: '10.0.0.2',
+  },
+  {
+    rule: 'before 2.26 rotate gives the server asked first the time of the first',
+    resolver: 'glibc-2.17',
+    family: '4',
+    name: 'x.',
+    resolvConf: 'nameserver 127.0.0.2\nnameserver 127.0.0.3\nnameserver 127.0.0.2\noptions rotate',
+    second: { 'x.': 'drop' },
+    server: { 'x.': ['A 10.0.0.2'] },
+    queries: ['A x. @3', '+ A x.'],
+    result: '10.0.0.2',
+    seconds: 5,
   },
   {
     rule: 'no-aaaa is not known before 2.36',
