@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { mac } from '../../../packet/mac.ts'
 import type { IpPacket } from '../../../packet/packet.ts'
 import { nftOps } from '../testing/nft-ops.ts'
 import { ping, tcp, udp, unreachable } from '../testing/packets.ts'
@@ -134,6 +135,17 @@ describe('a rule matches', () => {
     expect(at('fib saddr type local', '10.0.1.1:2')).toBe(false)
   })
 
+  it('by the type of an IPv6 address of the machine itself', () => {
+    const input = 'add table ip6 t\nadd chain ip6 t f { type filter hook input priority 0 ; }\n'
+    const at = (rule: string, to: string) =>
+      pass(router(`${input}${rulesIn('ip6', `${rule} drop`)}`), 'r0', udp('[fd00:1::2]:1', to)).includes('t f 1 drop')
+    expect(at('fib daddr type local', '[fd00:1::1]:2')).toBe(true)
+    expect(at('fib daddr type unicast', '[fd00:1::1]:2')).toBe(false)
+    expect(at('fib daddr . iif type local', '[fd00:1::1]:2')).toBe(true)
+    expect(at('fib daddr . iif type unicast', '[fd00:1::1]:2')).toBe(false)
+    expect(at('fib daddr . iif type local', '[fd00:2::1]:2')).toBe(false)
+  })
+
   it('of a table for both families', () => {
     const text = TABLE.replaceAll('ip t', 'inet t')
     const steps = (rule: string, packet: IpPacket) => pass(router(`${text}\nadd rule inet t f ${rule}`), 'r0', packet)
@@ -230,18 +242,34 @@ describe('a verdict map', () => {
     expect(steps.filter((line) => line.startsWith('t '))).toEqual(expected)
   })
 
-  it('says which element it was, and for whom that is', () => {
+  it('says which element it was, and for whom that and what it leads to is', () => {
+    const shared = (line: string) => nftOps(line).map((op) => ({ ...op, origin: { by: 'test' } }))
+    const of = (service: string, line: string) =>
+      nftOps(line).map((op) => ({ ...op, origin: { by: 'test', for: service } }))
     const one = newRouter({
-      ops: nftOps(MAP).map((op) =>
-        op.kind === 'nft.add' && op.object.kind === 'element'
-          ? { ...op, origin: { by: 'test', for: op.object.key } }
-          : op,
-      ),
+      ops: [
+        ...nftOps(TABLE),
+        ...shared('add map ip t m { type ipv4_addr : verdict ; }'),
+        ...of('Service a', 'add element ip t m { 10.0.2.2 : jump x }'),
+        ...of('Service b', 'add element ip t m { 10.0.2.3 : jump x }'),
+        ...shared('add rule ip t f ip daddr vmap @m'),
+        ...of('Service c', 'add rule ip t x udp dport 9 drop'),
+        ...shared('add rule ip t x drop'),
+      ],
     })
-    pass(one, 'r0', udp('10.0.1.2:1', '10.0.2.2:2'))
-    expect(one.steps.find((step) => step.kind === 'nft.match')).toMatchObject({
-      element: { set: 'm', key: '10.0.2.2 . udp . 2' },
-    })
+    const told = (to: string) => {
+      pass(one, 'r0', udp('10.0.1.2:1', to))
+      return one.steps.flatMap((step) =>
+        step.kind === 'nft.match'
+          ? [`${step.element?.key ?? ''} ${step.origin.for}`]
+          : step.kind === 'drop'
+            ? [step.origin?.for]
+            : [],
+      )
+    }
+    expect(told('10.0.2.2:2')).toEqual(['10.0.2.2 Service a', ' Service a', 'Service a'])
+    expect(told('10.0.2.3:2')).toEqual(['10.0.2.3 Service b', ' Service b', 'Service b'])
+    expect(told('10.0.2.3:9')).toEqual(['10.0.2.3 Service b', ' Service c', 'Service c'])
   })
 
   it('written in the rule may have ranges', () => {
@@ -359,6 +387,17 @@ describe('a set that rules add to', () => {
     expect(from(one)).toBe(false)
   })
 
+  it('refreshes what it knows though it is full', () => {
+    const one = router(
+      affinity('update @a { ip saddr } accept')
+        .replace('timeout 60s ;', 'timeout 60s ; size 1 ;')
+        .replace('@a drop', '@a'),
+    )
+    const steps = () => pass(one, 'r0', udp('10.0.1.2:1', '10.0.2.2:2'))
+    expect(steps()).toContain('t f 2 accept')
+    expect(steps()).toContain('t f 2 accept')
+  })
+
   it('takes no more than its size: the rule ends there', () => {
     const sized = affinity('add @a { ip saddr } accept').replace('timeout 60s ;', 'timeout 60s ; size 1 ;')
     const one = router(sized)
@@ -448,6 +487,21 @@ describe('NAT', () => {
     expect(sentEnds(one)).toEqual(['r1 10.0.2.77:1 > 10.0.2.2:2'])
     const self = router(`${NAT}\nadd rule ip t pre redirect to :53`)
     expect(pass(self, 'r0', udp('10.0.1.2:1', '10.0.2.2:2'))).toContain('dst at prerouting: 10.0.1.2:1 > 10.0.1.1:53')
+  })
+
+  it('drops what it finds no address for', () => {
+    const wire = { kind: 'physical', segment: 'r2' } as const
+    const one = newRouter({
+      ops: [
+        { kind: 'link.add', name: 'r2', mac: mac('02:00:00:00:00:03'), mtu: 1500, type: wire },
+        { kind: 'link.set', name: 'r2', up: true },
+        ...nftOps(`${NAT}\nadd rule ip t pre redirect`),
+      ],
+    })
+    expect(pass(one, 'r2', udp('10.0.1.2:1', '10.0.2.2:2')).slice(-2)).toEqual([
+      't pre 1 nat',
+      'drop NETFILTER_DROP t pre 1',
+    ])
   })
 
   it('knows a translated flow by its status', () => {

@@ -144,14 +144,11 @@ function loadMeta(key: Extract<Expression, { kind: 'meta' }>['key'], { skb, stat
 const CT_STATE = { established: 2, related: 4, new: 8, untracked: 64 } as const
 const INVALID = 1
 
-/** The bits of `ct->status` that `ct status` names. */
-const STATUS_BITS = 0x23f
-
 /** nft_ct_get_eval: a packet without an entry has a state, and nothing else. */
 function loadCt(key: Extract<Expression, { kind: 'ct' }>['key'], { ct }: IpSkb): Data | undefined {
   if (key === 'state') return ct === undefined ? INVALID : CT_STATE[ct.state]
   if (ct?.entry === undefined) return undefined
-  return key === 'status' ? ct.entry.status & STATUS_BITS : ct.direction === 'original' ? 0 : 1
+  return key === 'status' ? ct.entry.status : ct.direction === 'original' ? 0 : 1
 }
 
 const FIB_TYPE = { unspec: 0, unicast: 1, local: 2, broadcast: 3, multicast: 5, unreachable: 7 } as const

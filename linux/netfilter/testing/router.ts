@@ -39,7 +39,7 @@ const ORIGIN = { by: 'test' }
 
 export function newRouter(setup: RouterSetup): Router {
   const ops: Op[] = [...baseOps(setup), ...(setup.ops ?? [])].map(
-    (op) => ({ ...op, netns: ROOT_NETNS, origin: ORIGIN }) as Op,
+    (op) => ({ origin: ORIGIN, ...op, netns: ROOT_NETNS }) as Op,
   )
   const config = applyOps('router', ops, { ...USUAL_CAPABILITIES, ...setup.capabilities })
   if (config.refused.length > 0) throw new Error(JSON.stringify(config.refused))
