@@ -327,3 +327,19 @@ describe('mistakes without number', () => {
     expect([lines.length, lines[0], lines[1999], lines[2000]]).toEqual([2100, 7, 7 * 1999 + 7, 7 * 2000 + 2])
   })
 })
+
+it.each([
+  ['apps/v1', 'Deployment', 'replicas: 1000000000'],
+  ['apps/v1', 'StatefulSet', 'replicas: 5001'],
+  ['batch/v1', 'Job', 'parallelism: 1000000000'],
+])(
+  'a %s %s with %s makes 5,000 pods, and that is told',
+  (apiVersion, kind, wish) => {
+    const loaded = loadText(
+      `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: d}\nspec:\n  ${wish}\n  template: {}\n`,
+    )
+    expect(loaded.cluster.pods.length).toBe(5000)
+    expect(codes(loaded)).toContain('replicas-too-many:5')
+  },
+  20_000,
+)

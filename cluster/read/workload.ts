@@ -1,7 +1,7 @@
 import type { Workload } from '../objects.ts'
 import { readMeta } from './meta.ts'
 import { readLabelSelector } from './network-policy.ts'
-import { child, children, flag, has, integer, oneOf, type Place, text } from './place.ts'
+import { child, children, flag, has, integer, note, oneOf, type Place, text } from './place.ts'
 import { readPodTemplate } from './pod.ts'
 
 /** Reads a Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or CronJob. `replicas` is what it wants to run. */
@@ -11,7 +11,7 @@ export function readWorkload(root: Place, kind: Workload['kind']): Omit<Workload
   return {
     kind,
     meta: readMeta(root, 'namespaced'),
-    replicas: replicasOf(root, job, kind),
+    replicas: mostPods(job, kind, replicasOf(root, job, kind)),
     selector: readLabelSelector(child(job, 'selector')),
     template: readPodTemplate(child(job, 'template')),
     serviceName: kind === 'StatefulSet' ? text(spec, 'serviceName') : '',
@@ -48,6 +48,16 @@ function finishedAs(root: Place): Workload['finished'] {
   return (['Complete', 'Failed'] as const).find((type) =>
     conditions.some((condition) => text(condition, 'type') === type && text(condition, 'status') === 'True'),
   )
+}
+
+/** Pods that are made for one workload: a slip of the finger asks for a billion, and no cluster has more of one. */
+const MOST_PODS = 5000
+
+function mostPods(spec: Place, kind: Workload['kind'], pods: number): number {
+  if (pods <= MOST_PODS) return pods
+  const text = `is ${pods}; no more than ${MOST_PODS} pods of one ${kind} are made`
+  note(spec, kind === 'Job' ? 'parallelism' : 'replicas', { severity: 'warning', code: 'replicas-too-many', text })
+  return MOST_PODS
 }
 
 function replicasOf(root: Place, spec: Place, kind: Workload['kind']): number {
