@@ -26,11 +26,7 @@ export function dnsServer(options: DnsServerOptions): number {
   const built = openBuilt(options)
   const log = answerLog()
   const { room, coredns } = dnsRoom(built, {
-    note: (_seat, note) => {
-      if (options.quiet === true) return
-      const line = log(note as DnsStep)
-      if (line !== undefined) print(`${line}\n`)
-    },
+    ...(options.quiet === true ? {} : { note: (_seat: unknown, note: unknown) => tell(log(note as DnsStep)) }),
     ...(upstream === undefined ? {} : { realUpstream: true, outside: realUpstream(upstream.value) }),
   })
   if (coredns === undefined)
@@ -56,6 +52,10 @@ export function dnsServer(options: DnsServerOptions): number {
     },
   )
   return EXIT.yes
+}
+
+function tell(line: string | undefined): void {
+  if (line !== undefined) print(`${line}\n`)
 }
 
 /** A server of the real world that takes the place of those the input does not describe. UDP only, as it is asked. */

@@ -3,7 +3,7 @@ import type { Pod } from '../cluster/objects.ts'
 import { podNetns } from '../cni/pod-netns.ts'
 import type { NetnsConfig } from '../linux/host-config.ts'
 import { ROOT_NETNS } from '../linux/op.ts'
-import type { SocketAddress } from '../linux/process.ts'
+import type { Program, SocketAddress } from '../linux/process.ts'
 import { type Ip, isLinkLocal, isLoopback, sameIp } from '../packet/ip.ts'
 import { type Parsed, parsed, refused } from '../packet/parsed.ts'
 import type { Built } from './build.ts'
@@ -22,6 +22,10 @@ export interface DnsRoom {
 export interface DnsRoomOptions extends RoomHooks {
   /** Resolvers outside that nobody described are left to `outside` (a real one), not to one that says it is not known. */
   readonly realUpstream?: boolean
+  /** Takes the place of the cluster's CoreDNS, which it is given. */
+  readonly insteadOf?: (coredns: Program) => Program
+  /** Nobody reads what servers note; what others note is told. */
+  readonly quietServers?: boolean
 }
 
 export function dnsRoom(built: Built, options: DnsRoomOptions = {}): DnsRoom {
@@ -39,7 +43,7 @@ export function dnsRoom(built: Built, options: DnsRoomOptions = {}): DnsRoom {
   const config = built.blueprint.hosts.get(pod.spec.nodeName)?.().netns.get(podNetns(pod))
   const own = pod.spec.hostNetwork ? pod.hostIPs : pod.ips
   const place = { built, room, host: pod.spec.nodeName, own, reachedAt: [...own, ...leadingTo(built.cluster, pod)] }
-  const [coredns] = seatPrograms(place, config, (program) => program === 'coredns')
+  const [coredns] = seatPrograms(place, config, (program) => program === 'coredns', options)
   return { room, coredns }
 }
 
@@ -77,12 +81,15 @@ function seatPrograms(
   { built, room, host, own, reachedAt }: Place,
   config: NetnsConfig | undefined,
   wanted: (program: string) => boolean,
+  { insteadOf = (program) => program, note, quietServers = note === undefined }: DnsRoomOptions = {},
 ): readonly Seat[] {
   if (config === undefined) return []
   return config.processes.flatMap(({ program: name, args }) => {
     const program = wanted(name) ? built.blueprint.program(name, args) : undefined
     if (program === undefined) return []
-    return [room.seat(program, { host, netns: config.name, args, files: config.files, addresses: own, reachedAt })]
+    const told = quietServers ? { ...args, notes: 'unwanted' } : args
+    const view = { host, netns: config.name, args: told, files: config.files, addresses: own, reachedAt }
+    return [room.seat(insteadOf(program), view)]
   })
 }
 
