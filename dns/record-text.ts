@@ -34,13 +34,21 @@ export function dataText(data: RecordData): string {
     case 'other': {
       const svcb = data.code === SVCB || data.code === HTTPS ? svcbText(data.bytes) : undefined
       if (svcb !== undefined) return svcb
+      if (data.code === DS && data.bytes.length >= 4) return dsText(data.bytes)
       return `\\# ${data.bytes.length} ${hex(data.bytes)}`.trimEnd()
     }
   }
 }
 
+const DS = 43
 const SVCB = 64
 const HTTPS = 65
+
+/** Key tag, algorithm, digest type, digest (RFC 4034 §5.3). */
+function dsText(bytes: Uint8Array): string {
+  const [high = 0, low = 0, algorithm, digestType] = bytes
+  return `${(high << 8) | low} ${algorithm} ${digestType} ${hex(bytes.subarray(4)).toUpperCase()}`
+}
 
 /** A character-string between quotes; what does not print is `\DDD`. */
 export function quoted(octets: Uint8Array): string {

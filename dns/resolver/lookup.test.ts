@@ -38,7 +38,7 @@ function reply(to: LookupResult): ProcessEvent {
 describe('a lookup inside a program', () => {
   it('takes descriptors from the one it is given, and waits with a timer', () => {
     expect(started().syscalls).toEqual([
-      { kind: 'socket', fd: 5, family: 4, type: 'udp' },
+      { kind: 'socket', fd: 5, family: 4, type: 'udp', recvErr: true },
       { kind: 'connect', fd: 5, to: SERVER },
       { kind: 'send', fd: 5, bytes: expect.any(Uint8Array) },
       { kind: 'timer', id: 'dns/1', afterNs: 5_000_000_000 },

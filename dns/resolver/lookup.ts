@@ -94,11 +94,11 @@ export class LookupIo {
     this.notes.push({ at: this.now, host: this.context.host, netns: this.context.netns, ...body })
   }
 
-  /** A new socket, connected to `to`. */
-  connected(type: 'udp' | 'tcp', to: SocketAddress): number {
+  /** A new socket, connected to `to`; `recvErr`: with IP_RECVERR. */
+  connected(type: 'udp' | 'tcp', to: SocketAddress, recvErr = false): number {
     const fd = this.nextFd++
     this.open.add(fd)
-    this.call({ kind: 'socket', fd, family: to.ip.family, type })
+    this.call({ kind: 'socket', fd, family: to.ip.family, type, ...(recvErr && { recvErr }) })
     this.call({ kind: 'connect', fd, to })
     return fd
   }

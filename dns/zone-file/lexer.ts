@@ -85,6 +85,7 @@ export class ZoneLexer {
       if (escaped || character === '\\' || (this.quoted && character !== '"')) {
         word += character
         escaped = !escaped && character === '\\'
+        if (!escaped && !/[ \t;()"\\]/.test(character)) this.lastWasBlank = false
         continue
       }
       switch (character) {

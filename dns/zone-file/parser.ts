@@ -23,6 +23,8 @@ export interface ZoneRecords {
 /** Files that include each other, and records that $GENERATE makes (miekg/dns scan.go, generate.go). */
 const MAX_INCLUDES = 7
 const MAX_GENERATED = 65_535
+/** TTL of generated records that name none, whatever $TTL says. */
+const GENERATED_TTL = 3600
 
 /** Reads a zone file as miekg/dns 1.1.73 does; refused in its words: `db: dns: bad A A: "x" at line: 2:9`. */
 export function parseZoneFile(source: ZoneSource): Parsed<ZoneRecords> {
@@ -256,7 +258,9 @@ class ZoneReader {
       lines.push(made)
     }
     const text = `${lines.join('\n')}\n`
-    return this.take(new ZoneReader({ ...this.source, text, origin: this.origin, ...this.ttlForOthers() }, this.depth))
+    return this.take(
+      new ZoneReader({ ...this.source, text, origin: this.origin, defaultTtl: GENERATED_TTL }, this.depth),
+    )
   }
 }
 

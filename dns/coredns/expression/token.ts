@@ -37,7 +37,8 @@ export function tokens(text: string): Parsed<readonly Token[]> {
       continue
     }
     const token = tokenAt(rest, at)
-    if (!token.ok) return refused(located(text, at, token.reason))
+    // A text without an end is noticed at the end of all.
+    if (!token.ok) return refused(located(text, /^['"`]/.test(rest) ? text.length : at, token.reason))
     const { length, ...made } = token.value
     found.push(made)
     at += length

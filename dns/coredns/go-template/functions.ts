@@ -153,8 +153,15 @@ function verbText(
     case 'c':
       return typeof arg === 'number' ? String.fromCodePoint(arg) : wrong
     case 'f':
-      return typeof arg === 'number' ? arg.toFixed(Number(precision ?? 6)) : wrong
+      return typeof arg === 'number' ? fixed(arg, Number(precision ?? 6)) : wrong
     default:
       return wrong
   }
+}
+
+/** With so many digits behind the point; of two that are as near the even one, where JavaScript takes the larger. */
+function fixed(value: number, digits: number): string {
+  const scaled = Math.abs(value) * 10 ** digits
+  const isTie = scaled % 1 === 0.5 && Math.floor(scaled) % 2 === 0
+  return (isTie ? (Math.sign(value) * Math.floor(scaled)) / 10 ** digits : value).toFixed(digits)
 }

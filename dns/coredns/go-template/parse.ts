@@ -281,12 +281,14 @@ class Reader {
   }
 
   private operand(): Operand {
+    const at = this.at
     const of = this.term()
+    const written = () => this.tokens.slice(at).find(({ kind }) => kind !== 'space')?.text ?? ''
     const names: string[] = []
     while (this.tokens[this.at]?.kind === 'field') {
       const { text } = this.next()
       if (text === '.') throw new TemplateFault('unexpected . after term')
-      if (of.kind === 'literal') throw new TemplateFault(`unexpected . after term ${JSON.stringify(String(of.value))}`)
+      if (of.kind === 'literal') throw new TemplateFault(`unexpected . after term ${JSON.stringify(written())}`)
       names.push(text.slice(1))
     }
     return names.length > 0 ? { kind: 'fields', of, names } : of

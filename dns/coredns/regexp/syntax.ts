@@ -176,7 +176,6 @@ function parseGroup(cursor: Cursor): Node | undefined {
     if (named) {
       const [whole, name = ''] = named
       if (!/^[0-9A-Za-z_]+$/.test(name)) throw fault('invalid named capture', whole)
-      if (cursor.names.includes(name)) throw fault('duplicate capture group name', name)
       index = cursor.names.push(name) - 1
       cursor.at += whole.length
     } else if (/^\(\?P?</.test(text.slice(start))) throw fault('invalid named capture', text.slice(start))
@@ -202,7 +201,6 @@ function parseFlags(cursor: Cursor): 'flagsOnly' | 'group' {
   const match = /^\(\?([imsU]*)(?:(-)([imsU]+))?([:)])/.exec(text.slice(at))
   if (!match) {
     const wrong = /^\(\?[imsU-]*.?/.exec(text.slice(at))?.[0] ?? '(?'
-    if (text.slice(at).length === wrong.length && /^\(\?[imsU-]*$/.test(wrong)) throw fault('missing closing )', text)
     throw fault('invalid or unsupported Perl syntax', wrong)
   }
   const [whole, on = '', , off = '', end] = match

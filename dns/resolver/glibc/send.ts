@@ -281,10 +281,13 @@ function matching(queries: Queries, received: readonly boolean[], reply: Message
   return undefined
 }
 
+/** Since 2.30 (bug 24047) what is not fatal is told too, as that a host is unreachable. */
+const FULL_ICMP_ERRORS = 30
+
 function socketTo(io: LookupIo, state: ResState, index: number, server: Ip): number {
   const open = state.sockets.get(index)
   if (open !== undefined) return open
-  const fd = io.connected('udp', { ip: server, port: DNS_PORT })
+  const fd = io.connected('udp', { ip: server, port: DNS_PORT }, state.glibc >= FULL_ICMP_ERRORS)
   state.sockets.set(index, fd)
   return fd
 }
