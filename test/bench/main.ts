@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { cpus } from 'node:os'
 import { table } from '../../render/columns.ts'
 import { ROOT } from '../command-line.ts'
+import { answersInProcess, answersOverUdp, DNS_COREFILES, planBench } from './dns.ts'
 import { benchFrames } from './frames.ts'
 import { benchIptablesText } from './iptables-text.ts'
 import { benchNftText } from './nft-text.ts'
@@ -12,7 +13,7 @@ import { benchWalks } from './walks.ts'
 
 type Row = readonly [name: string, value: string, aim: string]
 
-const BENCHES: Readonly<Record<string, () => readonly Row[]>> = {
+const BENCHES: Readonly<Record<string, () => readonly Row[] | Promise<readonly Row[]>>> = {
   start: () => [
     ['podwalk --help', `${startMilliseconds(['--help'])} ms`, 'under 150 ms'],
     [
@@ -53,6 +54,33 @@ const BENCHES: Readonly<Record<string, () => readonly Row[]>> = {
       `${seconds.toFixed(1)} s (${cpuSeconds.toFixed(1)} s of the processor), ${memory} MB`,
       '4 s, 300 MB',
     ]),
+  dns: async () => {
+    const { perCpuSecond } = await answersOverUdp()
+    const plan = planBench()
+    return [
+      ...DNS_COREFILES.map(({ what, corefile, real }): Row => {
+        const answers = median(
+          () => answersInProcess(corefile),
+          (each) => each,
+        )
+        return [
+          `DNS answers a CPU second, ${what}, in process`,
+          answers.toLocaleString('en'),
+          `50,000; CoreDNS ${real}`,
+        ]
+      }),
+      [
+        "DNS answers a CPU second, kubeadm's Corefile, dns-server over UDP",
+        perCpuSecond.toLocaleString('en'),
+        `25,000; CoreDNS ${DNS_COREFILES[0].real}`,
+      ],
+      [
+        `dns --plan, ${plan.names.toLocaleString('en')} names, 3 resolvers`,
+        `${plan.cpuSeconds.toFixed(1)} s of the processor`,
+        'under 10 s',
+      ],
+    ]
+  },
   frames: () =>
     benchFrames().map(({ frame, octets, emitNs, parseNs, lengthNs }) => [
       `${frame}, ${octets} octets`,
@@ -106,5 +134,6 @@ if (names.length === 0) {
 }
 execFileSync(process.execPath, ['build.mjs'], { cwd: ROOT })
 console.log(`node ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}; medians of ${RUNS}`)
-const rows = names.flatMap((name) => BENCHES[name]?.() ?? [])
+const rows: Row[] = []
+for (const name of names) rows.push(...((await BENCHES[name]?.()) ?? []))
 console.log(table([['WHAT', 'RESULT', 'AIM'], ...rows]).join('\n'))
