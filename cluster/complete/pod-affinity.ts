@@ -2,7 +2,15 @@ import { isList, isObject, type JsonObject, member } from '../input/json-value.t
 import type { KubeNode, LabelSelector, Namespace } from '../objects.ts'
 import { selectorMatches } from '../selector.ts'
 import { nodeLabel, valueAt, weightOf } from './node-selection.ts'
-import { type Candidate, namespacesSelected, type Placed, selectorOf, textsOf, withOwnLabels } from './placed.ts'
+import {
+  type Candidate,
+  namespacesSelected,
+  oncePerLabels,
+  type Placed,
+  selectorOf,
+  textsOf,
+  withOwnLabels,
+} from './placed.ts'
 
 interface Term {
   readonly key: string
@@ -59,10 +67,14 @@ const matches = ({ selector, namespaces }: Term, pod: Candidate): boolean =>
 export const isLoner = ({ spec }: Candidate): boolean =>
   valueAt(spec.affinity, ['podAntiAffinity', 'requiredDuringSchedulingIgnoredDuringExecution']) !== undefined
 
-/** Whether two nodes are in one domain of a term. */
-const isSameDomain = ({ key }: Term, x: KubeNode, y: KubeNode): boolean => {
-  const domain = nodeLabel(x, key)
-  return domain !== undefined && domain === nodeLabel(y, key)
+/** How many of some pods a term matches in each domain of its key. */
+function countByDomain(term: Term, pods: readonly Placed[], isCounted: (pod: Placed) => boolean): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const pod of pods) {
+    const domain = isCounted(pod) ? nodeLabel(pod.node, term.key) : undefined
+    if (domain !== undefined) counts.set(domain, (counts.get(domain) ?? 0) + 1)
+  }
+  return counts
 }
 
 /**
@@ -74,31 +86,51 @@ export function neighbourly(
   { placed, loners, namespaces }: Neighbours,
 ): { allows: (node: KubeNode) => boolean; worth: (node: KubeNode) => number } {
   const near = requiredTerms(pod, 'podAffinity', namespaces)
-  const apart = requiredTerms(pod, 'podAntiAffinity', namespaces)
-  const friends = near.length === 0 ? [] : placed.filter((other) => near.every((term) => matches(term, other)))
-  const keepOff = loners.flatMap((other) =>
-    requiredTerms(other, 'podAntiAffinity', namespaces).flatMap((term) =>
-      matches(term, pod) ? [{ term, node: other.node }] : [],
-    ),
-  )
+  const friends =
+    near.length === 0 ? [] : placed.filter(oncePerLabels((other) => near.every((term) => matches(term, other))))
   // The first pod of a group that wants to be together has nobody to be with.
   const isFirst = friends.length === 0 && near.every((term) => matches(term, pod))
-  const likes = preferredTerms(pod, 'podAffinity', namespaces)
-  const dislikes = preferredTerms(pod, 'podAntiAffinity', namespaces)
-  const sumOf = (terms: readonly Term[], node: KubeNode): number =>
-    terms.reduce((sum, term) => {
-      const count = placed.filter((other) => matches(term, other) && isSameDomain(term, other.node, node)).length
-      return sum + count * term.weight
-    }, 0)
+  const together = near.map((term) => ({ term, counts: countByDomain(term, friends, () => true) }))
+  const apart = requiredTerms(pod, 'podAntiAffinity', namespaces).map((term) => ({
+    term,
+    counts: countByDomain(
+      term,
+      placed,
+      oncePerLabels((other) => matches(term, other)),
+    ),
+  }))
+  const keepOff = new Set(
+    loners.flatMap((other) =>
+      requiredTerms(other, 'podAntiAffinity', namespaces).flatMap((term) => {
+        const domain = nodeLabel(other.node, term.key)
+        return domain !== undefined && matches(term, pod) ? [`${term.key}\0${domain}`] : []
+      }),
+    ),
+  )
+  const wishes = [
+    ...preferredTerms(pod, 'podAffinity', namespaces),
+    ...preferredTerms(pod, 'podAntiAffinity', namespaces).map((term) => ({ ...term, weight: -term.weight })),
+  ].map((term) => ({
+    term,
+    counts: countByDomain(
+      term,
+      placed,
+      oncePerLabels((other) => matches(term, other)),
+    ),
+  }))
+  const countAt = (node: KubeNode, { term, counts }: { term: Term; counts: ReadonlyMap<string, number> }): number =>
+    counts.get(nodeLabel(node, term.key) ?? NOWHERE) ?? 0
   return {
     allows: (node) =>
-      near.every(
-        (term) =>
-          nodeLabel(node, term.key) !== undefined &&
-          (isFirst || friends.some((other) => isSameDomain(term, other.node, node))),
-      ) &&
-      !apart.some((term) => placed.some((other) => matches(term, other) && isSameDomain(term, other.node, node))) &&
-      !keepOff.some(({ term, node: theirs }) => isSameDomain(term, theirs, node)),
-    worth: (node) => sumOf(likes, node) - sumOf(dislikes, node),
+      together.every((one) => nodeLabel(node, one.term.key) !== undefined && (isFirst || countAt(node, one) > 0)) &&
+      apart.every((one) => countAt(node, one) === 0) &&
+      ![...keepOff].some((claim) => {
+        const [key = '', domain] = claim.split('\0')
+        return nodeLabel(node, key) === domain
+      }),
+    worth: (node) => wishes.reduce((sum, one) => sum + countAt(node, one) * one.term.weight, 0),
   }
 }
+
+/** No label has this value. */
+const NOWHERE = '\0'

@@ -2,7 +2,7 @@ import { isList, isObject, type Json, type JsonObject, member } from '../input/j
 import type { KubeNode, LabelSelector } from '../objects.ts'
 import { selectorMatches } from '../selector.ts'
 import { nodeLabel, selects, toleratesAll } from './node-selection.ts'
-import { type Candidate, type Placed, selectorOf, textsOf, withOwnLabels } from './placed.ts'
+import { type Candidate, oncePerLabels, type Placed, selectorOf, textsOf, withOwnLabels } from './placed.ts'
 
 interface Constraint {
   readonly key: string
@@ -47,9 +47,11 @@ function podsInDomains(
     counted.add(node.meta.name)
     counts.set(nodeLabel(node, constraint.key) ?? '', 0)
   }
+  const { selector } = constraint
+  const isMeant = oncePerLabels((other) => selector !== undefined && selectorMatches(selector, other.labels))
   for (const other of of.placed) {
     if (other.namespace !== pod.namespace || other.terminating || !counted.has(other.node.meta.name)) continue
-    if (constraint.selector === undefined || !selectorMatches(constraint.selector, other.labels)) continue
+    if (!isMeant(other)) continue
     const domain = nodeLabel(other.node, constraint.key) ?? ''
     counts.set(domain, (counts.get(domain) ?? 0) + 1)
   }
