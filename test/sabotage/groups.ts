@@ -1,4 +1,5 @@
 import type { Group } from './change.ts'
+import { COREDNS_CHANGES } from './coredns-changes.ts'
 import { LINUX_CHANGES } from './linux-changes.ts'
 import { RESOLVER_CHANGES } from './resolver-changes.ts'
 
@@ -26,5 +27,19 @@ export const GROUPS: readonly Group[] = [
     ],
     atLeast: 26,
     changes: RESOLVER_CHANGES,
+  },
+  {
+    name: 'coredns',
+    command: [
+      'npx',
+      'tsx',
+      'test/sabotage/run-tests.ts',
+      'dns/coredns',
+      'dns/message.test.ts',
+      'test/dns/go-languages.test.ts',
+      'test/judge/coredns.test.ts',
+    ],
+    atLeast: 27,
+    changes: COREDNS_CHANGES,
   },
 ]
