@@ -51,6 +51,8 @@ export type Syscall =
       readonly ttl?: number
       /** IPV6_V6ONLY: the wildcard address does not take IPv4. */
       readonly v6only?: boolean
+      /** IP_RECVERR, IPV6_RECVERR: also ICMP errors that are not fatal are told. For udp. */
+      readonly recvErr?: boolean
     }
   /** `ip` absent: the wildcard address (and for IPv6 both families, as Linux does). Port 0: an ephemeral one. */
   | { readonly kind: 'bind'; readonly fd: number; readonly ip?: Ip; readonly port: number }

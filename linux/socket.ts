@@ -16,6 +16,7 @@ export interface Socket {
   /** IP_TTL, where the process set one. */
   readonly ttl: number | undefined
   readonly v6only: boolean
+  readonly recvErr: boolean
   /** IP identification of the next packet of a connected socket (inet_id). */
   ident: number | undefined
   /** IPv6 flow label (sk_txhash). */
@@ -56,6 +57,7 @@ export function openSocket(
   how: Pick<Socket, 'fd' | 'process' | 'type' | 'family'> & {
     readonly ttl?: number | undefined
     readonly v6only?: boolean | undefined
+    readonly recvErr?: boolean | undefined
   },
 ): Socket {
   const socket: Socket = {
@@ -68,6 +70,7 @@ export function openSocket(
     remote: undefined,
     ttl: how.ttl,
     v6only: how.v6only ?? false,
+    recvErr: how.recvErr ?? false,
     ident: undefined,
     flowLabel: undefined,
     echoes: 0,

@@ -130,5 +130,5 @@ export function udpError(skb: IpSkb, quoted: IpPacket, udp: Udp, icmp: Icmp): vo
   if (error === undefined) return
   // A socket that discovers the path MTU is told that its datagram was too big.
   const tooBig = error.errno === 'EMSGSIZE' && discoversMtu(ns, quoted.src.family)
-  if (error.fatal || tooBig) fail(ns, socket, error.errno, { ip: skb.packet.src, cause: skb.id })
+  if (error.fatal || tooBig || socket.recvErr) fail(ns, socket, error.errno, { ip: skb.packet.src, cause: skb.id })
 }
