@@ -25,6 +25,9 @@ it('each tool gets its lines in the order of the ops; pairs and cards are left t
       { kind: 'set.add', set: 'S', entry: '10.0.0.1' },
       { kind: 'file.write', path: '/etc/hosts', text: 'x' },
       { kind: 'chain.new', family: 6, table: 'nat', chain: 'X' },
+      { kind: 'nft.add', family: 'ip', table: 't', object: { kind: 'table' } },
+      { kind: 'nft.add', family: 'ip', table: 't', object: { kind: 'chain', name: 'f' } },
+      { kind: 'nft.add', family: 'ip', table: 't', object: { kind: 'rule', chain: 'f', rule: 'accept' } },
     ),
   )
   expect(batches).toEqual({
@@ -38,6 +41,7 @@ it('each tool gets its lines in the order of the ops; pairs and cards are left t
     linkSysctl: ['net.ipv4.conf.eth0.rp_filter=2', 'net.ipv4.neigh.cni0.proxy_delay=0'],
     bridge: ['link set dev veth1 hairpin on', 'fdb append 0a:58:0a:f4:01:02 dev flannel.1 dst 10.0.0.1 self permanent'],
     ipset: ['create S hash:ip', 'add S 10.0.0.1'],
+    nft: 'add table ip t\nadd chain ip t f\nadd rule ip t f accept\n',
     iptables: '',
     ip6tables:
       '*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:X - [0:0]\nCOMMIT\n',
