@@ -52,7 +52,9 @@ function preRouting(skb: IpSkb): boolean {
 /** ip_error. */
 function tellNoRoute(skb: IpSkb, error: 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES'): void {
   if (skb.packet.src.family === 4 && !mayTellNoRoute(skb.ns, skb.packet.src)) return
-  const kind = error === 'ENETUNREACH' ? 'netUnreachable' : error === 'EHOSTUNREACH' ? 'hostUnreachable' : 'prohibited'
+  // ip6_pkt_discard knows no host that is unreachable: it says that there is no route.
+  const noRoute = error === 'ENETUNREACH' || (error === 'EHOSTUNREACH' && skb.packet.src.family === 6)
+  const kind = noRoute ? 'netUnreachable' : error === 'EHOSTUNREACH' ? 'hostUnreachable' : 'prohibited'
   skb.ns.host.stack.icmpError(skb, { kind })
 }
 

@@ -33,7 +33,7 @@ export function ipSend(ns: Netns, outgoing: Outgoing, route: Extract<OutputRoute
   skb.ns = ns
   skb.mark = outgoing.mark ?? 0
   skb.socket = outgoing.socket
-  skb.flowHash = hashOf(ns, outgoing.socket)
+  skb.flowHash = hashOf(ns, outgoing)
   // ip6_xmit, ip_append_data: only TCP in IPv4 has its segments thrown away rather than cut.
   skb.mayCut = outgoing.packet.src.family === 6 || outgoing.packet.payload.kind !== 'tcp'
   skb.gsoSize = outgoing.gsoSize ?? 0
@@ -49,10 +49,17 @@ export function ipSend(ns: Netns, outgoing: Outgoing, route: Extract<OutputRoute
   return ipLocalOut(skb)
 }
 
-/** skb_set_hash_from_sk: connected sockets have a hash of their own (sk_set_txhash), others none. */
-function hashOf(ns: Netns, id: number | undefined): string | undefined {
+/**
+ * skb_set_hash_from_sk: connected sockets have a hash of their own (sk_set_txhash); what others send is hashed by its
+ * ports, before it is cut.
+ */
+function hashOf(ns: Netns, { socket: id, packet }: Outgoing): string {
   const socket = id === undefined ? undefined : ns.state.sockets.sockets.get(id)
-  return socket?.remote === undefined || socket.type === 'icmp' ? undefined : `${ns.host.name}/${ns.name}/${id}`
+  const place = `${ns.host.name}/${ns.name}`
+  if (socket?.remote !== undefined && socket.type !== 'icmp') return `${place}/${id}`
+  const { payload } = packet
+  if (payload.kind === 'udp') return `${place} udp ${payload.srcPort}>${payload.dstPort}`
+  return payload.kind === 'icmp' && payload.body.kind === 'echo' ? `${place} icmp ${payload.body.id}` : place
 }
 
 /** ip_local_out: the OUTPUT hook; a packet that NAT or a mark turned elsewhere is routed again (ip_route_me_harder). */

@@ -1,6 +1,8 @@
 import { emitIp } from '../packet/emit.ts'
+import { isUnspecified } from '../packet/ip.ts'
 import { parseIpPacket } from '../packet/parse.ts'
 import { echoSend } from './echo-socket.ts'
+import { isLocalAddress } from './fib.ts'
 import type { Netns } from './netns.ts'
 import type { ProcessContext, ProcessEvent, ProcessResult, Program, SocketAddress, Syscall } from './process.ts'
 import { NetnsContext } from './process-context.ts'
@@ -105,6 +107,8 @@ function onSocket(ns: Netns, running: RunningProcess, call: SocketCall, cause: n
   if (socket === undefined) return
   switch (call.kind) {
     case 'bind':
+      if (call.ip !== undefined && !isUnspecified(call.ip) && !isLocalAddress(ns, call.ip))
+        return failCall(ns, socket, 'EADDRNOTAVAIL')
       if (call.port !== 0 && portTaken(ns, socket, call.port, call.ip)) return failCall(ns, socket, 'EADDRINUSE')
       socket.local = { ip: call.ip, port: call.port }
       return

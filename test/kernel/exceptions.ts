@@ -42,6 +42,8 @@ export function changeTcp(ours: Frame | IpPacket, kernel: Frame | IpPacket, chan
 function changeInPacket(ours: IpPacket, kernel: IpPacket, change: TcpChange): IpPacket {
   const [mine, theirs] = [ours.payload, kernel.payload]
   if (mine.kind === 'tcp' && theirs.kind === 'tcp') return { ...ours, payload: change(mine, theirs) }
+  if (mine.kind === 'raw' && theirs.kind === 'raw' && mine.protocol === TCP && (ours.fragment?.offset ?? 0) === 0)
+    return { ...ours, payload: { ...mine, bytes: changeInPart(mine.bytes, theirs.bytes, change) } }
   if (mine.kind === 'tcp' && theirs.kind === 'raw') {
     // Quoted in an ICMP error and cut: the header is whole.
     const cut = readTcp(theirs.bytes, 0, theirs.bytes.length)
@@ -58,6 +60,34 @@ function changeInPacket(ours: IpPacket, kernel: IpPacket, change: TcpChange): Ip
   if (body.kind !== 'error' || other.kind !== 'error') return ours
   const packet = changeInPacket(body.quote.packet, other.quote.packet, change)
   return { ...ours, payload: { ...mine, body: { ...body, quote: { ...body.quote, packet } } } }
+}
+
+const TCP = 6
+const TCP_CHECKSUM = 16
+
+/** The head of a segment that was cut: its checksum covers more than is here, and is changed with what changes. */
+function changeInPart(ours: Uint8Array, kernel: Uint8Array, change: TcpChange): Uint8Array {
+  const [mine, theirs] = [readTcp(ours, 0, ours.length), readTcp(kernel, 0, kernel.length)]
+  if (!mine.ok || !theirs.ok) return ours
+  const changed = change(mine.value, theirs.value)
+  const header = (((ours[12] ?? 0) >> 4) * 4) & ~1
+  const bytes = ours.slice()
+  const wanted = kernel.slice(0, header)
+  const word = (from: Uint8Array, at: number) => ((from[at] ?? 0) << 8) | (from[at + 1] ?? 0)
+  const windowAt = 14
+  let sum = ~word(ours, TCP_CHECKSUM) & 0xffff
+  for (let at = 0; at < header; at += 2) {
+    if (at === TCP_CHECKSUM || word(ours, at) === word(wanted, at)) continue
+    const isWindow = at === windowAt
+    const may = isWindow ? changed.window !== mine.value.window : at >= 20 && changed.options !== mine.value.options
+    if (!may) continue
+    sum += (~word(ours, at) & 0xffff) + word(wanted, at)
+    bytes.set(wanted.subarray(at, at + 2), at)
+  }
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+  const checksum = ~sum & 0xffff
+  bytes.set([checksum >> 8, checksum & 255], TCP_CHECKSUM)
+  return bytes
 }
 
 function changeInUdp(ours: Udp, kernel: Udp, change: TcpChange): Udp {

@@ -3,8 +3,11 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { emitCase, parseCase } from './case-file.ts'
-import { judge } from './judge.ts'
+import { type Covered, coveredBy, ENDS, STEP_KINDS } from './coverage.ts'
+import { type Judgement, judge } from './judge.ts'
 import { comparedAnything, differencesText } from './report.ts'
+import { MODES } from './scenario/recipe.ts'
+import type { Scenario } from './scenario.ts'
 
 const FOLDER = join(dirname(fileURLToPath(import.meta.url)), '../cases/kernel')
 const files = readdirSync(FOLDER)
@@ -12,17 +15,47 @@ const files = readdirSync(FOLDER)
   .sort()
 const textOf = (file: string): string => readFileSync(join(FOLDER, file), 'utf8')
 
+/** Each case is judged once, whichever test asks first; of its steps only what they cover is kept. */
+const known = new Map<string, JudgedCase>()
+
+interface JudgedCase {
+  readonly scenario: Scenario
+  readonly judged: Omit<Judgement, 'steps'>
+  readonly covered: Covered
+}
+
+function judgedCase(file: string): JudgedCase {
+  const before = known.get(file)
+  if (before !== undefined) return before
+  const { scenario, kernel, recorded } = parseCase(textOf(file))
+  const { steps, ...judged } = judge(scenario, kernel)
+  const one = { scenario, judged, covered: coveredBy({ steps, scenario, recorded }) }
+  known.set(file, one)
+  return one
+}
+
 describe('our model does what the recorded kernel did', () => {
   it('has recorded cases', () => {
-    expect(files.length).toBeGreaterThan(100)
+    expect(files.length).toBeGreaterThanOrEqual(200)
   })
 
   it.each(files)('%s', (file) => {
-    const { scenario, kernel } = parseCase(textOf(file))
-    const judged = judge(scenario, kernel)
+    const { scenario, judged } = judgedCase(file)
     expect(comparedAnything(judged)).toBe(true)
     expect(judged.differences.length === 0 ? '' : differencesText(scenario.name, judged)).toBe('')
   })
+})
+
+describe('the recorded cases together', () => {
+  const missing = (what: keyof Covered, wanted: readonly string[]): readonly string[] => {
+    const found = new Set(files.flatMap((file) => [...judgedCase(file).covered[what]]))
+    return wanted.filter((name) => !found.has(name))
+  }
+
+  it('show every kind of step', () => expect(missing('steps', STEP_KINDS)).toEqual([]), 60_000)
+  it('show every end of a packet', () => expect(missing('ends', ENDS)).toEqual([]), 60_000)
+  it('show every mode', () => expect(missing('modes', [...MODES, 'by hand'])).toEqual([]), 60_000)
+  it('show rules of both iptables', () => expect(missing('backends', ['legacy', 'nft'])).toEqual([]), 60_000)
 })
 
 describe('a recorded case', () => {

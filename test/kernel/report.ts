@@ -108,7 +108,7 @@ export function reportOf(
 }
 
 /** The differences of a scenario side by side, with the frames around the first one. */
-export function differencesText(name: string, judged: Judgement, limit = 5): string {
+export function differencesText(name: string, judged: Omit<Judgement, 'steps'>, limit = 5): string {
   const { differences } = judged
   const lines = [`${name}: ${differences.length} differences`]
   for (const one of differences.slice(0, limit)) lines.push(...differenceLines(one))
@@ -128,7 +128,7 @@ const BEFORE = 3
 const AFTER = 4
 
 /** The frames before and after the first that differs. */
-function framesAround({ ours, kernel }: Judgement, at: number): string[] {
+function framesAround({ ours, kernel }: Pick<Judgement, 'ours' | 'kernel'>, at: number): string[] {
   const lines = ['  frames around the first that differs:']
   for (let i = Math.max(0, at - BEFORE); i <= at + AFTER; i++) {
     const [mine, theirs] = [ours.frames[i], kernel.frames[i]]

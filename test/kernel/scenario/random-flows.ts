@@ -46,7 +46,8 @@ function flowOf(random: Random, { host, netns, addresses }: End, to: Target): Sc
   const sends = protocol === 'tcp' && random.chance(0.3) ? [] : random.chance(0.2) ? [message, 'x'] : [message]
   const own = (addresses ?? []).filter((address) => address.includes(':') === to.ip.includes(':'))
   const bound = own.length > 0 && random.chance(0.15) ? { ip: random.pick(own) } : {}
-  const stay = protocol === 'tcp' && random.chance(0.15) ? { stay: true } : {}
+  // With data an acknowledgement would wait, for a time that a busy machine does not keep.
+  const stay = protocol === 'tcp' && sends.length === 0 && random.chance(0.3) ? { stay: true } : {}
   return {
     host,
     netns,
