@@ -136,8 +136,9 @@ function program(done: (code: number) => void): Command {
     .option('-n, --namespace <name>', 'namespace of the pod')
     .option('-6, --six', 'the IPv6 side')
     .option('--table <name>', 'routing table')
+    .option('--zone <name>', 'of records: only those of this DNS zone')
     .option('--service <name>', 'of rules: only those of this Service')
-    .option('--origin', 'of rules: behind each, who put it there, for which object')
+    .option('--origin', 'of rules and records: behind each, who put it there, for which object')
     .addOption(
       new Option('--as <form>', 'of rules: as the tool lists them, or as kube-proxy feeds them').choices(SHOWN_AS),
     )

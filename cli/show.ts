@@ -16,6 +16,7 @@ export interface ShowOptions extends SnapshotOptions {
   readonly service?: string
   readonly origin?: boolean
   readonly as?: ShownAs
+  readonly zone?: string
 }
 
 export const NOUNS = SHOWN_NOUNS.join(', ')
@@ -37,6 +38,7 @@ export function show(noun: string, options: ShowOptions): number {
     ...(options.service === undefined ? {} : { service: serviceKey(built, options.service, options.namespace) }),
     ...(options.origin === undefined ? {} : { origin: options.origin }),
     ...(options.as === undefined ? {} : { as: options.as }),
+    ...(options.zone === undefined ? {} : { zone: options.zone }),
     family: options.six === true ? 6 : 4,
   })
   if (!shown.ok) throw new Stop(shown.reason, { todo: `podwalk show ${noun} --node NODE or --pod POD` })

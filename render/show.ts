@@ -4,6 +4,7 @@ import { podNetns } from '../cni/pod-netns.ts'
 import { podRoot } from '../dns/pod/files.ts'
 import type { Built } from '../engine/build.ts'
 import { corefileMap } from '../engine/coredns-pods.ts'
+import { servedZone } from '../engine/served-zone.ts'
 import type { HostConfig, NetnsConfig } from '../linux/host-config.ts'
 import { type Op, ROOT_NETNS } from '../linux/op.ts'
 import type { Family } from '../packet/ip.ts'
@@ -21,6 +22,7 @@ import { type Lens, type LensOptions, lensOf } from './lens.ts'
 import { namesOnHost } from './netns-name.ts'
 import { renderNftRuleset } from './nft-list.ts'
 import { renderSysctl } from './sysctl.ts'
+import { zoneLines } from './zone-text.ts'
 
 /** Where to look: a machine of the underlay, or a pod as `[NAMESPACE/]NAME`. */
 export interface ShowPlace {
@@ -36,6 +38,8 @@ export interface ShowOptions extends ShowPlace, LensOptions {
   readonly as?: ShownAs
   /** Routing table; `main` unless said. */
   readonly table?: string
+  /** DNS zone; all unless said. */
+  readonly zone?: string
 }
 
 export const SHOWN_AS = ['save', 'restore'] as const
@@ -87,7 +91,11 @@ export const SHOWN = {
 /** What the cluster has as a whole: no machine need be named. */
 export const SHOWN_OF_CLUSTER = {
   corefile: { about: "the Corefile of the cluster's CoreDNS", show: corefile },
-} as const satisfies Record<string, { readonly about: string; readonly show: (built: Built) => Parsed<string> }>
+  records: { about: "all records that the cluster's DNS serves", show: records },
+} as const satisfies Record<
+  string,
+  { readonly about: string; readonly show: (built: Built, options: ShowOptions) => Parsed<string> }
+>
 
 type ClusterNoun = keyof typeof SHOWN_OF_CLUSTER
 export type ShownNoun = keyof typeof SHOWN | ClusterNoun
@@ -99,7 +107,7 @@ const isOfCluster = (noun: ShownNoun): noun is ClusterNoun => Object.hasOwn(SHOW
 
 /** What a machine or a pod holds, in the very text of its own tools. */
 export function show(built: Built, noun: ShownNoun, options: ShowOptions): Parsed<string> {
-  if (isOfCluster(noun)) return SHOWN_OF_CLUSTER[noun].show(built)
+  if (isOfCluster(noun)) return SHOWN_OF_CLUSTER[noun].show(built, options)
   const place = options.pod === undefined ? nodePlace(built, options) : podPlace(built, options.pod, options)
   if (!place.ok) return place
   const host = built.blueprint.hosts.get(place.value.host)?.()
@@ -160,6 +168,14 @@ function asFed({ built, host, family, as, lens }: Shown): Parsed<string> | undef
 function corefile(built: Built): Parsed<string> {
   const map = corefileMap(built.cluster)
   return map === undefined ? refused('the input has no CoreDNS with a Corefile') : parsed(map.data.Corefile ?? '')
+}
+
+function records(built: Built, { zone, origin = false }: ShowOptions): Parsed<string> {
+  const served = servedZone(built, zone)
+  if (!served.ok) return served
+  if (zone !== undefined && served.value.records.length === 0)
+    return refused(`no record of zone ${zone}: the cluster's DNS does not serve it, or only by a rule`)
+  return text(zoneLines(served.value, { origin }))
 }
 
 function file({ netns, root }: Shown, path: string): Parsed<string> {

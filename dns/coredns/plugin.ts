@@ -134,6 +134,8 @@ export interface ExternalSource {
   /** Names of services that have an external address, relative to the zone; undefined where none has it. */
   reverse(ip: Ip): readonly Entry[]
   addresses(zone: string, headless: boolean): readonly Ip[]
+  /** Names that may have records, relative to the zone. */
+  names(headless: boolean): Iterable<string>
   readonly serial: number
 }
 

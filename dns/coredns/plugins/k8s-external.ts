@@ -1,7 +1,7 @@
 import { formatIp } from '../../../packet/ip.ts'
 import { type Parsed, parsed } from '../../../packet/parsed.ts'
 import { type Message, replyTo } from '../../message.ts'
-import { fqdn, isSubdomain, joinName, labelsOf, leftOf, longestZone } from '../../name.ts'
+import { fqdn, isSubdomain, joinName, labelsOf, leftOf, longestZone, lowerName } from '../../name.ts'
 import { RCODE, type ResourceRecord } from '../../record.ts'
 import {
   type Controller,
@@ -15,7 +15,7 @@ import {
 } from '../plugin.ts'
 import { lookUp } from '../request.ts'
 import { type Entry, sharedWeight } from '../service-backend.ts'
-import { addressOfReverse, type FallThrough, fallsThrough, fallThroughOf, zonesOf } from '../zones.ts'
+import { addressOfReverse, type FallThrough, fallsThrough, fallThroughOf, isReverse, zonesOf } from '../zones.ts'
 
 interface ExternalOptions {
   readonly zones: readonly string[]
@@ -43,6 +43,7 @@ export const k8sExternal: Plugin = {
       {
         plugin: 'k8s_external',
         line,
+        offers: { names: () => namesIn(options.value, source) },
         link(block) {
           const kubernetes = block.find(({ plugin }) => plugin === 'kubernetes')
           if (!kubernetes) return 'plugin/k8s_external: kubernetes plugin not loaded'
@@ -64,6 +65,19 @@ export const k8sExternal: Plugin = {
       },
     ])
   },
+}
+
+function* namesIn({ zones, apex, headless }: ExternalOptions, source: ExternalSource | undefined) {
+  for (const zone of zones) {
+    if (isReverse(zone)) continue
+    yield { name: zone, types: ['SOA', 'NS'] }
+    yield { name: joinName('ns1', apex, zone), types: ['A', 'AAAA'] }
+    for (const name of source?.names(headless) ?? [])
+      yield {
+        name: lowerName(joinName(name, zone)),
+        types: name.startsWith('_') ? ['SRV'] : ['A', 'AAAA', 'CNAME', 'SRV'],
+      }
+  }
 }
 
 interface Asked {

@@ -31,9 +31,22 @@ export const externalSource = (data: KubernetesData): ExternalSource => ({
       .filter(({ meta }) => isSelected(data.options.labels, meta))
       .map((service) => aliasOf(data, service)),
   addresses: (_zone, headless) => serverAddresses(data, headless),
+  names: (headless) => externalNames(data, headless),
   // The time of the last change of an external address since the start; the first lists do not count (controller.go).
   serial: 0,
 })
+
+/** Services with an external address; headless ones and their endpoints too, where those are served. */
+function* externalNames(data: KubernetesData, headless: boolean): Iterable<string> {
+  for (const service of data.api.all().services) {
+    const name = `${service.meta.name}.${service.meta.namespace}`
+    yield name
+    for (const port of service.ports) if (port.name !== '') yield `_${port.name}._${port.protocol}.${name}`
+    if (!headless) continue
+    for (const { endpoint, ip } of readyAddresses(data, service))
+      yield `${endpointName(endpoint, ip, data.options)}.${name}`
+  }
+}
 
 const aliasOf = ({ options }: KubernetesData, service: Service): Entry => ({
   host: { kind: 'alias', name: `${service.meta.name}.${service.meta.namespace}` },
