@@ -1,6 +1,6 @@
 import { type Cluster, keyOf } from '../../cluster/cluster.ts'
-import type { Endpoint, EndpointSlice, Labels, Namespace, Pod, Service } from '../../cluster/objects.ts'
-import { formatIp, type Ip, ipKey } from '../../packet/ip.ts'
+import type { Endpoint, EndpointSlice, Labels, Namespace, OtherObject, Pod, Service } from '../../cluster/objects.ts'
+import { formatIp, type Ip, ipKey, parseIp } from '../../packet/ip.ts'
 
 /** What CoreDNS has watched of the API: read-only; another view can take its place while the server runs. */
 export interface DnsApiView {
@@ -13,6 +13,9 @@ export interface DnsApiView {
   namespace(name: string): Labels | undefined
   service(namespace: string, name: string): Service | undefined
   slicesOf(namespace: string, service: string): readonly EndpointSlice[]
+  /** A service of the whole cluster set, and the slices imported for it (Multi-Cluster Services API). */
+  serviceImport(namespace: string, name: string): ServiceImport | undefined
+  importedSlicesOf(namespace: string, service: string): readonly EndpointSlice[]
   servicesWithIp(ip: Ip): readonly Service[]
   /** By an external address or one of a load balancer. */
   servicesWithExternalIp(ip: Ip): readonly Service[]
@@ -21,19 +24,43 @@ export interface DnsApiView {
   podsWithIp(text: string): readonly Pod[]
 }
 
+/** What CoreDNS reads of a ServiceImport (multicluster.x-k8s.io/v1alpha1). */
+export interface ServiceImport {
+  readonly name: string
+  readonly namespace: string
+  readonly headless: boolean
+  readonly ips: readonly Ip[]
+  readonly ports: readonly { readonly name: string; readonly protocol: string; readonly port: number }[]
+}
+
+/** Labels of imported slices: the service, and the cluster they come from. */
+const IMPORTED_SERVICE = 'multicluster.kubernetes.io/service-name'
+export const SOURCE_CLUSTER = 'multicluster.kubernetes.io/source-cluster'
+
 export interface EndpointAt {
   readonly slice: EndpointSlice
   readonly endpoint: Endpoint
 }
 
 /** The objects a view is made of. */
-export type DnsObjects = Pick<Cluster, 'namespaces' | 'services' | 'endpointSlices' | 'pods'>
+export type DnsObjects = Pick<Cluster, 'namespaces' | 'services' | 'endpointSlices' | 'pods'> & {
+  readonly others?: Cluster['others']
+}
 
 /** The view of a cluster. The reverse indexes are made when the first PTR or pod name asks for one. */
 export function dnsApiView(objects: DnsObjects, serial: number = newestTimestamp(objects)): DnsApiView {
   const namespaces = new Map(objects.namespaces.map((namespace) => [namespace.meta.name, namespace]))
   const services = new Map(objects.services.map((service) => [keyOf(service.meta), service]))
   const slices = grouped(objects.endpointSlices, (slice) => [`${slice.meta.namespace}/${slice.serviceName}`])
+  const imports = lazy(
+    () => new Map((objects.others ?? []).flatMap(importOf).map((one) => [`${one.namespace}/${one.name}`, one])),
+  )
+  const importedSlices = lazy(() =>
+    grouped(objects.endpointSlices, ({ meta }) => {
+      const service = meta.labels[IMPORTED_SERVICE]
+      return service === undefined ? [] : [`${meta.namespace}/${service}`]
+    }),
+  )
   const byClusterIp = lazy(() => grouped(objects.services, (service) => service.clusterIPs.map(ipKey)))
   const byExternalIp = lazy(() =>
     grouped(objects.services, (service) => externalHosts(service).flatMap((host) => (host.ip ? [ipKey(host.ip)] : []))),
@@ -49,6 +76,8 @@ export function dnsApiView(objects: DnsObjects, serial: number = newestTimestamp
     namespace: (name: string) => namespaces.get(name)?.meta.labels,
     service: (namespace: string, name: string) => services.get(`${namespace}/${name}`),
     slicesOf: (namespace: string, service: string) => slices.get(`${namespace}/${service}`) ?? [],
+    serviceImport: (namespace: string, name: string) => imports().get(`${namespace}/${name}`),
+    importedSlicesOf: (namespace: string, service: string) => importedSlices().get(`${namespace}/${service}`) ?? [],
     servicesWithIp: (ip: Ip) => byClusterIp().get(ipKey(ip)) ?? [],
     servicesWithExternalIp: (ip: Ip) => byExternalIp().get(ipKey(ip)) ?? [],
     endpointsWithIp: (ip: Ip) => byEndpointIp().get(ipKey(ip)) ?? [],
@@ -64,11 +93,37 @@ export const UNSYNCED_VIEW: DnsApiView = Object.freeze({
   namespace: () => undefined,
   service: () => undefined,
   slicesOf: () => [],
+  serviceImport: () => undefined,
+  importedSlicesOf: () => [],
   servicesWithIp: () => [],
   servicesWithExternalIp: () => [],
   endpointsWithIp: () => [],
   podsWithIp: () => [],
 })
+
+/** An object of that kind, read without any check: the API server has none either but the schema. */
+function importOf({ objectKind, meta, spec }: OtherObject): readonly ServiceImport[] {
+  if (objectKind !== 'ServiceImport' || typeof spec !== 'object' || spec === null) return []
+  const { type, ips, ports } = spec as Readonly<Record<string, unknown>>
+  return [
+    {
+      name: meta.name,
+      namespace: meta.namespace,
+      headless: type === 'Headless',
+      ips: listOf(ips).flatMap((text) => {
+        const ip = typeof text === 'string' ? parseIp(text) : undefined
+        return ip?.ok ? [ip.value] : []
+      }),
+      ports: listOf(ports).flatMap((port) => {
+        if (typeof port !== 'object' || port === null) return []
+        const { name = '', protocol = 'TCP', port: number } = port as Readonly<Record<string, unknown>>
+        return [{ name: String(name), protocol: String(protocol), port: Number(number) }]
+      }),
+    },
+  ]
+}
+
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 
 /** Pods that CoreDNS drops as they come: finished, unknown, or on their way out (object/pod.go). */
 const isListed = (pod: Pod): boolean =>

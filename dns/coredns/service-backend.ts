@@ -64,7 +64,8 @@ export interface ServiceBackend {
   services(question: { readonly name: string; readonly type: string }, zone: string): Entries
   reverse(name: string, zone: string): Entries
   readonly minTtl: number
-  readonly serial: number
+  /** Of the zone's SOA. */
+  serialOf(zone: string): number
 }
 
 /** A question inside one zone. */
@@ -255,7 +256,7 @@ export function soaRecord(backend: ServiceBackend, zone: string): ResourceRecord
     type: 'SOA',
     mname: joinName('ns.dns', zone),
     rname: joinName('hostmaster', zone),
-    serial: backend.serial,
+    serial: backend.serialOf(zone),
     refresh: 7200,
     retry: 1800,
     expire: 86400,

@@ -3,6 +3,7 @@ import type {
   LoadBalancerIngress,
   Meta,
   Namespace,
+  OtherObject,
   Pod,
   PodSpec,
   Service,
@@ -22,6 +23,16 @@ export function dnsObjects(list: readonly unknown[]): DnsObjects {
     services: of('Service').map(serviceOf),
     endpointSlices: of('EndpointSlice').map(sliceOf),
     pods: of('Pod').map(podOf),
+    others: of('ServiceImport').map(
+      (json): OtherObject => ({
+        kind: 'Other',
+        objectKind: json.kind,
+        apiVersion: json.apiVersion ?? '',
+        meta: metaOf(json),
+        assumed: false,
+        spec: json.spec,
+      }),
+    ),
   }
 }
 

@@ -272,6 +272,8 @@ export class MutableApi {
       namespace: (name) => now().namespace(name),
       service: (namespace, name) => now().service(namespace, name),
       slicesOf: (namespace, service) => now().slicesOf(namespace, service),
+      serviceImport: (namespace, name) => now().serviceImport(namespace, name),
+      importedSlicesOf: (namespace, service) => now().importedSlicesOf(namespace, service),
       servicesWithIp: (address) => now().servicesWithIp(address),
       servicesWithExternalIp: (address) => now().servicesWithExternalIp(address),
       endpointsWithIp: (address) => now().endpointsWithIp(address),

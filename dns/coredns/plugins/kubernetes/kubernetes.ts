@@ -25,7 +25,7 @@ import { fallsThrough } from '../../zones.ts'
 import { externalSource } from './external.ts'
 import { parseOptions } from './options.ts'
 import { parseKubernetesName } from './question.ts'
-import { findEntries, findReverse, isSelected, type KubernetesData } from './records.ts'
+import { findEntries, findReverse, isMulticluster, isSelected, type KubernetesData, styleOf } from './records.ts'
 import { servedNames } from './served-names.ts'
 
 /** The kubernetes plugin of CoreDNS 1.15: plugin/kubernetes/handler.go. */
@@ -55,7 +55,8 @@ function handler({ line }: Controller, data: KubernetesData, ownSearch: readonly
     services: (question, zone) => findEntries(data, question, zone),
     reverse: (name, zone) => findReverse(data, name, zone),
     minTtl: options.ttl,
-    serial: api.serial,
+    // That of a multicluster zone is the time of the last change of an import since the start.
+    serialOf: (zone) => (isMulticluster(options, zone) ? 0 : api.serial),
   }
   return {
     plugin: 'kubernetes',
@@ -98,7 +99,7 @@ function handler({ line }: Controller, data: KubernetesData, ownSearch: readonly
     }
     const zone = longestZone(options.zones, request.name)
     if (zone === undefined) return
-    const asked = parseKubernetesName(request.name, zone, options.zonal ? 'zonal' : 'plain')
+    const asked = parseKubernetesName(request.name, zone, styleOf(options, zone))
     if (!asked) {
       yield ['kubernetes/parse-error', 'invalid query name']
       return

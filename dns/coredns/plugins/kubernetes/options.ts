@@ -21,6 +21,8 @@ export interface KubernetesOptions {
   readonly endpoints: boolean
   readonly ignoreEmptyService: boolean
   readonly zonal: boolean
+  /** Zones of the cluster set: services that are imported. */
+  readonly multiclusterZones: readonly string[]
   readonly fallThrough: FallThrough
   /** An API server named in the Corefile, not the cluster's own. */
   readonly apiServer: string | undefined
@@ -60,6 +62,7 @@ function parseStanza(controller: Controller): Parsed<KubernetesOptions> {
     endpoints: true,
     ignoreEmptyService: false,
     zonal: false,
+    multiclusterZones: [],
     fallThrough: undefined,
     apiServer: undefined,
   }
@@ -69,6 +72,14 @@ function parseStanza(controller: Controller): Parsed<KubernetesOptions> {
   }
   if (options.namespaces.size > 0 && options.namespaceLabels)
     return pluginError('kubernetes', words.error('namespaces and namespace_labels cannot both be set'))
+  const foreign = options.multiclusterZones.find((zone) => !zones.includes(zone))
+  if (foreign !== undefined)
+    return pluginError(
+      'kubernetes',
+      words.error(
+        `is not authoritative for the multicluster zone ${foreign} (authoritative zones: [${zones.join(' ')}])`,
+      ),
+    )
   return parsed(options)
 }
 
@@ -144,8 +155,7 @@ function parseProperty(options: Editable, controller: Controller): CorefileError
     case 'apiserver_max_inflight':
       return parseClientProperty(property, controller)
     case 'multicluster':
-      words.remaining()
-      controller.notModelled('kubernetes: multicluster')
+      options.multiclusterZones = zonesOf(words.remaining())
       return undefined
     default:
       return words.error(`unknown property '${property}'`)

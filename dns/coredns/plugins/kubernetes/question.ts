@@ -11,6 +11,8 @@ export interface KubernetesName {
   /** A service, or the dashed address of a pod. */
   readonly service: string
   readonly endpoint: string
+  /** The cluster of an endpoint, in a multicluster zone. */
+  readonly cluster: string
   readonly port: string
   readonly protocol: string
   /** The topology zone of a zone-scoped name, and whether others may stand in where it has no endpoint. */
@@ -22,6 +24,7 @@ const NOTHING: KubernetesName = {
   namespace: '',
   service: '',
   endpoint: '',
+  cluster: '',
   port: '',
   protocol: '',
   topology: undefined,
@@ -31,7 +34,11 @@ const NOTHING: KubernetesName = {
 const ZONE_LABEL = '_zone'
 
 /** Undefined where no name of that shape can exist. Both arguments in the same case. */
-export function parseKubernetesName(name: string, zone: string, zonal: 'zonal' | 'plain'): KubernetesName | undefined {
+export function parseKubernetesName(
+  name: string,
+  zone: string,
+  style: 'zonal' | 'plain' | 'multicluster',
+): KubernetesName | undefined {
   const base = leftOf(name, zone)
   if (base === '' || base === 'svc' || base === 'pod') return NOTHING
   const labels = [...labelsOf(`${base}.`)]
@@ -40,7 +47,7 @@ export function parseKubernetesName(name: string, zone: string, zonal: 'zonal' |
   const namespace = labels.pop() ?? ''
   const service = labels.pop() ?? ''
   const head: KubernetesName = { ...NOTHING, kind, namespace, service }
-  if (zonal === 'zonal' && kind === 'svc' && labels.at(-1) === ZONE_LABEL) {
+  if (style === 'zonal' && kind === 'svc' && labels.at(-1) === ZONE_LABEL) {
     const others = labels.at(-2)
     const topologyZone = labels.slice(0, -2).join('.')
     if ((others !== 'pin' && others !== 'prefer') || topologyZone === '') return undefined
@@ -50,6 +57,8 @@ export function parseKubernetesName(name: string, zone: string, zonal: 'zonal' |
   if (labels.length > 2) return undefined
   if (left === undefined) return head
   if (right === undefined) return { ...head, endpoint: left }
+  if (style === 'multicluster' && !left.startsWith('_') && !right.startsWith('_'))
+    return { ...head, endpoint: left, cluster: right }
   return { ...head, port: withoutUnderscore(left), protocol: withoutUnderscore(right) }
 }
 

@@ -3,8 +3,8 @@ import type { Endpoint, EndpointSlice, LabelSelector, Meta, Pod, Service } from 
 import { selectorMatches } from '../../../../cluster/selector.ts'
 import { formatLocation, type SourceSpan } from '../../../../cluster/source.ts'
 import { formatIp, type Ip, ipv4, parseIp } from '../../../../packet/ip.ts'
-import { joinName, leftOf, lowerName } from '../../../name.ts'
-import { type DnsApiView, type EndpointAt, isServed } from '../../api-view.ts'
+import { isSubdomain, joinName, leftOf, lowerName } from '../../../name.ts'
+import { type DnsApiView, type EndpointAt, isServed, SOURCE_CLUSTER } from '../../api-view.ts'
 import { type Entries, type Entry, type EntryObject, emptyNode, entries, nameError } from '../../service-backend.ts'
 import { addressOfReverse, isReverse } from '../../zones.ts'
 import type { KubernetesOptions } from './options.ts'
@@ -60,7 +60,7 @@ function findText(data: KubernetesData, name: string, zone: string): Entries {
 
 function findRecords(data: KubernetesData, name: string, zone: string): Entries {
   const { options, api } = data
-  const asked = parseKubernetesName(name, lowerName(zone), options.zonal ? 'zonal' : 'plain')
+  const asked = parseKubernetesName(name, lowerName(zone), styleOf(options, zone))
   if (!asked) return nameError('not a name of a service or pod')
   if (asked.kind === '') return emptyNode('the zone has no such record')
   if (isReverse(name)) return nameError('not an address')
@@ -70,8 +70,16 @@ function findRecords(data: KubernetesData, name: string, zone: string): Entries 
   }
   if (asked.kind === 'pod' && options.pods === 'disabled') return nameError('pod names are disabled')
   if (asked.service === '') return emptyNode(`namespace ${asked.namespace} exists, and has no record itself`)
-  return asked.kind === 'pod' ? findPods(data, asked, zone) : findServices(data, asked, zone)
+  if (asked.kind === 'pod') return findPods(data, asked, zone)
+  return isMulticluster(options, zone) ? findImported(data, asked, zone) : findServices(data, asked, zone)
 }
+
+/** Which names a zone has. */
+export const styleOf = (options: KubernetesOptions, zone: string): 'zonal' | 'plain' | 'multicluster' =>
+  isMulticluster(options, zone) ? 'multicluster' : options.zonal ? 'zonal' : 'plain'
+
+export const isMulticluster = ({ multiclusterZones }: KubernetesOptions, zone: string): boolean =>
+  multiclusterZones.some((own) => isSubdomain(own, zone))
 
 export function isExposed({ options, api }: KubernetesData, namespace: string): boolean {
   const labels = api.namespace(namespace)
@@ -114,6 +122,43 @@ function findPods(
 
 /** Go's net.IP holds an IPv4-mapped IPv6 address as IPv4. */
 const unmapped = (ip: Ip): Ip => (ip.family === 6 && ip.a === 0 && ip.b === 0 && ip.c === 0xffff ? ipv4(ip.d) : ip)
+
+/** findMultiClusterServices: services of the cluster set, endpoints with the cluster they come from. */
+function findImported(data: KubernetesData, asked: KubernetesName, zone: string): Entries {
+  const { options, api } = data
+  const { ttl } = options
+  const service = api.serviceImport(asked.namespace, asked.service)
+  const key = `${asked.namespace}/${asked.service}`
+  if (!service) return nameError(`no ServiceImport ${key}`)
+  const object: EntryObject = { name: `ServiceImport ${key}` }
+  const slices = api.importedSlicesOf(asked.namespace, asked.service)
+  const ready = slices.flatMap((slice) =>
+    slice.endpoints.filter(isServed).flatMap((endpoint) => endpoint.addresses.map((ip) => ({ slice, endpoint, ip }))),
+  )
+  if (options.ignoreEmptyService && !service.headless && ready.length === 0)
+    return nameError(`ServiceImport ${key} has no ready endpoint (ignore empty_service)`)
+  if (!service.headless && asked.endpoint === '') {
+    const matching = service.ports.filter((port) => isAskedPort(asked, port))
+    if (matching.length === 0) return nameError(`ServiceImport ${key} has no port ${asked.port}/${asked.protocol}`)
+    const owner = joinName(service.name, service.namespace, 'svc', zone)
+    return entries(
+      matching.flatMap(({ port }) =>
+        service.ips.map((ip): Entry => ({ host: { kind: 'address', ip }, port, ttl, owner, object })),
+      ),
+    )
+  }
+  const found = ready.flatMap(({ slice, endpoint, ip }): readonly Entry[] => {
+    const cluster = slice.meta.labels[SOURCE_CLUSTER] ?? ''
+    const hostname = endpointName(endpoint, ip, options)
+    const isOther = lowerName(asked.cluster) !== lowerName(cluster) || lowerName(asked.endpoint) !== lowerName(hostname)
+    if (asked.endpoint !== '' && isOther) return []
+    const owner = joinName(hostname, cluster, service.name, service.namespace, 'svc', zone)
+    return (slice.ports.length > 0 ? slice.ports : [{ name: '', port: NO_PORT, protocol: '' }])
+      .filter((port) => isAskedPort(asked, { name: port.name ?? '', protocol: port.protocol }))
+      .map((port) => ({ host: { kind: 'address', ip }, port: port.port ?? 0, ttl, owner, object }))
+  })
+  return found.length > 0 ? entries(found) : nameError(`no ready endpoint of ServiceImport ${key} fits`)
+}
 
 function findServices(data: KubernetesData, asked: KubernetesName, zone: string): Entries {
   const { options, api } = data
