@@ -51,15 +51,3 @@ export function withOwnLabels(selector: LabelSelector, keys: readonly string[], 
 /** The names of the namespaces that a selector selects. */
 export const namespacesSelected = (namespaces: readonly Namespace[], selector: LabelSelector): readonly string[] =>
   namespaces.filter(({ meta }) => selectorMatches(selector, meta.labels)).map(({ meta }) => meta.name)
-
-/** Asks once for pods that share their labels, as those of one template do. */
-export function oncePerLabels(test: (pod: Candidate) => boolean): (pod: Candidate) => boolean {
-  const known = new Map<Labels, boolean>()
-  return (pod) => {
-    const before = known.get(pod.labels)
-    if (before !== undefined) return before
-    const result = test(pod)
-    known.set(pod.labels, result)
-    return result
-  }
-}

@@ -2,8 +2,9 @@ import type { KubeNode, Namespace, PodSpec } from '../objects.ts'
 import { byText } from '../order.ts'
 import { fits, isTolerated, nodeLabel, preference } from './node-selection.ts'
 import type { Candidate, Placed } from './placed.ts'
-import { isLoner, neighbourly } from './pod-affinity.ts'
-import { spreading } from './topology-spread.ts'
+import { neighbourhood } from './pod-affinity.ts'
+import { tallyOf } from './tally.ts'
+import { spread } from './topology-spread.ts'
 
 /**
  * The part of kube-scheduler that decides where a made-up pod runs. Its filters decide whether a node takes a pod at
@@ -30,7 +31,9 @@ export function scheduler(nodes: readonly KubeNode[], namespaces: readonly Names
   const byName = new Map(nodes.map((node) => [node.meta.name, node]))
   const loads = new Map<string, Load>()
   const placed: Placed[] = []
-  const loners: Placed[] = []
+  const tally = tallyOf(placed)
+  const spreading = spread({ nodes, placed, tally })
+  const neighbourly = neighbourhood({ placed, tally, namespaces })
   const inZone = new Map<string, number>()
   const zones = new Set(nodes.map((node) => nodeLabel(node, ZONE)))
   const weight = { node: Math.log(nodes.length + 2), zone: Math.log(zones.size + 2) }
@@ -49,27 +52,25 @@ export function scheduler(nodes: readonly KubeNode[], namespaces: readonly Names
     load.ofOwner.set(pod.owner, (load.ofOwner.get(pod.owner) ?? 0) + 1)
     const node = byName.get(nodeName)
     if (node === undefined) return
-    const one = { ...pod, node }
-    placed.push(one)
-    if (isLoner(pod)) loners.push(one)
+    placed.push({ ...pod, node })
     const zone = zoneKey(node, pod)
     inZone.set(zone, (inZone.get(zone) ?? 0) + 1)
   }
   return {
     occupy,
     place(pod) {
-      const spread = spreading(pod, nodes, placed)
-      const near = neighbourly(pod, { placed, loners, namespaces })
+      const apart = spreading(pod)
+      const near = neighbourly(pod)
       const takes = (node: KubeNode): boolean =>
         fits(node, pod.spec) &&
         (pod.spec.nodeName !== '' ||
-          (hasRoom(node, loadOf(node.meta.name), pod.spec) && spread.allows(node) && near.allows(node)))
+          (hasRoom(node, loadOf(node.meta.name), pod.spec) && apart.allows(node) && near.allows(node)))
       const scored = nodes.filter(takes).map((node) => {
         const load = loadOf(node.meta.name)
         return {
           node,
           worth: near.worth(node) + preference(node, pod.spec) - avoided(node, pod.spec),
-          cost: spread.cost(node),
+          cost: apart.cost(node),
           siblings:
             (load.ofOwner.get(pod.owner) ?? 0) * weight.node + (inZone.get(zoneKey(node, pod)) ?? 0) * weight.zone,
           pods: load.pods,

@@ -11,8 +11,15 @@ it('a damaged snapshot never throws (`npm run fuzz` tries 100,000)', () => {
 }, 120_000)
 
 describe('what the fuzzer once found', () => {
-  // Thousands of mistakes in one object, which was parsed again for the place of each.
-  it.each([[2078], [52_388]])('seed %i', (seed) => loadMutated(corpus, seed), 20_000)
+  it.each([
+    // Thousands of mistakes in one object, which was parsed again for the place of each.
+    [2078],
+    [52_388],
+    // A workload of a billion pods; some that look at each other before they choose a node.
+    [6570],
+    [13_039],
+    [56_947],
+  ])('seed %i', (seed) => loadMutated(corpus, seed), 20_000)
 })
 
 it('a seed always gives the same snapshot', () => {
