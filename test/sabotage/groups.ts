@@ -23,9 +23,10 @@ export const GROUPS: readonly Group[] = [
       'dns/node-local',
       'test/dns/resolvers.test.ts',
       'test/dns/glibc.test.ts',
+      'test/dns/icmp-errors.test.ts',
       'test/judge/resolvers.test.ts',
     ],
-    atLeast: 26,
+    atLeast: 28,
     changes: RESOLVER_CHANGES,
   },
   {

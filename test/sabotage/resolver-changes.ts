@@ -28,9 +28,23 @@ export const RESOLVER_CHANGES: readonly Change[] = [
   change(
     'resolver/glibc/send.ts',
     'glibc-servers-wait-alike',
-    'const seconds = state.conf.timeout * 2 ** index',
+    'const seconds = state.conf.timeout * 2 ** place',
     'const seconds = state.conf.timeout',
     'the second server is given no more time than the first',
+  ),
+  change(
+    'resolver/glibc/send.ts',
+    'glibc-old-rotate-waits-as-new',
+    'const place = state.glibc < RANDOM_ROTATION ? shift : index',
+    'const place = index',
+    'with rotate glibc 2.17 gives the server it asks first the time of the second',
+  ),
+  change(
+    'resolver/glibc/send.ts',
+    'glibc-fatal-errors-only',
+    'const FULL_ICMP_ERRORS = 30',
+    'const FULL_ICMP_ERRORS = 99',
+    'glibc waits out its time for a server that is told to be unreachable',
   ),
   change(
     'resolver/glibc/send.ts',
