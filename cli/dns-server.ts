@@ -1,10 +1,9 @@
-import { createSocket } from 'node:dgram'
 import type { DnsStep } from '../dns/step.ts'
 import { dnsAsker, dnsRoom } from '../engine/dns-room.ts'
-import type { Outside } from '../engine/program-room.ts'
 import { answerLog } from '../render/answer-log.ts'
 import { EXIT } from './exit-code.ts'
 import { parseListen } from './listen-address.ts'
+import { realUpstream } from './real-upstream.ts'
 import { serveDns } from './serve-dns.ts'
 import { openBuilt, type SnapshotOptions } from './snapshot.ts'
 import { complain, print, Stop } from './terminal.ts'
@@ -57,22 +56,3 @@ export function dnsServer(options: DnsServerOptions): number {
 function tell(line: string | undefined): void {
   if (line !== undefined) print(`${line}\n`)
 }
-
-/** A server of the real world that takes the place of those the input does not describe. UDP only, as it is asked. */
-function realUpstream({ address, port }: { readonly address: string; readonly port: number }): Outside {
-  return {
-    datagram: (_to, bytes, reply) => {
-      const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
-      const end = setTimeout(() => socket.close(), UPSTREAM_MS)
-      socket.once('message', (answer) => {
-        reply(answer)
-        clearTimeout(end)
-        socket.close()
-      })
-      socket.once('error', () => {})
-      socket.send(bytes, port, address)
-    },
-  }
-}
-
-const UPSTREAM_MS = 5000

@@ -146,6 +146,29 @@ export class ProgramRoom {
       return
     }
     if (this.seats.has(ipKey(to.ip))) return this.tell(seat, { kind: 'error', fd, errno: 'ECONNREFUSED' })
+    this.connectOutside(socket, { local, to })
+  }
+
+  /** A stream to an address that nobody in the room has; where none leads outside, nothing comes back. */
+  private connectOutside(
+    socket: Socket,
+    { local, to }: { readonly local: SocketAddress; readonly to: SocketAddress },
+  ): void {
+    const { seat, fd } = socket
+    const hear = (event: ProcessEvent): void => {
+      if (seat.sockets.get(fd) !== socket) return
+      this.tell(seat, event)
+      this.stirred?.()
+    }
+    let isOpen = false
+    socket.far = this.hooks.outside?.stream?.(to, {
+      opened: () => {
+        isOpen = true
+        hear({ kind: 'connected', fd, local, peer: to })
+      },
+      heard: (bytes) => hear({ kind: 'data', fd, bytes }),
+      ended: () => hear(isOpen ? { kind: 'closed', fd } : { kind: 'error', fd, errno: 'ECONNREFUSED' }),
+    })
   }
 
   private listenerAt({ ip, port }: SocketAddress): Socket | undefined {
@@ -223,6 +246,16 @@ export interface RoomHooks {
 
 export interface Outside {
   readonly datagram: (to: SocketAddress, bytes: Uint8Array, reply: (bytes: Uint8Array) => void) => void
+  /** Absent: nobody takes connections. */
+  readonly stream?: (to: SocketAddress, events: OutsideEvents) => StreamEnd
+}
+
+/** What becomes of a stream to the outside. */
+export interface OutsideEvents {
+  readonly opened: () => void
+  readonly heard: (bytes: Uint8Array) => void
+  /** It is over, or never was. */
+  readonly ended: () => void
 }
 
 /** What a program sees of its place. */
