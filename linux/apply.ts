@@ -1,4 +1,4 @@
-import { type Ip, isLinkLocal } from '../packet/ip.ts'
+import { type Ip, isLinkLocal, sameIp } from '../packet/ip.ts'
 import type { Mac } from '../packet/mac.ts'
 import { contains } from '../packet/prefix.ts'
 import { automaticAddresses, automaticRoutes } from './automatic.ts'
@@ -258,7 +258,9 @@ function addAddress(space: NetnsBuilder, op: AddrOp, origin: Origin): string | u
   return onLink(space, op.link, (link) => {
     const { ip, length } = op.address
     const sameSubnet = (other: LinkAddress) =>
-      ip.family === 4 && other.length === length && contains({ address: other.ip, length }, ip)
+      ip.family === 4 &&
+      other.length === length &&
+      (length === 32 ? sameIp(other.ip, ip) : contains({ address: other.ip, length }, ip))
     const address: LinkAddress = {
       ip,
       length,

@@ -73,9 +73,14 @@ export interface RouteResult {
 /** Builds a table from its entries; a later entry for the same prefix and metric replaces the earlier one. */
 export function fibTable(name: string, added: readonly FibEntry[]): FibTable {
   const entries: FibEntry[] = []
+  const places = new Map<string, number[]>()
   for (const entry of added) {
-    const at = entries.findIndex((other) => sameKey(other.route, entry.route))
-    if (at < 0) entries.push(entry)
+    const { address, length } = entry.route.destination
+    const key = `${ipKey(address)}/${length}`
+    const known = places.get(key) ?? []
+    places.set(key, known)
+    const at = known.find((place) => entries[place] !== undefined && sameKey(entries[place].route, entry.route))
+    if (at === undefined) known.push(entries.push(entry) - 1)
     else entries[at] = entry
   }
   return { name, entries, byLength: { 4: indexByLength(entries, 4), 6: indexByLength(entries, 6) } }
