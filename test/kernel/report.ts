@@ -141,4 +141,5 @@ function framesAround({ ours, kernel }: Pick<Judgement, 'ours' | 'kernel'>, at: 
 }
 
 /** Whether anything was compared at all: a judge that looked at nothing has not agreed. */
-export const comparedAnything = ({ compared }: Pick<Comparison, 'compared'>): boolean => compared.frames > 0
+export const comparedAnything = ({ compared }: Pick<Comparison, 'compared'>): boolean =>
+  compared.frames + compared.rules + compared.socketEvents > 0
