@@ -27,10 +27,10 @@ export const COREDNS_CHANGES: readonly Change[] = [
   ),
   change(
     'coredns/edns.ts',
-    'small-edns-size-taken',
-    'return Math.max(shared.message.edns?.size ?? 512, 512)',
-    'return shared.message.edns?.size ?? 512',
-    'an EDNS size below 512 cuts replies',
+    'own-size-in-the-opt',
+    '{ ...reply.edns, version: 0, size: asked.size,',
+    '{ ...reply.edns, version: 0,',
+    "an upstream's EDNS size is told to the client",
   ),
   change(
     'coredns/server.ts',
@@ -63,10 +63,10 @@ export const COREDNS_CHANGES: readonly Change[] = [
   ),
   change(
     'coredns/order.ts',
-    'cache-behind-kubernetes',
-    "  'cache',\n  'header',\n  'dnssec',",
-    "  'header',\n  'cache',\n  'dnssec',",
-    'replies are kept after header has changed them',
+    'hosts-behind-kubernetes',
+    "  'hosts',\n  'route53',\n  'azure',\n  'clouddns',\n  'k8s_external',\n  'kubernetes',\n  'file',",
+    "  'route53',\n  'azure',\n  'clouddns',\n  'k8s_external',\n  'kubernetes',\n  'file',\n  'hosts',",
+    'hosts no longer stands in front of kubernetes and file',
   ),
   // plugins
   change(
@@ -175,10 +175,10 @@ export const COREDNS_CHANGES: readonly Change[] = [
     'NS of the external zone names another server',
   ),
   change(
-    'coredns/plugins/kubernetes/records.ts',
+    'coredns/api-view.ts',
     'unready-endpoints-served',
-    'slice.endpoints.filter(isServed).flatMap((endpoint) => endpoint.addresses.map((ip) => ({ slice, endpoint, ip }))),',
-    'slice.endpoints.flatMap((endpoint) => endpoint.addresses.map((ip) => ({ slice, endpoint, ip }))),',
+    'isServed = (endpoint: Endpoint): boolean => endpoint.ready',
+    'isServed = (endpoint: Endpoint): boolean => endpoint.ready || endpoint.serving',
     'endpoints that are not ready are answered',
   ),
   change(
