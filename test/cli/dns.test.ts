@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Check, Errors } from 'typebox/schema'
 import { describe, expect, test } from 'vitest'
 import { usualResolvers } from '../../dns/resolver/registry.ts'
+import { dnsSchema } from '../../render/dns-schema.ts'
 import { podwalk } from './run-podwalk.ts'
 
 /** `podwalk dns`: a name, its queries, what would spare some; resolvers side by side; the planner. */
@@ -38,6 +40,7 @@ test('what a fix is worth is what asking again costs', () => {
     ['write "cn.bing.com."', '2'],
     ['dnsConfig option ndots:2', '2'],
     ['autopath @kubernetes in the Corefile, with pods verified', '2'],
+    ['NodeLocal DNSCache on the node', '8'],
   ])
   expect(dns('cn.bing.com.').out).not.toContain('Fix')
 })
@@ -56,10 +59,64 @@ test('--explain tells candidates, plugins and decisions', () => {
   expect(out).toContain('try the next search domain')
 })
 
-test('json is a trace', () => {
-  const document = JSON.parse(dns('my-nginx', '-o', 'json').out) as { kind: string; lookup: { queries: unknown[] } }
-  expect(document.kind).toBe('Trace')
-  expect(document.lookup.queries).toHaveLength(2)
+describe('json', () => {
+  const document = (...args: readonly string[]) => JSON.parse(dns(...args, '-o', 'json').out)
+  const complaints = (value: unknown): readonly unknown[] =>
+    Check(dnsSchema, value) ? [] : [...Errors(dnsSchema, value)].flat()
+
+  test.each([
+    ['NameAnswer', ['my-nginx']],
+    ['NameAnswer', ['my-nginx', '-v']],
+    ['NameAnswer', ['nosuch', '--resolver', 'musl']],
+    ['NameAnswer', ['my-nginx', 'SRV', '--resolver', 'dig']],
+    ['ResolverComparison', ['my-nginx', '--resolver', 'all']],
+    ['NamePlans', ['--plan', 'cn.bing.com', 'my-nginx.default']],
+  ])('%s: %j', (kind, args) => {
+    const told = document(...args)
+    expect(told.kind).toBe(kind)
+    expect(complaints(told)).toEqual([])
+  })
+
+  test('an answer has its conversation, what it cost, why, fixes and lints', () => {
+    const told = document('cn.bing.com')
+    expect(told).toMatchObject({ name: 'cn.bing.com', resolver: 'glibc', cost: { queries: 8, wasted: 6 } })
+    expect(told.conversation.lookup.queries).toHaveLength(8)
+    expect(told.why).toEqual(['2 dots < ndots 5, so the search list goes first.'])
+    expect(told.fixes[0]).toEqual({ change: 'write "cn.bing.com."', queries: 2, durationNs: 0 })
+    expect(told.lints.map(({ code }: { code: string }) => code)).toEqual(['race'])
+  })
+
+  test('a plan has the dnsConfig to write', () => {
+    const [plan] = document('--plan', 'cn.bing.com', 'my-nginx', 'my-nginx.default').plans
+    expect(plan).toMatchObject({ workload: 'Pod default/client', pod: 'default/client', ndots: 5, best: 2 })
+    expect(plan.dnsConfig).toEqual({ options: [{ name: 'ndots', value: '2' }] })
+  })
+
+  test('the schema is printed, and sees what is wrong', () => {
+    expect(JSON.parse(podwalk('schema', 'dns').out)).toEqual(JSON.parse(JSON.stringify(dnsSchema)))
+    const told = document('my-nginx')
+    for (const wrong of [
+      { ...told, kind: 'Trace' },
+      { ...told, cost: {} },
+      { ...told, fixes: [{}] },
+      { ...told, why: 1 },
+    ])
+      expect(complaints(wrong)).not.toEqual([])
+  })
+})
+
+test('from a workload: its name is told, and its pod asks', () => {
+  const { out } = podwalk('dns', '--from', 'deploy/my-nginx', '--plan', 'my-nginx.default')
+  expect(out).toMatch(/^Deployment default\/my-nginx {2}1 name: /)
+  expect(podwalk('dns', '--from', 'deploy/my-nginx', 'my-nginx').out).toMatch(/^✓ my-nginx -> 10\.99\.198\.177/)
+})
+
+test('-v opens the way of a query, to a CoreDNS pod and back', () => {
+  const { out } = dns('my-nginx', '-v', '-o', 'wide')
+  expect(out).toMatch(/^QUERY {2}10\.244\.1\.2:\d+ > 10\.96\.0\.10:53 UDP/m)
+  expect(out).toMatch(/DNAT destination 10\.96\.0\.10:53 -> 10\.244\.(0\.2|2\.5):53/)
+  expect(out).toMatch(/^ANSWER {2}10\.244\.(0\.2|2\.5):53 > 10\.244\.1\.2:\d+ UDP/m)
+  expect(dns('my-nginx').out).not.toMatch(/^QUERY/m)
 })
 
 describe('resolvers side by side', () => {
