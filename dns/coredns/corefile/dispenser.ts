@@ -1,4 +1,5 @@
 import { lineBreaks, type Token } from './lexer.ts'
+import { Words } from './words.ts'
 
 /** A wrong Corefile, in CoreDNS's own words: `Corefile:2 - Error during parsing: Unknown directive 'nosuch'`. */
 export interface CorefileError {
@@ -13,14 +14,14 @@ export interface CorefileError {
  * line and where blocks begin and end.
  */
 export class Dispenser {
-  protected tokens: Token[]
+  protected readonly tokens: Words
   protected cursor = -1
   private nesting = 0
   private readonly file: string
 
   constructor(file: string, tokens: readonly Token[]) {
     this.file = file
-    this.tokens = [...tokens]
+    this.tokens = new Words(tokens)
   }
 
   /** The current word. */
@@ -29,7 +30,7 @@ export class Dispenser {
   }
 
   get current(): Token | undefined {
-    return this.tokens[this.cursor]
+    return this.tokens.at(this.cursor)
   }
 
   /** The current word's line, or the one before where the cursor is past the end. */
@@ -50,7 +51,7 @@ export class Dispenser {
       this.cursor++
       return true
     }
-    const [here, there] = [this.tokens[this.cursor], this.tokens[this.cursor + 1]]
+    const [here, there] = [this.tokens.at(this.cursor), this.tokens.at(this.cursor + 1)]
     if (!here || !there || here.file !== there.file || here.line + lineBreaks(here) !== there.line) return false
     this.cursor++
     return true
@@ -93,7 +94,7 @@ export class Dispenser {
   /** Whether the current word is the first of its line. */
   isNewLine(): boolean {
     if (this.cursor < 1) return true
-    const [before, here] = [this.tokens[this.cursor - 1], this.tokens[this.cursor]]
+    const [before, here] = [this.tokens.at(this.cursor - 1), this.tokens.at(this.cursor)]
     if (!before || !here) return false
     return before.file !== here.file || before.line + lineBreaks(before) < here.line
   }

@@ -38,8 +38,6 @@ const MAX_SNIPPETS = 10_000
 const MAX_FILES = 100_000
 /** The message names the first of them for files too. */
 const TOO_DEEP = `import depth (${MAX_SNIPPETS}) exceeded`
-/** How many words are given to one call. */
-const MAX_SPREAD = 1000
 /** Words that imports may make in all: CoreDNS takes memory until it has none. */
 const MAX_WORDS = 1_000_000
 
@@ -213,15 +211,9 @@ class Parser extends Dispenser {
     const imported = snippet ?? this.imported(pattern)
     if (!Array.isArray(imported)) return imported as CorefileError
     if (this.tokens.length + imported.length > MAX_WORDS) return this.error(`maximum file ${TOO_DEEP}`)
-    this.replaceWords(at - 1, imported)
+    this.tokens.replace(at - 1, 2, imported)
     this.cursor = at - 1
     return undefined
-  }
-
-  /** Puts words in the place of an import and its argument: in place, as one file may import itself very often. */
-  private replaceWords(at: number, words: readonly Token[]): void {
-    if (words.length <= MAX_SPREAD) this.tokens.splice(at, 2, ...words)
-    else this.tokens = this.tokens.slice(0, at).concat(words, this.tokens.slice(at + 2))
   }
 
   private imported(pattern: string): readonly Token[] | CorefileError {
