@@ -103,14 +103,17 @@ function sendIcmp(ns: Netns, { to, source, icmp, tos, by, cause, answers }: Icmp
     }),
     payload: icmp,
   }
+  ns.state.sendingIcmp.add(to.family)
   ipSend(ns, { packet, by, cause, ...(answers === undefined ? {} : { answers }) }, route)
+  ns.state.sendingIcmp.delete(to.family)
 }
 
 /** icmp_send, icmp6_send: an error about `skb` to its sender. Silent where RFC 1122 §3.2.2 forbids one. */
 export function icmpError(skb: IpSkb, error: IcmpError): void {
   const { ns, packet } = skb
   const { family } = packet.src
-  if (!mayBeAnswered(skb)) return
+  // icmp_xmit_lock, icmpv6_xmit_lock: of ICMP that the kernel is just sending itself nobody is told.
+  if (ns.state.sendingIcmp.has(family) || !mayBeAnswered(skb)) return
   const [type, code] = typeAndCode(error, family)
   if (!withinRateLimit(ns, packet.src, type)) return
   // Asked at one of its own addresses the machine answers from that; otherwise routing picks the source, in IPv6

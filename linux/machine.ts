@@ -55,6 +55,7 @@ function bootNetns(host: Host, config: NetnsConfig): Netns {
       fragments: new Map(),
       pathMtus: new Map(),
       redirects: new Map(),
+      sendingIcmp: new Set(),
       peers: new Map(),
     },
   }

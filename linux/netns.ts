@@ -1,4 +1,4 @@
-import type { Ip } from '../packet/ip.ts'
+import type { Family, Ip } from '../packet/ip.ts'
 import type { Mac } from '../packet/mac.ts'
 import type { InterfaceAddress } from '../packet/prefix.ts'
 import type { Draw } from './draw.ts'
@@ -109,6 +109,8 @@ export interface NetnsState {
   readonly pathMtus: Map<string | number, number>
   /** Gateways that an ICMP redirect named, by destination. */
   readonly redirects: Map<string | number, Ip>
+  /** Families in which the kernel is just sending ICMP (icmp_xmit_lock). */
+  readonly sendingIcmp: Set<Family>
   /** Hosts that errors were sent to, by address. */
   readonly peers: Map<string | number, InetPeer>
 }
