@@ -112,6 +112,16 @@ describe('masquerading', () => {
     ])
   })
 
+  it('gives answers to the director itself the virtual address after the filter of INPUT', () => {
+    const router = director({ rules: '*filter\n-A INPUT -s 10.0.2.3\n-A INPUT -s 10.96.0.1 -j DROP\nCOMMIT' })
+    send(router, syn('10.0.2.1:1000'))
+    expect(sentEnds(router)).toEqual(['r1 10.0.2.1:1000 > 10.0.2.3:8080'])
+    const steps = pass(router, 'r1', tcp('10.0.2.3:8080', '10.0.2.1:1000', { flags: 'SA', ack: 2 }))
+    const undone = steps.findIndex((step) => step.startsWith('undo src at input: 10.96.0.1:80'))
+    expect(steps.slice(0, undone)).toContain('filter INPUT 1 continue')
+    expect(steps.slice(0, undone)).toContain('filter INPUT ACCEPT')
+  })
+
   it('works with a masqueraded source, and the answer finds its way back through both', () => {
     const router = director({ rules: '*nat\n-A POSTROUTING -p tcp -j MASQUERADE\nCOMMIT' })
     pass(router, 'r0', syn('10.0.1.2:1000'))
