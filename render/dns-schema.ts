@@ -32,7 +32,9 @@ const nameAnswer = Type.Object({
     }),
     { description: 'found by looking up again; the best first' },
   ),
-  lints: Type.Array(Type.Object({ code: text('leak, captured, long-search, external-name, loop, race'), text: Type.String() })),
+  lints: Type.Array(
+    Type.Object({ code: text('leak, captured, long-search, external-name, loop, race'), text: Type.String() }),
+  ),
   conversation: traceSchema,
 })
 
@@ -53,10 +55,10 @@ const plans = Type.Object({
       names: Type.Array(Type.String()),
       ndots: ndots('as it is now'),
       best: ndots('the cheapest that breaks nothing'),
-      dnsConfig: Type.Union([
-        Type.Null(),
-        Type.Object({ options: Type.Array(Type.Object({ name: Type.String(), value: Type.String() })) }),
-      ], { description: 'to write into the pod; null: nothing' }),
+      dnsConfig: Type.Union(
+        [Type.Null(), Type.Object({ options: Type.Array(Type.Object({ name: Type.String(), value: Type.String() })) })],
+        { description: 'to write into the pod; null: nothing' },
+      ),
       rows: Type.Array(
         Type.Object({
           resolver,

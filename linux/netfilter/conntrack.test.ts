@@ -108,6 +108,15 @@ describe('conntrack entries', () => {
     expect(router.steps.filter(({ kind }) => kind === 'drop')).toEqual([])
   })
 
+  it('a SYN that is sent again at once does not race', () => {
+    const router = newRouter({
+      rules: '*nat\n-A PREROUTING -p tcp -j DNAT --to-destination 10.0.2.2:53\nCOMMIT',
+      capabilities: { conntrackRace: 'dropped' },
+    })
+    for (let i = 0; i < 2; i++) receive(router, 'r0', tcp('10.0.1.2:4', `${VIP}:53`, { flags: 'S' }))
+    expect(router.steps.filter(({ kind }) => kind === 'drop')).toEqual([])
+  })
+
   it('two datagrams that cross: the second joins, and keeps its port', () => {
     const router = newRouter({ rules: '*nat\n-A POSTROUTING -o lo -j MASQUERADE\nCOMMIT' })
     const there = track(router, udp('10.0.1.2:4', '10.0.2.2:5'))
