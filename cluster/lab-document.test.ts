@@ -34,13 +34,14 @@ describe('a Lab document', () => {
   - {kind: nodeDown, node: n1}
   - {kind: flanneldDown, node: n1}
   - {kind: linkDown, node: n1, link: ens33}
+  - {kind: conntrackRace, node: n1, clash: kept}
   - {kind: serverDown, pod: default/db}
   - {kind: udpBlocked, port: 8472, network: rack1}
 `),
     )
     expect(told).toEqual([])
     expect(found.name).toBe('l')
-    expect(found.faults?.length).toBe(8)
+    expect(found.faults?.length).toBe(9)
     expect(found.cni).toEqual({ name: 'flannel', backend: 'vxlan', VNI: 1 })
     expect(found.nodes?.n1?.nextOrdinal).toBe(36)
     // The document above has every field of the schema, so that none is forgotten here.
@@ -75,7 +76,7 @@ describe('a Lab document', () => {
     [
       'an unknown fault',
       '  faults:\n  - kind: fdbMisssing\n',
-      '0.yaml:6 lab-invalid Lab l: spec.faults[0].kind is not one of fdbMissing, arpMissing, routeMissing, nodeDown, flanneldDown, linkDown, serverDown, udpBlocked',
+      '0.yaml:6 lab-invalid Lab l: spec.faults[0].kind is not one of fdbMissing, arpMissing, routeMissing, nodeDown, flanneldDown, linkDown, conntrackRace, serverDown, udpBlocked',
     ],
     [
       'a fault that lacks something',

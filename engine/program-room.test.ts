@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ProcessEvent, Program, Syscall } from '../linux/process.ts'
 import { ip } from '../packet/ip.ts'
-import { ProgramRoom, type SeatView } from './program-room.ts'
+import { type OutsideEvents, ProgramRoom, type SeatView } from './program-room.ts'
 
 /** A program that does what a script says at each event, and remembers the events. */
 function scripted(first: readonly Syscall[], answer: (event: ProcessEvent) => readonly Syscall[] = () => []) {
@@ -138,6 +138,59 @@ describe('streams', () => {
     expect(near.events).toEqual([{ kind: 'error', fd: 5, errno: 'ECONNREFUSED' }])
     const end = { send: () => {}, close: () => {} }
     expect(room.stream({ ip: ip('10.0.0.7'), port: 1 }, to, end)).toBeUndefined()
+  })
+})
+
+describe('streams to the outside', () => {
+  const dial: readonly Syscall[] = [tcp(3), { kind: 'connect', fd: 3, to: { ip: ip('192.0.2.1'), port: 53 } }]
+  function dialled(script = scripted(dial)) {
+    let outside: OutsideEvents | undefined
+    const sent: Uint8Array[] = []
+    let stirs = 0
+    const room = new ProgramRoom({
+      outside: {
+        datagram: () => undefined,
+        stream: (_to, events) => {
+          outside = events
+          return { send: (octets) => void sent.push(octets), close: () => undefined }
+        },
+      },
+    })
+    room.stirred = () => void stirs++
+    room.seat(script.program, view('10.0.0.1'))
+    if (outside === undefined) throw new Error('not dialled')
+    return { room, events: script.events, outside, sent, stirs: () => stirs }
+  }
+
+  test('there and back, and over: whoever moves the clock is woken each time', () => {
+    const send = (event: ProcessEvent): readonly Syscall[] =>
+      event.kind === 'connected' ? [{ kind: 'send', fd: 3, bytes }] : []
+    const { room, events, outside, sent, stirs } = dialled(scripted(dial, send))
+    for (const happens of [outside.opened, () => outside.heard(bytes), outside.ended]) {
+      happens()
+      room.settle()
+    }
+    expect(events.map(({ kind }) => kind)).toEqual(['connected', 'data', 'closed'])
+    expect(sent).toEqual([bytes])
+    expect(stirs()).toBe(3)
+  })
+
+  test('one that never was is refused', () => {
+    const { room, events, outside } = dialled()
+    outside.ended()
+    room.settle()
+    expect(events).toEqual([{ kind: 'error', fd: 3, errno: 'ECONNREFUSED' }])
+  })
+
+  test('a socket that was closed meanwhile hears nothing', () => {
+    const shut = (event: ProcessEvent): readonly Syscall[] =>
+      event.kind === 'connected' ? [{ kind: 'close', fd: 3 }] : []
+    const { room, events, outside } = dialled(scripted(dial, shut))
+    outside.opened()
+    room.settle()
+    outside.heard(bytes)
+    room.settle()
+    expect(events.map(({ kind }) => kind)).toEqual(['connected'])
   })
 })
 
