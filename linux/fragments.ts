@@ -9,7 +9,12 @@ import type { IpSkb } from './skb.ts'
  * parts fit `size`; any other into parts of that size. DF is cleared, except where the largest part had come with it
  * (IPSKB_FRAG_PMTU) and the packet is cut anew (ip_frag_next; ip_fraglist_prepare does not set it).
  */
-export function fragmentsOf({ packet, fragMaxSize, fragSizes, ns }: IpSkb, size: number): readonly IpPacket[] {
+export function fragmentsOf(
+  { packet, fragMaxSize, fragSizes: parts, ns, dev }: IpSkb,
+  size: number,
+): readonly IpPacket[] {
+  // In front of a part that came by a cable there is no room for the headers of a tunnel: it is cut anew.
+  const fragSizes = dev.type.kind === 'vxlan' ? [] : parts
   if (packet.src.family === 6) {
     const marked = { ...packet, id: fragmentId(ns, packet) }
     return fragmentIpAs(marked, fragSizes, size) ?? fragmentIp(marked, size)
