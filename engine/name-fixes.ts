@@ -1,7 +1,6 @@
 import { withConfigMap, withPod } from '../cluster/changed.ts'
 import type { Pod } from '../cluster/objects.ts'
 import { formatIp } from '../packet/ip.ts'
-import { readKubeProxyConfig } from '../proxy/config.ts'
 import { ask } from './ask.ts'
 import { type Built, build } from './build.ts'
 import { racingQueries, translatedAt } from './conntrack-race.ts'
@@ -50,10 +49,9 @@ export function nameFixes(asked: AskedName, options: { readonly seed?: number })
     const after = ask(built, probe, options)
     const queries = after.lookup?.queries.length ?? 0
     if (addressesOf(after) !== addressesOf(asked.before)) continue
-    const faster = after.durationNs + NOTICED_NS < durationNs
     const cheaper = queries < lookup.queries.length && after.durationNs <= durationNs
     const served = serves?.(after)
-    if (!faster && !cheaper && served === undefined) continue
+    if (!cheaper && served === undefined) continue
     const also = served ?? note
     fixes.push({ change, queries, durationNs: after.durationNs, ...(also === undefined ? {} : { note: also }) })
   }
@@ -148,8 +146,8 @@ function otherSockets({ built, probe, pod, before }: AskedName): readonly Candid
 }
 
 /**
- * NodeLocal DNSCache where queries may race: its rules keep them away from conntrack. In IPVS mode, where the address
- * of the cluster's DNS is not free for it, pods would have to ask another one.
+ * NodeLocal DNSCache where queries may race: its rules keep them away from conntrack. In IPVS mode no rule translates
+ * them, and the address of the cluster's DNS is not free for it: nothing races that it could spare.
  */
 function nodeLocalCache({ built, probe, before }: AskedName): readonly Candidate[] {
   const { cluster, options } = built
@@ -158,8 +156,6 @@ function nodeLocalCache({ built, probe, before }: AskedName): readonly Candidate
   const queries = before.lookup?.queries ?? []
   const isClean = race?.lost === undefined && queries.every(({ name }) => name === foundAs(queries))
   if (node === undefined || race === undefined || isClean) return []
-  const given = options.proxyMode === undefined ? {} : { mode: options.proxyMode }
-  if (readKubeProxyConfig(cluster, given).config.mode === 'ipvs') return []
   const changed = withNodeLocalDns(cluster, node)
   if (changed === undefined) return []
   const note = 'none of them through conntrack'

@@ -7,7 +7,17 @@ import { openLab } from '../labs.ts'
 /** The planner looks up the first name of each class only: it finds what looking up every one finds. */
 
 const NAMES = [
-  ...['my-nginx', 'my-nginx.default', 'nginx-svc.nginx-ns', 'client-svc', 'kubernetes', 'kubernetes.default.svc'],
+  ...[
+    '0g.x',
+    '0g.x.y.z',
+    'a-svc',
+    'my-nginx',
+    'my-nginx.default',
+    'nginx-svc.nginx-ns',
+    'client-svc',
+    'kubernetes',
+    'kubernetes.default.svc',
+  ],
   ...['cn.bing.com', 'www.example.com', 'a.b.c.d.e.f', 'x.svc', 'default', 'nginx-ns', 'client'],
   ...[
     'localhost',
