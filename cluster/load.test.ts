@@ -343,3 +343,19 @@ it.each([
   },
   20_000,
 )
+
+it.each([
+  ['labels', 40, 5000],
+  ['labels', 41, 4879],
+  ['annotations', 2000, 100],
+])(
+  'a template of that many %s (%i) makes %i pods at most, however many are asked for',
+  (where, count, pods) => {
+    const many = Array.from({ length: count }, (_, i) => `k${i}: v`).join(', ')
+    const loaded = loadText(
+      `apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  replicas: 1000000000\n  template: {metadata: {${where}: {${many}}}}\n`,
+    )
+    expect(loaded.cluster.pods.length).toBe(pods)
+  },
+  20_000,
+)

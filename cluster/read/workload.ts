@@ -1,4 +1,4 @@
-import type { Workload } from '../objects.ts'
+import type { PodTemplate, Workload } from '../objects.ts'
 import { readMeta } from './meta.ts'
 import { readLabelSelector } from './network-policy.ts'
 import { child, children, flag, has, integer, note, oneOf, type Place, text } from './place.ts'
@@ -8,12 +8,13 @@ import { readPodTemplate } from './pod.ts'
 export function readWorkload(root: Place, kind: Workload['kind']): Omit<Workload, 'at' | 'assumed'> {
   const spec = child(root, 'spec')
   const job = kind === 'CronJob' ? child(child(spec, 'jobTemplate'), 'spec') : spec
+  const template = readPodTemplate(child(job, 'template'))
   return {
     kind,
     meta: readMeta(root, 'namespaced'),
-    replicas: mostPods(job, kind, replicasOf(root, job, kind)),
+    replicas: mostPods(job, kind, { pods: replicasOf(root, job, kind), template }),
     selector: readLabelSelector(child(job, 'selector')),
-    template: readPodTemplate(child(job, 'template')),
+    template,
     serviceName: kind === 'StatefulSet' ? text(spec, 'serviceName') : '',
     ordinalsStart: kind === 'StatefulSet' ? integer(child(spec, 'ordinals'), 'start', 0) : 0,
     ...ofKind(root, kind),
@@ -53,11 +54,21 @@ function finishedAs(root: Place): Workload['finished'] {
 /** Pods that are made for one workload: a slip of the finger asks for a billion, and no cluster has more of one. */
 const MOST_PODS = 5000
 
-function mostPods(spec: Place, kind: Workload['kind'], pods: number): number {
-  if (pods <= MOST_PODS) return pods
-  const text = `is ${pods}; no more than ${MOST_PODS} pods of one ${kind} are made`
+/** Labels and annotations of all of them together; 40 of each pod where there are so many pods. */
+const MOST_LABELS = 200_000
+
+interface Wish {
+  readonly pods: number
+  readonly template: PodTemplate
+}
+
+function mostPods(spec: Place, kind: Workload['kind'], { pods, template }: Wish): number {
+  const labels = Object.keys(template.labels).length + Object.keys(template.annotations).length
+  const most = Math.min(MOST_PODS, Math.ceil(MOST_LABELS / Math.max(labels, 1)))
+  if (pods <= most) return pods
+  const text = `is ${pods}; no more than ${most} pods of one ${kind} are made`
   note(spec, kind === 'Job' ? 'parallelism' : 'replicas', { severity: 'warning', code: 'replicas-too-many', text })
-  return MOST_PODS
+  return most
 }
 
 function replicasOf(root: Place, spec: Place, kind: Workload['kind']): number {
