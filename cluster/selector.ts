@@ -5,7 +5,7 @@ const labelOf = (labels: Labels, key: string): string | undefined =>
 
 /** A Service's selector: all of its labels, literally. An empty selector matches everything. */
 export const labelsMatch = (selector: Labels, labels: Labels): boolean =>
-  Object.entries(selector).every(([key, value]) => labelOf(labels, key) === value)
+  Object.keys(selector).every((key) => labelOf(labels, key) === selector[key])
 
 /**
  * A label selector of the API: labels and expressions, all of which must hold. An empty one matches everything. NotIn

@@ -26,7 +26,7 @@ export const isTolerated = (taint: Taint, tolerations: readonly Toleration[]): b
 
 /** nodeSelector and required node affinity. */
 export function selects(node: KubeNode, spec: PodSpec): boolean {
-  for (const [key, value] of Object.entries(spec.nodeSelector)) if (nodeLabel(node, key) !== value) return false
+  for (const key of Object.keys(spec.nodeSelector)) if (nodeLabel(node, key) !== spec.nodeSelector[key]) return false
   const required = valueAt(spec.affinity, ['nodeAffinity', 'requiredDuringSchedulingIgnoredDuringExecution'])
   const terms = valueAt(required, ['nodeSelectorTerms'])
   return !isList(terms) || terms.filter(isObject).some((term) => termMatches(term, node))
@@ -41,7 +41,7 @@ export function labelsOfSelection(spec: PodSpec): readonly (readonly [string, st
   return [
     ...Object.entries(spec.nodeSelector),
     ...asked.flatMap(({ key, operator, values }): [string, string][] =>
-      operator === 'In' || operator === 'Exists' ? [[key, values[0] ?? '']] : [],
+      operator === 'In' || operator === 'Exists' ? [[key, firstOf(values) ?? '']] : [],
     ),
   ]
 }
@@ -84,36 +84,46 @@ function termMatches(term: JsonObject, node: KubeNode): boolean {
 interface Requirement {
   readonly key: string
   readonly operator: string
-  readonly values: readonly string[]
+  readonly values: ReadonlySet<string>
 }
 
-function requirementsOf(term: JsonObject, key: string): Requirement[] {
+/** Requirements by the list that they were read from: thousands of pods of one template ask the same of every node. */
+const READ = new WeakMap<readonly Json[], readonly Requirement[]>()
+
+function requirementsOf(term: JsonObject, key: string): readonly Requirement[] {
   const list = member(term, key)
-  return (isList(list) ? list : []).filter(isObject).map((one) => {
+  if (!isList(list)) return []
+  const known = READ.get(list)
+  if (known !== undefined) return known
+  const requirements = list.filter(isObject).map((one) => {
     const values = member(one, 'values')
     return {
       key: String(member(one, 'key') ?? ''),
       operator: String(member(one, 'operator') ?? ''),
-      values: (isList(values) ? values : []).map(String),
+      values: new Set((isList(values) ? values : []).map(String)),
     }
   })
+  READ.set(list, requirements)
+  return requirements
 }
 
 function requirementHolds({ operator, values }: Requirement, value: string | undefined): boolean {
   switch (operator) {
     case 'In':
-      return value !== undefined && values.includes(value)
+      return value !== undefined && values.has(value)
     case 'NotIn':
-      return value === undefined || !values.includes(value)
+      return value === undefined || !values.has(value)
     case 'Exists':
       return value !== undefined
     case 'DoesNotExist':
       return value === undefined
     case 'Gt':
-      return value !== undefined && Number(value) > Number(values[0])
+      return value !== undefined && Number(value) > Number(firstOf(values))
     case 'Lt':
-      return value !== undefined && Number(value) < Number(values[0])
+      return value !== undefined && Number(value) < Number(firstOf(values))
     default:
       return false
   }
 }
+
+const firstOf = ([first]: ReadonlySet<string>): string | undefined => first

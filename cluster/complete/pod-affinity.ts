@@ -56,10 +56,12 @@ function preferredTerms(affinity: unknown, side: Side, of: Home): Term[] {
 interface Home {
   readonly namespace: string
   readonly namespaces: readonly Namespace[]
+  /** Short names of long texts. */
+  readonly short: (text: string) => string
 }
 
 /** Neither namespaces nor a selector of them: the pod's own. */
-function termOf(term: JsonObject, { namespace, namespaces }: Home, weight: number): Term {
+function termOf(term: JsonObject, { namespace, namespaces, short }: Home, weight: number): Term {
   const key = String(member(term, 'topologyKey') ?? '')
   const selector = selectorOf(member(term, 'labelSelector'))
   const named = textsOf(member(term, 'namespaces'))
@@ -67,7 +69,7 @@ function termOf(term: JsonObject, { namespace, namespaces }: Home, weight: numbe
   const own = named.length === 0 && ofNamespaces === undefined ? [namespace] : []
   const selected = ofNamespaces === undefined ? [] : namespacesSelected(namespaces, ofNamespaces)
   const all = [...named, ...own, ...selected]
-  const text = JSON.stringify([key, selector ?? null, all])
+  const text = short(JSON.stringify([key, selector ?? null, all]))
   return { key, selector, namespaces: new Set(all), ownKeys: textsOf(member(term, 'matchLabelKeys')), weight, text }
 }
 
@@ -75,8 +77,12 @@ function termOf(term: JsonObject, { namespace, namespaces }: Home, weight: numbe
 function ofPod(term: Term, labels: Labels): Term {
   if (term.ownKeys.length === 0 || term.selector === undefined) return term
   const selector = withOwnLabels(term.selector, term.ownKeys, labels)
-  return { ...term, selector, text: `${term.text} ${JSON.stringify(selector.matchExpressions)}` }
+  return { ...term, selector, text: `${term.text} ${JSON.stringify(ownValues(selector, term.selector))}` }
 }
+
+/** What an extended selector has more. */
+const ownValues = (extended: LabelSelector, { matchExpressions }: LabelSelector) =>
+  extended.matchExpressions.slice(matchExpressions.length)
 
 const matches = ({ selector, namespaces }: Term, pod: Candidate): boolean =>
   selector !== undefined && namespaces.has(pod.namespace) && selectorMatches(selector, pod.labels)
@@ -136,10 +142,16 @@ function countAt(node: KubeNode, { term, counts }: Count): number {
 /** The terms of pods: pods of one template share an affinity, which is read once. */
 function rememberedTerms(namespaces: readonly Namespace[]): (pod: Candidate) => Terms {
   const known = new Map<unknown, Map<string, Terms>>()
+  const numbers = new Map<string, string>()
+  const short = (text: string): string => {
+    const number = numbers.get(text) ?? `${numbers.size}`
+    numbers.set(text, number)
+    return number
+  }
   const read = (affinity: unknown, namespace: string): Terms => {
     const ofAffinity = known.get(affinity) ?? new Map<string, Terms>()
     known.set(affinity, ofAffinity)
-    const of = { namespace, namespaces }
+    const of = { namespace, namespaces, short }
     const terms = ofAffinity.get(namespace) ?? {
       near: requiredTerms(affinity, 'podAffinity', of),
       apart: requiredTerms(affinity, 'podAntiAffinity', of),
