@@ -54,6 +54,8 @@ export function startProcess(ns: Netns, name: string, program: Program, args: Re
 export function wakeProcess(ns: Netns, name: string, event: ProcessEvent, cause: number | undefined): void {
   const running = ns.state.processes.get(name)
   if (running === undefined || running.exitCode !== undefined) return
+  const told = event.kind === 'error' ? findSocket(ns, name, event.fd) : undefined
+  if (told !== undefined) told.failing = false
   const seen = event.kind === 'data' ? { ...event, bytes: read(ns, name, event) } : event
   finish(ns, running, running.program.step(running.state, seen, running.context), cause)
   const connection = event.kind === 'accepted' ? findSocket(ns, name, event.connection) : undefined
@@ -104,7 +106,7 @@ type SocketCall = Exclude<Syscall, { kind: 'socket' | 'tun' | 'timer' | 'cancelT
 
 function onSocket(ns: Netns, running: RunningProcess, call: SocketCall, cause: number | undefined): void {
   const socket = findSocket(ns, running.name, call.fd)
-  if (socket === undefined) return
+  if (socket === undefined || socket.failing) return
   switch (call.kind) {
     case 'bind':
       if (call.ip !== undefined && !isUnspecified(call.ip) && !isLocalAddress(ns, call.ip))

@@ -16,6 +16,8 @@ export interface Socket {
   /** IP_TTL, where the process set one. */
   readonly ttl: number | undefined
   readonly v6only: boolean
+  /** A call has failed and the process does not know yet: what it had meant to do next it does not. */
+  failing: boolean
   readonly recvErr: boolean
   /** IP identification of the next packet of a connected socket (inet_id). */
   ident: number | undefined
@@ -70,6 +72,7 @@ export function openSocket(
     remote: undefined,
     ttl: how.ttl,
     v6only: how.v6only ?? false,
+    failing: false,
     recvErr: how.recvErr ?? false,
     ident: undefined,
     flowLabel: undefined,
@@ -123,6 +126,7 @@ export function fail(
 
 /** A system call on the socket fails. */
 export function failCall(ns: Netns, socket: Socket, errno: Errno): void {
+  socket.failing = true
   const event: ProcessEvent = { kind: 'error', fd: socket.fd, errno }
   ns.host.kernel.emit({ kind: 'wake', ns, process: socket.process, event, atOnce: true })
 }
