@@ -77,6 +77,20 @@ describe('broken JSON', () => {
       'the file is cut off: 1 complete items were read',
     ],
     [
+      'an array cut off inside its first item',
+      '[{"kind',
+      0,
+      'input-cut-off',
+      'the file is cut off: 0 complete items were read',
+    ],
+    [
+      'cut off inside the second object of several',
+      '{"kind":"Pod"}\n{"kind":"Po',
+      1,
+      'input-cut-off',
+      'the file is cut off: 1 complete items were read',
+    ],
+    [
       'cut off inside a single object',
       '{"kind":"Pod","metadata":{"na',
       0,
