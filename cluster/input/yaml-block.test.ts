@@ -244,6 +244,8 @@ describe('reads what kubectl prints without help', () => {
       'a: |\n  x\n    y\n\n  z\nb: |-\n  x\nc: |+\n  x\n\nd: 1\n',
       { a: 'x\n  y\n\nz\n', b: 'x', c: 'x\n\n', d: 1 },
     ],
+    ['a literal block at the end', 'a: |\n  x\n', { a: 'x\n' }],
+    ['a literal block at the end that keeps its line feeds', 'a: |+\n  x\n\n', { a: 'x\n\n' }],
     ['an item without its dash', '  a: 1\n  b:\n  - c\n', { a: 1, b: ['c'] }],
     [
       'keys with dots and slashes',

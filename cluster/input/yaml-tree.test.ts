@@ -43,6 +43,7 @@ describe('YAML', () => {
     ['a key that stands twice', 'a: 1\nb: 2\na: 3\n', ['yaml-duplicate-key@10']],
     ['a bad indentation', 'a:\n  b: 1\n c: 2\n', ['yaml-syntax@11']],
     ['an alias of nothing', 'a: *nobody\n', ['yaml-syntax@4']],
+    ['an alias of an anchor in another document', 'a: &x 1\n---\nb: *x\n', ['yaml-syntax@16']],
     ['a merge of something else', 'b: {<<: 5}\n', ['yaml-syntax@8']],
   ])('%s is a problem with its place', (_, text, expected) => expect(problems(text)).toEqual(expected))
 
@@ -58,6 +59,20 @@ describe('YAML', () => {
     expect(tree.problems.map(({ code }) => code)).toEqual(['yaml-alias-bomb'])
     expect(tree.documents).toEqual([])
   })
+
+  // Keys, values and collections count, those of a list of 999 each time it is meant.
+  const expandedTo = (nodes: number): string => {
+    const rest = nodes - (1 + 2 + 2 + 999 + 2 + 998 * 1000)
+    const xs = (count: number, x: string) => Array(count).fill(x).join(',')
+    return `p: [${xs(rest, 'x')}]\na: &a [${xs(999, 'x')}]\nb: [${xs(998, '*a')}]\n`
+  }
+  it.each([
+    ['a million nodes', expandedTo(1_000_000), []],
+    ['one more', expandedTo(1_000_001), ['yaml-alias-bomb']],
+    ['a million in each document', `${expandedTo(1_000_000)}---\n${expandedTo(1_000_000)}`, []],
+  ])('aliases may mean so much: %s', (_, text, expected) =>
+    expect(parseYaml(text).problems.map(({ code }) => code)).toEqual(expected),
+  )
 
   it('knows where a flow collection ends', () => {
     const text = '{a: {b: [1, 2], # }\n  }, c: "}"}  # end'
