@@ -51,7 +51,10 @@ const yaml = (value: unknown, flowLevel = -1): string =>
     ? `${JSON.stringify(value)}\n`
     : dump(value, { seqNoIndent: true, noRefs: true, lineWidth: 80, skipInvalid: true, flowLevel })
 
-const json = (value: unknown) => JSON.stringify(value, undefined, 4)
+/** Some copies of what is deeper than this, indented, are longer than a text can be. */
+const MOST_INDENTED_DEPTH = 1000
+
+const json = (value: unknown) => JSON.stringify(value, undefined, isDeep(value, MOST_INDENTED_DEPTH) ? 0 : 4)
 
 const FORMS: Readonly<Record<string, (objects: readonly unknown[], random: Random) => Uint8Array>> = {
   json: (objects) => encoder.encode(json(list(objects))),
