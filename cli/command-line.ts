@@ -87,6 +87,8 @@ function program(done: (code: number) => void): Command {
     .addOption(
       new Option('--explore <what>', 'every way that random choices can fall, with probabilities').choices(['all']),
     )
+    .option('--repeat <times>', 'ask again and again: conntrack, affinity and caches remember', whole(1, 1000))
+    .option('--every <seconds>', 'between the beginnings of two requests', whole(1, 1_000_000), 1)
     .option('--via <node>', 'packets from outside enter the cluster at this node; all: a verdict for each node')
     .action((options) => done(trace(options)))
 

@@ -10,6 +10,7 @@ export function demo(): number {
     to: 'http://my-nginx',
     namespace: 'default',
     seed: 1,
+    every: 1,
     output: 'text',
     verbose: 0,
   })

@@ -1,4 +1,4 @@
-import { ask, askAll } from '../engine/ask.ts'
+import { ask, askAgain, askAll } from '../engine/ask.ts'
 import type { Built } from '../engine/build.ts'
 import type { Conversation } from '../engine/conversation.ts'
 import { enterBy, entryNodes } from '../engine/enter-by.ts'
@@ -9,6 +9,7 @@ import { renderConversationJson } from '../render/conversation-json.ts'
 import { renderConversation } from '../render/conversation-text.ts'
 import { renderEntries } from '../render/entries-text.ts'
 import type { Detail } from '../render/hop-lines.ts'
+import { renderRepeats } from '../render/repeats-text.ts'
 import type { TextOptions } from '../render/text-options.ts'
 import { EXIT, exitCodeOf } from './exit-code.ts'
 import { openBuilt, type SnapshotOptions } from './snapshot.ts'
@@ -37,6 +38,10 @@ export interface TraceOptions extends QuestionOptions, TextChoice {
   readonly explore?: 'all'
   /** The node at which packets enter the cluster, or `all`. */
   readonly via?: string
+  /** How often it is asked, of machines that remember. */
+  readonly repeat?: number
+  /** Seconds between. */
+  readonly every: number
 }
 
 /** `podwalk trace`: one conversation, hop by hop. Returns the exit code. */
@@ -45,6 +50,7 @@ export function trace(options: TraceOptions): number {
   if (options.via !== undefined) return traceVia(built, options.via, options)
   const probe = probeOf(built, options)
   if (options.explore !== undefined) return exploreAll(built, probe, options)
+  if (options.repeat !== undefined) return repeat(built, probe, { times: options.repeat, options })
   const conversation = ask(built, probe, { seed: options.seed })
   print(render(conversation, options))
   return exitCodeOf(conversation)
@@ -85,6 +91,15 @@ function traceVia(built: Built, via: string, options: TraceOptions): number {
   else print(renderEntries(`${options.from} -> ${options.to}`, answers, textOptions(options)))
   return worstCode(conversations)
 }
+
+function repeat(built: Built, probe: Probe, { times, options }: { times: number; options: TraceOptions }): number {
+  const walks = askAgain(built, probe, { times, every: options.every * SECOND }, { seed: options.seed })
+  if (options.output === 'json') print(jsonList(walks, options))
+  else print(renderRepeats(`${options.from} -> ${options.to}`, walks, textOptions(options)))
+  return worstCode(walks)
+}
+
+const SECOND = 1_000_000_000
 
 function exploreAll(built: Built, probe: Probe, options: TraceOptions): number {
   const branches = askAll(built, probe, { seed: options.seed })

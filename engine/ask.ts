@@ -1,13 +1,13 @@
 import { type Draw, seededDraw } from '../linux/draw.ts'
+import type { Program } from '../linux/process.ts'
 import { startProcess } from '../linux/run-process.ts'
 import type { Built } from './build.ts'
 import { CLIENT, clientProgram } from './client.ts'
 import { type Conversation, readExchange, serverView } from './conversation.ts'
 import { alternatives, probabilityOf, scriptedRun } from './explore.ts'
 import { judge } from './judgement.ts'
-import { newNetwork, run } from './network.ts'
+import { type Network, newNetwork, run } from './network.ts'
 import type { Probe } from './probe.ts'
-import type { Step } from './step.ts'
 
 export interface AskOptions {
   readonly seed?: number
@@ -23,6 +23,48 @@ const MAX_TIME = 1_200_000_000_000
 export function ask(built: Built, probe: Probe, options: AskOptions = {}): Conversation {
   return walk(built, probe, { draw: seededDraw(options.seed ?? 1), options, probability: () => 1 })
 }
+
+export interface Repeats {
+  readonly times: number
+  /** Virtual nanoseconds from one begin to the next; longer where an answer takes longer. */
+  readonly every: number
+}
+
+/**
+ * Asks the same question again and again of machines that remember: conntrack, affinity, neighbours and DNS caches are
+ * as the requests before left them.
+ */
+export function askAgain(
+  built: Built,
+  probe: Probe,
+  { times, every }: Repeats,
+  options: AskOptions = {},
+): readonly Conversation[] {
+  const network = newNetwork(built.blueprint, seededDraw(options.seed ?? 1))
+  return Array.from({ length: times }, (_, turn) => {
+    waitUntil(network, probe, turn * every)
+    return tell(built, probe, { observed: watch(network, probe, { ...options, turn }), probability: 1 })
+  })
+}
+
+/** Lets time pass in the namespace of the one who asks. */
+function waitUntil(network: Network, probe: Probe, at: number): void {
+  const ns = network.host(probe.from.host)?.netns.get(probe.from.netns)
+  const left = at - network.queue.now
+  if (ns === undefined || left <= 0) return
+  startProcess(ns, SLEEP, sleepProgram(left), {})
+  const awake = (): boolean => ns.state.processes.get(SLEEP)?.exitCode !== undefined
+  run(network, { until: awake, maxEvents: MAX_EVENTS, maxTime: Number.POSITIVE_INFINITY })
+}
+
+const SLEEP = 'sleep'
+
+/** sleep(1). */
+const sleepProgram = (afterNs: number): Program => ({
+  name: SLEEP,
+  start: () => ({ state: undefined, syscalls: [{ kind: 'timer', id: SLEEP, afterNs }] }),
+  step: (state) => ({ state, syscalls: [{ kind: 'exit', code: 0 }] }),
+})
 
 /** Most branches that exploring follows. */
 const MAX_BRANCHES = 256
@@ -44,7 +86,34 @@ function walk(
   probe: Probe,
   { draw, options, probability }: { draw: Draw; options: AskOptions; probability: () => number },
 ): Conversation {
-  const observed = observe(built, probe, draw, options)
+  const observed = watch(newNetwork(built.blueprint, draw), probe, options)
+  return tell(built, probe, { observed, probability: probability() })
+}
+
+type Watched = Pick<Conversation, 'steps' | 'durationNs'> & { readonly endless: boolean }
+
+/** Starts the client, and watches until it has its answer. */
+function watch(network: Network, probe: Probe, options: AskOptions & { readonly turn?: number }): Watched {
+  const ns = network.host(probe.from.host)?.netns.get(probe.from.netns)
+  if (ns === undefined) return { steps: network.steps, durationNs: 0, endless: false }
+  const first = network.steps.length
+  const begun = network.queue.now
+  network.wake(ns)
+  startProcess(ns, CLIENT, clientProgram(probe, options.turn), {})
+  const done = (): boolean => ns.state.processes.get(CLIENT)?.exitCode !== undefined
+  const limits = { until: done, maxEvents: options.maxEvents ?? MAX_EVENTS, maxTime: begun + MAX_TIME }
+  const ended = run(network, limits)
+  const steps = first === 0 ? network.steps : network.steps.slice(first)
+  return { steps, durationNs: network.queue.now - begun, endless: ended === 'tooManyEvents' }
+}
+
+/** What was watched, as the answer to the question. */
+function tell(
+  built: Built,
+  probe: Probe,
+  { observed, probability }: { readonly observed: Watched; readonly probability: number },
+): Conversation {
+  const { steps, durationNs } = observed
   const exchange = readExchange({ probe, ...observed })
   const judged = judge(built, probe, exchange)
   const server = serverView(exchange.request)
@@ -53,24 +122,8 @@ function walk(
     ...exchange,
     ...judged,
     ...(server === undefined ? {} : { server }),
-    durationNs: observed.durationNs,
-    probability: probability(),
-    steps: observed.steps,
+    durationNs,
+    probability,
+    steps,
   }
-}
-
-function observe(
-  built: Built,
-  probe: Probe,
-  draw: Draw,
-  options: AskOptions,
-): { steps: readonly Step[]; durationNs: number; endless: boolean } {
-  const network = newNetwork(built.blueprint, draw)
-  const ns = network.host(probe.from.host)?.netns.get(probe.from.netns)
-  if (ns === undefined) return { steps: network.steps, durationNs: 0, endless: false }
-  network.wake(ns)
-  startProcess(ns, CLIENT, clientProgram(probe), {})
-  const done = (): boolean => ns.state.processes.get(CLIENT)?.exitCode !== undefined
-  const ended = run(network, { until: done, maxEvents: options.maxEvents ?? MAX_EVENTS, maxTime: MAX_TIME })
-  return { steps: network.steps, durationNs: network.queue.now, endless: ended === 'tooManyEvents' }
 }

@@ -94,19 +94,25 @@ function unbind({ destination, template, inactive }: IpvsConnection): void {
 }
 
 /**
- * Timers that have run out, done when somebody looks: ip_vs_conn_expire. A template that still has connections waits a
- * minute more, as often as need be.
+ * Timers that have run out, done when somebody looks, each at its own time: ip_vs_conn_expire. A template that still
+ * has connections waits a minute more, as often as need be.
  */
 export function expireConnections(ns: Netns): void {
   const now = ns.host.kernel.now()
-  const due = [...ns.netfilterState.ipvs.all].filter((connection) => connection.expiresAt <= now)
-  for (const connection of due.sort((x, y) => x.expiresAt - y.expiresAt)) {
-    if (connection.controlled === 0) endConnection(ns, connection)
+  for (let due = nextDue(ns, now); due !== undefined; due = nextDue(ns, now))
+    if (due.controlled === 0) endConnection(ns, due)
     else {
-      connection.timeout = MINUTE
-      while (connection.expiresAt <= now) connection.expiresAt += MINUTE
+      due.timeout = MINUTE
+      due.expiresAt += MINUTE
     }
-  }
+}
+
+function nextDue(ns: Netns, now: number): IpvsConnection | undefined {
+  let first: IpvsConnection | undefined
+  for (const connection of ns.netfilterState.ipvs.all)
+    if (connection.expiresAt <= now && (first === undefined || connection.expiresAt < first.expiresAt))
+      first = connection
+  return first
 }
 
 const MINUTE = 60 * SECOND
