@@ -9,7 +9,12 @@ import { planNames } from '../engine/name-plan.ts'
 import { readNameQuestion, readResolver } from '../engine/name-question.ts'
 import type { Probe } from '../engine/probe.ts'
 import { readQueryLog, workloadOf } from '../engine/query-log.ts'
-import { renderNameAnswerJson, renderNamePlansJson, renderResolversJson, type WorkloadPlan } from '../render/dns-json.ts'
+import {
+  renderNameAnswerJson,
+  renderNamePlansJson,
+  renderResolversJson,
+  type WorkloadPlan,
+} from '../render/dns-json.ts'
 import { renderNameAnswer } from '../render/name-answer-text.ts'
 import { renderNamePlan } from '../render/name-plan-text.ts'
 import { renderResolvers } from '../render/resolvers-text.ts'
