@@ -154,12 +154,15 @@ test.each<[string, string | Uint8Array]>([
   expect(ran.err).toContain(`${bad}:1`)
 })
 
-test('a directory without objects is told, and what to collect', () => {
-  const empty = join(folder, 'empty')
+test.each([
+  ['text that is no object', 'README.txt', /empty\/README\.txt:1: the input holds no Kubernetes object \[no-objects\]/],
+  ['nothing', undefined, /empty: /],
+] as const)('a directory with %s is told, and what to collect', (name, content, words) => {
+  const empty = join(folder, name, 'empty')
   mkdirSync(join(empty, 'below'), { recursive: true })
-  writeFileSync(join(empty, 'README.txt'), 'nothing here')
+  if (content !== undefined) writeFileSync(join(empty, content), 'nothing here')
   const ran = ask(empty)
   expect(ran).toMatchObject({ code: 2, out: '' })
-  expect(ran.err).toContain(`error: ${empty}: there is no .json, .yaml or .yml file`)
-  expect(ran.err).toMatch(/\n {2}do: collect a snapshot: kubectl get /)
+  expect(ran.err).toMatch(words)
+  expect(ran.err).toMatch(/\n {2}do: .*kubectl get /)
 })
