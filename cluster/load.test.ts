@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { dump } from 'js-yaml'
 import { describe, expect, it } from 'vitest'
+import { memorySource } from './input/byte-source.ts'
 import { load } from './load.ts'
 import { codes, file, loadText, node, told } from './testing/load-text.ts'
 
@@ -359,3 +360,14 @@ it.each([
   },
   20_000,
 )
+
+it.each([
+  ['a file that was named', undefined, 'warning'],
+  ['a file of a directory', 'dir/', 'note'],
+])('an object without kind in %s', (_, below, severity) => {
+  const bytes = new TextEncoder().encode('name: a\n')
+  const { diagnostics } = load([
+    { name: 'dir/values.yaml', source: memorySource(bytes), ...(below === undefined ? {} : { below }) },
+  ])
+  expect(diagnostics.flatMap((one) => (one.code === 'kind-missing' ? one.severity : []))).toEqual([severity])
+})
