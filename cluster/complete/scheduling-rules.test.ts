@@ -389,3 +389,75 @@ it('a DaemonSet pins its pods to their nodes by name', () => {
     ],
   ])
 })
+
+describe('what one workload asks is not answered for another', () => {
+  const named = (name: string, of: { namespace?: string; labels: string; replicas: number }, spec: string): string =>
+    `{apiVersion: apps/v1, kind: Deployment, metadata: {name: ${name}, namespace: ${of.namespace ?? 'default'}}, spec: {replicas: ${of.replicas}, template: {metadata: {labels: ${of.labels}}, spec: {${spec}}}}}\n---\n`
+  const app = (value: string) => `labelSelector: {matchLabels: {app: ${value}}}`
+  const off = (value: string, more = '', key = HOST) =>
+    required('podAntiAffinity', `{topologyKey: ${key}, ${app(value)}${more}}`)
+  const even = (value: string, more = '') =>
+    `topologySpreadConstraints: [{maxSkew: 1, topologyKey: ${HOST}, whenUnsatisfiable: DoNotSchedule, ${app(value)}${more}}]`
+  const three = ['1', '2', '3'].map((i) => podOf(`there-${i}`, { at: 'a1', labels: '{app: x, v: one}' })).join('')
+  const own = ', matchLabelKeys: [v]'
+  const each = ['a1', 'a2', 'b1', 'x']
+  const twice = each.flatMap((name) => [name, name])
+  it.each([
+    [
+      'anti-affinity to other labels',
+      named('d1', { labels: '{app: x}', replicas: 4 }, off('x')) +
+        named('d2', { labels: '{app: y}', replicas: 4 }, off('y')),
+      twice,
+    ],
+    [
+      'anti-affinity to other values of its own',
+      named('d1', { labels: '{app: x, v: one}', replicas: 4 }, off('x', own)) +
+        named('d2', { labels: '{app: x, v: two}', replicas: 4 }, off('x', own)),
+      twice,
+    ],
+    [
+      'anti-affinity in another namespace',
+      named('d1', { labels: '{app: x}', replicas: 4 }, off('x')) +
+        named('d2', { namespace: 'other', labels: '{app: x}', replicas: 4 }, off('x')),
+      twice,
+    ],
+    [
+      'anti-affinity by another key',
+      podOf('there', { at: 'a1', labels: '{app: q}' }) +
+        named('d1', { labels: '{app: x}', replicas: 3 }, off('q')) +
+        named('d2', { labels: '{app: y}', replicas: 2 }, off('q', '', ZONE)),
+      ['a2', 'b1', 'b1', 'x', 'x'],
+    ],
+    [
+      'affinity by two keys',
+      podOf('there', { at: 'a1', labels: '{app: q}' }) +
+        named(
+          'd',
+          { labels: '{app: x}', replicas: 2 },
+          required('podAffinity', `{topologyKey: ${ZONE}, ${app('q')}}, {topologyKey: ${HOST}, ${app('q')}}`),
+        ),
+      ['a1', 'a1'],
+    ],
+    [
+      'spreading in another namespace',
+      three +
+        named('d1', { labels: '{app: x}', replicas: 1 }, `${even('x')}, nodeSelector: {${HOST}: a2}`) +
+        named('d2', { namespace: 'other', labels: '{app: x}', replicas: 4 }, even('x')),
+      ['a1', 'a2', 'a2', 'b1', 'x'],
+    ],
+    [
+      'spreading by other values of its own',
+      three +
+        named('d1', { labels: '{app: x, v: one}', replicas: 1 }, `${even('x', own)}, nodeSelector: {${HOST}: a2}`) +
+        named('d2', { labels: '{app: x, v: two}', replicas: 4 }, even('x', own)),
+      ['a1', 'a2', 'a2', 'b1', 'x'],
+    ],
+    [
+      'spreading of other labels',
+      three +
+        named('d1', { labels: '{app: x}', replicas: 1 }, `${even('x')}, nodeSelector: {${HOST}: a2}`) +
+        named('d2', { labels: '{app: y}', replicas: 4 }, even('y')),
+      ['a1', 'a2', 'a2', 'b1', 'x'],
+    ],
+  ])('%s', (_, text, expected) => expect(placesOf(nodes() + text)).toEqual(expected))
+})
