@@ -20,7 +20,7 @@ export function bridgePreRouting(skb: Skb, bridge: Link): boolean {
   if (!isIp(skb) || !callsIptables(skb.ns, skb.packet.src.family)) return true
   const port = skb.dev
   const before = skb.packet.dst
-  skb.bridge = { physIn: port, physOut: undefined, inPrerouting: true, bridgedDnat: undefined }
+  skb.bridge = { physIn: port, physOut: undefined, inPrerouting: true, passedUp: false, bridgedDnat: undefined }
   skb.dev = bridge
   const passed = runHook(skb, 'prerouting', { in: bridge })
   skb.dev = port

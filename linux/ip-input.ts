@@ -40,10 +40,13 @@ export function ipReceive(skb: IpSkb, type: PacketType): void {
   localDeliver(skb)
 }
 
-/** A packet that already passed PREROUTING on a bridge does not pass it again (ip_sabotage_in). */
+/**
+ * A packet that already passed PREROUTING on a bridge does not pass it again (ip_sabotage_in, Linux
+ * net/bridge/br_netfilter_hooks.c). It still knows the port that it came in by.
+ */
 function preRouting(skb: IpSkb): boolean {
   if (skb.bridge !== undefined && !skb.bridge.inPrerouting) {
-    skb.bridge = undefined
+    skb.bridge.passedUp = true
     return true
   }
   return runHook(skb, 'prerouting', { in: skb.dev })

@@ -24,7 +24,7 @@ export interface Skb {
   ct: ConntrackInfo | undefined
   /** Where routing sends it (skb_dst). */
   dst: RouteResult | undefined
-  /** Set while the packet crosses a bridge with br_netfilter on. */
+  /** Set where the packet came in by a port of a bridge with br_netfilter on, and until it has left the machine. */
   bridge: BridgeInfo | undefined
   /** Descriptor of the local socket that made it. */
   socket: number | undefined
@@ -61,6 +61,8 @@ export interface BridgeInfo {
   physOut: Link | undefined
   /** PREROUTING has not yet been run for the frame's second time, as a packet for the bridge itself. */
   inPrerouting: boolean
+  /** The bridge has handed the packet to the machine, which routes it or takes it (sabotage_in_done). */
+  passedUp: boolean
   /** The packet goes through the bridge device only to find its new destination's MAC; its own source MAC meanwhile. */
   bridgedDnat: Mac | undefined
 }
@@ -96,6 +98,9 @@ export const cloneSkb = (skb: Skb): Skb => ({
 export function isIp(skb: Skb): skb is IpSkb {
   return skb.packet.kind === 'ip'
 }
+
+/** Whether a bridge runs the hooks over the packet, not the machine's own IP path. */
+export const isBridged = ({ bridge }: Skb): boolean => bridge !== undefined && !bridge.passedUp
 
 /** What a capture on the device sees: a frame, or the bare packet where the device has no link header. */
 export function seenOn(skb: Skb): Frame | IpPacket {

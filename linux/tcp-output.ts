@@ -1,9 +1,10 @@
 import { formatIp } from '../packet/ip.ts'
 import { type IpPacket, TCP_FLAG, type Tcp, type TcpOption } from '../packet/packet.ts'
 import { defaultTtl, discoversMtu, ipSend } from './ip-output.ts'
-import type { Netns } from './netns.ts'
-import { type OutputRoute, routeOutput } from './route.ts'
-import type { IpSkb } from './skb.ts'
+import { attachConntrack } from './netfilter/conntrack-table.ts'
+import type { Link, Netns } from './netns.ts'
+import { type OutputRoute, recordOutput, routeOutput } from './route.ts'
+import { type IpSkb, newSkb } from './skb.ts'
 import { removeSocket, type Socket, wake } from './socket.ts'
 import { MILLISECOND, RTO_MAX, RTO_MIN, seqAdd, seqDiff, type TcpControl, windowField } from './tcp-control.ts'
 import { sackOption } from './tcp-sack.ts'
@@ -214,6 +215,26 @@ export function sendReset(skb: IpSkb, by: string): void {
     flowLabel: family === 4 ? 0 : ns.host.kernel.draw(site, 0x100000),
     payload: resetFor(packet.payload),
   }
+  if (by === 'REJECT' && skb.bridge !== undefined) return sendByPort(skb, reset, { port: skb.bridge.physIn, route })
   // Only nf_send_reset ties its answer to the flow; a reset for want of a socket is looked up like any packet.
   ipSend(ns, { packet: reset, by, cause: skb.id, ...(by === 'REJECT' ? { answers: skb } : {}) }, route)
+}
+
+/**
+ * What came in by a port of a bridge is refused by that port at once, with the MACs of its frame turned round: the
+ * answer passes neither OUTPUT nor POSTROUTING, nor the bridge (nf_send_reset, Linux net/ipv4/netfilter/
+ * nf_reject_ipv4.c; nf_send_reset6, net/ipv6/netfilter/nf_reject_ipv6.c).
+ */
+function sendByPort(
+  refused: IpSkb,
+  packet: IpPacket,
+  { port, route }: { readonly port: Link; readonly route: Extract<OutputRoute, { kind: 'ok' }> },
+): void {
+  const { kernel, stack } = refused.ns.host
+  const skb = newSkb(port, packet, kernel.newPacket())
+  attachConntrack(skb, refused)
+  kernel.record(skb, { kind: 'socket.send', sent: packet, by: 'REJECT', cause: refused.id })
+  recordOutput(skb, packet.dst, route.route, packet.src)
+  if (refused.mac !== undefined) skb.mac = { src: refused.mac.dst, dst: refused.mac.src }
+  stack.xmit(skb)
 }

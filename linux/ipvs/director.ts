@@ -6,7 +6,7 @@ import { ACCEPT, DROP, type NfVerdict } from '../netfilter/netfilter.ts'
 import { tupleOf } from '../netfilter/tuple.ts'
 import { type Netns, sysctl } from '../netns.ts'
 import { routeOutput } from '../route.ts'
-import type { IpSkb } from '../skb.ts'
+import { type IpSkb, isBridged } from '../skb.ts'
 import type { Hook } from '../step.ts'
 import { clientKey, type Endpoint, type IpvsConnection, serverKey } from './connection.ts'
 import { countPacket, endConnection, expireConnections, movedBy } from './connection-table.ts'
@@ -107,7 +107,7 @@ function handleResponse(skb: IpSkb, connection: IpvsConnection, hook: Hook): NfV
  * (snat_reroute, on by default). A bridged one keeps its port whatever this finds.
  */
 function routeReplyAgain(skb: IpSkb, hook: Hook): boolean {
-  if (hook === 'input' || skb.bridge !== undefined || skb.dst?.type === 'local') return true
+  if (hook === 'input' || isBridged(skb) || skb.dst?.type === 'local') return true
   if (sysctl(skb.ns, 'net.ipv4.vs.snat_reroute', 1) === 0) return true
   const { dst, src } = skb.packet
   const again = routeOutput(skb.ns, { dst, src, mark: skb.mark })

@@ -30,7 +30,8 @@ function meet(router: Router, packet: IpPacket | undefined, way: Way): { verdict
   if (packet === undefined) throw new Error('no such part')
   const dev = link(router, 'r0')
   const skb = newSkb(dev, packet, 1) as IpSkb
-  if (way === 'bridged') skb.bridge = { physIn: dev, physOut: undefined, inPrerouting: true, bridgedDnat: undefined }
+  if (way === 'bridged')
+    skb.bridge = { physIn: dev, physOut: undefined, inPrerouting: true, passedUp: false, bridgedDnat: undefined }
   const verdict = way === 'own' ? nfHook(skb, 'output', { out: dev }) : nfHook(skb, 'prerouting', { in: dev })
   return { verdict: verdict.kind, skb }
 }

@@ -2,7 +2,7 @@ import type { Family } from '../../packet/ip.ts'
 import { ipvsHandlers } from '../ipvs/hooks.ts'
 import type { Link } from '../netns.ts'
 import type { IptablesTable } from '../op.ts'
-import type { IpSkb } from '../skb.ts'
+import { type IpSkb, isBridged } from '../skb.ts'
 import type { Hook } from '../step.ts'
 import { conntrackIn } from './conntrack-in.ts'
 import { confirm } from './conntrack-table.ts'
@@ -47,7 +47,7 @@ export function nfHook(skb: IpSkb, hook: Hook, links: { readonly in?: Link; read
     family,
     ...(links.in === undefined ? {} : { in: links.in.name }),
     ...(links.out === undefined ? {} : { out: links.out.name }),
-    bridged: skb.bridge !== undefined,
+    bridged: isBridged(skb),
   })
   const state: HookState = { hook, family, in: links.in, out: links.out }
   for (const handler of handlers) {

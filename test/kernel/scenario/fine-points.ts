@@ -410,6 +410,37 @@ const onBridge: readonly Scenario[] = [
     standing: [],
     flows: [{ ...A, ...ping('10.244.1.3') }],
   },
+  ...([4, 6] as const).map((family): Scenario => {
+    const [own, other] = family === 4 ? ['10.244.1.1', '10.244.1.3'] : ['fd00:10:244:1::1', 'fd00:10:244:1::3']
+    return {
+      name: `reset-by-the-port-v${family}`,
+      about: `A port of the bridge is where a reset of REJECT leaves, for a bridged packet and one for the machine; nothing else is so, IPv${family}.`,
+      lab: {
+        hosts: [
+          bridgeMachine(
+            inRoot(
+              sysctl(`net.bridge.bridge-nf-call-ip${family === 4 ? '' : '6'}tables`, 1),
+              ...rules(
+                family,
+                'filter',
+                '-A FORWARD -p tcp -m tcp --dport 81 -j REJECT --reject-with tcp-reset',
+                '-A INPUT -p tcp -m physdev --physdev-in veth-a -m tcp --dport 82 -j REJECT --reject-with tcp-reset',
+                '-A INPUT -p tcp -m physdev ! --physdev-is-bridged -m tcp --dport 83 -j REJECT',
+                '-A OUTPUT -p tcp -m tcp --tcp-flags RST RST -j DROP',
+              ),
+            ),
+            family === 6,
+          ),
+        ],
+      },
+      standing: [],
+      flows: [
+        { ...A, protocol: 'tcp', to: { ip: other, port: 81 }, sends: [] },
+        { ...A, protocol: 'tcp', to: { ip: own, port: 82 }, sends: [] },
+        { ...A, protocol: 'tcp', to: { ip: own, port: 83 }, sends: [] },
+      ],
+    }
+  }),
   {
     name: 'prerouting-once',
     about: 'A packet for the bridge itself passes PREROUTING as a bridged one, and not again as a routed one.',
