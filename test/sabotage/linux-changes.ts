@@ -107,7 +107,7 @@ export const LINUX_CHANGES: readonly Change[] = [
   change(
     'ip-output.ts',
     'not-routed-again',
-    'turned ? routeAgain(skb) : undefined',
+    'turned ? routeAgain(skb, passed) : undefined',
     'undefined as ReturnType<typeof routeAgain> | undefined',
     'a local packet that NAT turned leaves by its first route',
   ),
