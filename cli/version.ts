@@ -1,21 +1,21 @@
 import { cniPlugins } from '../cni/registry.ts'
-import { PROXY_MODE_NAMES } from '../proxy/proxy-mode.ts'
+import { resolverNames } from '../dns/resolver/registry.ts'
 import { proxyModes } from '../proxy/registry.ts'
 import { NEWEST_MODELLED } from '../proxy/versions.ts'
+import { labelled } from '../render/columns.ts'
 import { print } from './terminal.ts'
 
 export const VERSION = '0.1.0'
 
-/** `podwalk version`. */
+/** `podwalk version`: what this is, and what it models. */
 export function version(): number {
-  const missing = PROXY_MODE_NAMES.filter((name) => !(name in proxyModes))
-  print(
-    [
-      `podwalk ${VERSION}`,
-      `pod networks   ${Object.keys(cniPlugins).join(', ')}`,
-      `kube-proxy     ${Object.keys(proxyModes).join(', ')} (up to ${NEWEST_MODELLED}); not modelled: ${missing.join(', ')}`,
-      `node           ${process.version}`,
-    ].join('\n'),
-  )
+  const lines: readonly (readonly [label: string, text: string])[] = [
+    ['podwalk', VERSION],
+    ['pod networks', Object.keys(cniPlugins).join(', ')],
+    ['kube-proxy', `${Object.keys(proxyModes).join(', ')} (up to ${NEWEST_MODELLED})`],
+    ['resolvers', resolverNames.join(', ')],
+    ['node', process.version],
+  ]
+  print(`${lines.flatMap(([label, text]) => labelled(label, text, { indent: 15, width: 80 })).join('\n')}\n`)
   return 0
 }

@@ -97,6 +97,6 @@ test('what is wrong in a lab is told with its line, and counted', () => {
 test('the version is that of the package', () => {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string }
   expect(VERSION).toBe(version)
-  expect(podwalk('version').out).toMatch(new RegExp(`^podwalk ${version}\npod networks {3}flannel, calico`))
+  expect(podwalk('version').out).toMatch(new RegExp(`^podwalk {8}${version}\npod networks {3}flannel, calico`))
   expect(podwalk('--version')).toMatchObject({ code: 0, out: `${version}\n` })
 })
