@@ -371,3 +371,13 @@ it.each([
   ])
   expect(diagnostics.flatMap((one) => (one.code === 'kind-missing' ? one.severity : []))).toEqual([severity])
 })
+
+it('many workloads of many pods make 20,000 in all, and each that has none is told', () => {
+  const set = (i: number): string =>
+    `---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s${i}}\nspec:\n  replicas: 4500\n  template: {}\n`
+  const small =
+    '---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: small}\nspec:\n  replicas: 2\n  template: {}\n'
+  const loaded = loadText([1, 2, 3, 4, 5].map(set).join('') + small)
+  expect(loaded.cluster.pods.length).toBe(4 * 4500 + 2)
+  expect(codes(loaded).filter((code) => code.startsWith('pods-too-many'))).toEqual(['pods-too-many:30'])
+}, 20_000)

@@ -45,8 +45,34 @@ export function completePods(sources: WorkloadSources, filling: Filling): MadePo
   const isMade = (workload: Workload): boolean =>
     (workload.meta.uid === undefined || !podsRecorded) && !owned.has(keyOfWorkload(workload))
   const replicaSets = replicaSetsOf(sources.workloads)
-  const plans = [...sources.workloads, ...replicaSets].filter(isMade).sort(byWorkload).flatMap(plannedPods)
+  const made = [...sources.workloads, ...replicaSets].filter(isMade).sort(byWorkload)
+  const plans = atMost(made, filling).flatMap(plannedPods)
   return { pods: place(sources, plans, filling), replicaSets }
+}
+
+/** Pods that are made up in all: a cluster with more of them has recorded ones. */
+const MOST_MADE_UP = 20_000
+
+/** Kinds whose number of pods stands in the object. A DaemonSet has as many as nodes, a Deployment has ReplicaSets. */
+const COUNTED: ReadonlySet<Workload['kind']> = new Set(['ReplicaSet', 'StatefulSet', 'Job'])
+
+/** The workloads whose pods fit under the bound; of the others no pod is made, and that is said. */
+function atMost(workloads: readonly Workload[], { diagnose }: Filling): readonly Workload[] {
+  let pods = 0
+  return workloads.filter((workload) => {
+    if (!COUNTED.has(workload.kind)) return true
+    const fits = pods + workload.replicas <= MOST_MADE_UP
+    if (fits) pods += workload.replicas
+    else
+      diagnose({
+        severity: 'warning',
+        code: 'pods-too-many',
+        message: `no pod of ${keyOfWorkload(workload)} is made up: with its ${workload.replicas} there would be more than ${MOST_MADE_UP}`,
+        ...(workload.at === undefined ? {} : { at: { file: workload.at.file, line: workload.at.line } }),
+        suggestion: 'give the pods of the cluster: kubectl get pods -A -o yaml',
+      })
+    return fits
+  })
 }
 
 const keyOfWorkload = (workload: Pick<Workload, 'kind' | 'meta'>): string =>
