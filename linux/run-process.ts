@@ -118,14 +118,16 @@ function onSocket(ns: Netns, running: RunningProcess, call: SocketCall, cause: n
       return tcpListen(socket)
     case 'connect':
       return socket.type === 'tcp'
-        ? whileOwned(socket, () => tcpConnect(ns, socket, call.to, cause))
+        ? whileOwned(ns, socket, () => tcpConnect(ns, socket, call.to, cause))
         : connect(ns, socket, call.to)
     case 'send':
       return socket.type === 'tcp'
-        ? whileOwned(socket, () => tcpSend(ns, socket, call.bytes, cause))
+        ? whileOwned(ns, socket, () => tcpSend(ns, socket, call.bytes, cause))
         : send(ns, socket, call, cause)
     case 'close':
-      return socket.type === 'tcp' ? whileOwned(socket, () => tcpClose(ns, socket, cause)) : removeSocket(ns, socket)
+      return socket.type === 'tcp'
+        ? whileOwned(ns, socket, () => tcpClose(ns, socket, cause))
+        : removeSocket(ns, socket)
   }
 }
 

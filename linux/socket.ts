@@ -34,15 +34,21 @@ export interface Socket {
   unaccepted: { readonly event: ProcessEvent; readonly cause: number | undefined }[] | undefined
 }
 
-/** lock_sock and release_sock: what arrives during a system call on the socket is taken up at its end, in order. */
-export function whileOwned(socket: Socket, call: () => void): void {
+/**
+ * lock_sock and release_sock (Linux net/core/sock.c): what arrives during a system call on the socket is taken up at
+ * its end, in order. What the call has put off (release_cb) is done last and with bottom halves off: what that sends
+ * moves on when the socket is free again.
+ */
+export function whileOwned(ns: Netns, socket: Socket, call: () => void): void {
   const backlog: (() => void)[] = []
   socket.backlog = backlog
   call()
   for (let next = backlog.shift(); next !== undefined; next = backlog.shift()) next()
+  const { bottomHalves } = ns.host.kernel
+  bottomHalves?.disable()
   for (const last of socket.released.splice(0)) last()
-  for (let next = backlog.shift(); next !== undefined; next = backlog.shift()) next()
   socket.backlog = undefined
+  bottomHalves?.enable()
 }
 
 export interface SocketTable {
