@@ -33,6 +33,8 @@ export interface TcpControl {
   /** Blocks of them as we tell the peer, the latest first; whether it wants to be told. */
   sacks: readonly SackBlock[]
   sackPermitted: boolean
+  /** What has come twice, which the next segment tells the peer (duplicate_sack). */
+  duplicate: SackBlock | undefined
   /** What the peer has told us it has, beyond what it acknowledges. */
   peerHas: SackBlock[]
   retransmits: number
@@ -102,6 +104,7 @@ export function newControl(state: TcpState, advMss: number): TcpControl {
     early: [],
     sacks: [],
     sackPermitted: false,
+    duplicate: undefined,
     peerHas: [],
     retransmits: 0,
     rto: RTO_INITIAL,

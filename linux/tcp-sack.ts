@@ -35,10 +35,26 @@ export function forgetEarly(tcp: TcpControl): void {
   tcp.sacks = tcp.early.length === 0 ? [] : tcp.sacks.filter(({ start }) => seqDiff(start, tcp.rcvNxt) > 0)
 }
 
-/** The option as tcp_established_options lays it out. */
+/** tcp_dsack_extend: octets that were here already (RFC 2883); what does not touch those noted before goes untold. */
+export function noteDuplicate(tcp: TcpControl, start: number, end: number): void {
+  const { duplicate } = tcp
+  if (duplicate === undefined) {
+    tcp.duplicate = { start, end }
+    return
+  }
+  if (seqDiff(start, duplicate.end) > 0 || seqDiff(duplicate.start, end) > 0) return
+  tcp.duplicate = {
+    start: seqDiff(start, duplicate.start) < 0 ? start : duplicate.start,
+    end: seqDiff(end, duplicate.end) > 0 ? end : duplicate.end,
+  }
+}
+
+/** The option as tcp_established_options lays it out: what came twice is told first, and once. */
 export function sackOption(tcp: TcpControl): readonly TcpOption[] {
-  if (tcp.sacks.length === 0 || !tcp.sackPermitted) return []
-  const blocks = tcp.sacks.slice(0, tcp.timestamps === undefined ? MOST_BLOCKS : MOST_BESIDE_TIMESTAMPS)
+  const told = tcp.duplicate === undefined ? tcp.sacks : [tcp.duplicate, ...tcp.sacks]
+  tcp.duplicate = undefined
+  if (told.length === 0 || !tcp.sackPermitted) return []
+  const blocks = told.slice(0, tcp.timestamps === undefined ? MOST_BLOCKS : MOST_BESIDE_TIMESTAMPS)
   const bytes = new Uint8Array(blocks.length * 8)
   for (const [i, { start, end }] of blocks.entries()) {
     put32(bytes, i * 8, start)

@@ -28,7 +28,7 @@ import {
   timestampOption,
   wakeConnected,
 } from './tcp-output.ts'
-import { forgetEarly, noteEarly, noteSacked } from './tcp-sack.ts'
+import { forgetEarly, noteDuplicate, noteEarly, noteSacked } from './tcp-sack.ts'
 
 /** TCP sockets (RFC 9293), after Linux net/ipv4/tcp.c, tcp_input.c, tcp_ipv4.c and tcp_timer.c. */
 
@@ -282,6 +282,7 @@ function receiveData(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpControl):
     return sendAck(ns, socket, skb.id)
   }
   const fresh = segment.data.subarray(-ahead)
+  if (ahead < 0) noteDuplicate(tcp, segment.seq, seqAdd(segment.seq, segment.data.length - fresh.length))
   if (fresh.length === 0 && !fin) return sendAck(ns, socket, skb.id)
   const fast = isFastPath(segment, tcp)
   const wakes = [...take(skb, socket, tcp, { data: fresh, fin }), ...takeEarly(skb, socket, tcp)]
@@ -344,12 +345,15 @@ export function tcpRead(socket: Socket): Uint8Array {
   return bytes
 }
 
+/** tcp_ofo_queue: what came early and is in order now. */
 function takeEarly(skb: IpSkb, socket: Socket, tcp: TcpControl): readonly ProcessEvent[] {
   const wakes: ProcessEvent[] = []
+  const inOrder = tcp.rcvNxt
   for (;;) {
     const next = tcp.early.findIndex((part) => seqDiff(part.seq, tcp.rcvNxt) <= 0)
     const [part] = next < 0 ? [] : tcp.early.splice(next, 1)
     if (part === undefined) return wakes
+    if (seqDiff(part.seq, inOrder) < 0) noteDuplicate(tcp, part.seq, inOrder)
     const overlap = seqDiff(tcp.rcvNxt, part.seq)
     if (overlap <= part.data.length)
       wakes.push(...take(skb, socket, tcp, { data: part.data.subarray(overlap), fin: part.fin }))
