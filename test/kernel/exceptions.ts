@@ -1,5 +1,13 @@
 import { emitIp } from '../../packet/emit.ts'
-import { type Frame, type IpPacket, TCP_FLAG, type Tcp, type TcpOption, type Udp } from '../../packet/packet.ts'
+import {
+  type Frame,
+  type IcmpBody,
+  type IpPacket,
+  TCP_FLAG,
+  type Tcp,
+  type TcpOption,
+  type Udp,
+} from '../../packet/packet.ts'
 import { parseIpPacket } from '../../packet/parse.ts'
 import { readTcp } from '../../packet/tcp.ts'
 
@@ -56,10 +64,18 @@ function changeInPacket(ours: IpPacket, kernel: IpPacket, change: TcpChange): Ip
   }
   if (mine.kind === 'udp' && theirs.kind === 'udp') return { ...ours, payload: changeInUdp(mine, theirs, change) }
   if (mine.kind !== 'icmp' || theirs.kind !== 'icmp') return ours
-  const [body, other] = [mine.body, theirs.body]
-  if (body.kind !== 'error' || other.kind !== 'error') return ours
-  const packet = changeInPacket(body.quote.packet, other.quote.packet, change)
-  return { ...ours, payload: { ...mine, body: { ...body, quote: { ...body.quote, packet } } } }
+  const body = changeQuoted(mine.body, theirs.body, (quoted, other) => changeInPacket(quoted, other, change))
+  return { ...ours, payload: { ...mine, body } }
+}
+
+/** What an ICMP error or a redirect quotes. */
+function changeQuoted(
+  ours: IcmpBody,
+  kernel: IcmpBody,
+  change: (ours: IpPacket, kernel: IpPacket) => IpPacket,
+): IcmpBody {
+  if (ours.kind !== kernel.kind || !('quote' in ours) || !('quote' in kernel)) return ours
+  return { ...ours, quote: { ...ours.quote, packet: change(ours.quote.packet, kernel.quote.packet) } }
 }
 
 const TCP = 6
@@ -133,9 +149,9 @@ function idsInPacket(ours: IpPacket, kernel: IpPacket, ticks: number): IpPacket 
     const bytes = emitIp(idsInPacket(inner.ours, inner.kernel, ticks))
     return { ...ours, id, payload: { ...mine, payload: { kind: 'data', bytes } } }
   }
-  if (mine.kind === 'icmp' && theirs.kind === 'icmp' && mine.body.kind === 'error' && theirs.body.kind === 'error') {
-    const packet = idsInPacket(mine.body.quote.packet, theirs.body.quote.packet, ticks)
-    return { ...ours, id, payload: { ...mine, body: { ...mine.body, quote: { ...mine.body.quote, packet } } } }
+  if (mine.kind === 'icmp' && theirs.kind === 'icmp') {
+    const body = changeQuoted(mine.body, theirs.body, (quoted, other) => idsInPacket(quoted, other, ticks))
+    return { ...ours, id, payload: { ...mine, body } }
   }
   return { ...ours, id }
 }
