@@ -226,7 +226,7 @@ function acknowledge(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpControl):
     return false
   }
   noteSacked(tcp, segment)
-  tcp.sndWnd = segment.window << (tcp.windowScale?.peers ?? 0)
+  updateWindow(segment, tcp)
   const acked = seqDiff(segment.ack, tcp.sndUna)
   if (tcp.state === 'synReceived' && acked > 0) {
     tcp.state = 'established'
@@ -244,6 +244,14 @@ function acknowledge(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpControl):
   if (tcp.finSent && tcp.sndUna === tcp.sndNxt && !finAcknowledged(ns, socket, tcp)) return false
   if (tcp.sendQueue.length > 0 || (tcp.finQueued && !tcp.finSent)) pushQueue(ns, socket, skb.id)
   return true
+}
+
+/** tcp_ack_update_window: a window that changes is the one that the fast path expects from then on. */
+function updateWindow(segment: Tcp, tcp: TcpControl): void {
+  const window = segment.window << (tcp.windowScale?.peers ?? 0)
+  if (window !== tcp.sndWnd && segment.data.length === 0 && tcp.early.length === 0)
+    tcp.predictedWindow = segment.window
+  tcp.sndWnd = window
 }
 
 /** Our FIN has arrived. False: that was the last of the connection. */
