@@ -217,9 +217,11 @@ function candidateSources(dev: Link, dst: Ip, scope: keyof typeof SCOPE): readon
   )
 }
 
+/** Other devices' addresses, which in IPv4 outlive their device being down (inet_select_addr, net/ipv4/devinet.c). */
 function elsewhere(ns: Netns, dev: Link, dst: Ip, scope: keyof typeof SCOPE): readonly LinkAddress[] {
   const others: LinkAddress[] = []
-  for (const link of ns.links.values()) if (link !== dev && link.up) others.push(...candidateSources(link, dst, scope))
+  for (const link of ns.links.values())
+    if (link !== dev && (link.up || dst.family === 4)) others.push(...candidateSources(link, dst, scope))
   return others
 }
 

@@ -442,6 +442,32 @@ const onBridge: readonly Scenario[] = [
     }
   }),
   {
+    name: 'source-of-a-card-that-is-down',
+    about: 'A device without address sends with that of another, although that one is down.',
+    lab: {
+      hosts: [
+        box(
+          'client',
+          1,
+          { eth0: { segment: 'near', addresses: [] }, eth1: { segment: 'far', addresses: ['10.2.0.1/24'] } },
+          route('10.1.0.2/32', { dev: 'eth0' }),
+          { kind: 'link.set', name: 'eth1', up: false },
+        ),
+        box(
+          'server',
+          2,
+          { eth0: { segment: 'near', addresses: ['10.1.0.2/24'] } },
+          route('10.2.0.0/24', { dev: 'eth0' }),
+        ),
+      ],
+    },
+    standing: [],
+    flows: [
+      { ...CLIENT, ...ping('10.1.0.2') },
+      { ...CLIENT, protocol: 'tcp', to: { ip: '10.1.0.2', port: 81 }, sends: [] },
+    ],
+  },
+  {
     name: 'prerouting-once',
     about: 'A packet for the bridge itself passes PREROUTING as a bridged one, and not again as a routed one.',
     lab: {
