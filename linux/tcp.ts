@@ -246,11 +246,18 @@ function acknowledge(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpControl):
   return true
 }
 
-/** tcp_ack_update_window: a window that changes is the one that the fast path expects from then on. */
+/**
+ * tcp_ack_update_window: a window that changes is the one that the fast path expects from then on. When all is
+ * acknowledged the memory that sending took is given back (sk_mem_reclaim), and the first data that comes finds none,
+ * which takes it off the fast path (sk_forward_alloc in tcp_rcv_established).
+ */
 function updateWindow(segment: Tcp, tcp: TcpControl): void {
   const window = segment.window << (tcp.windowScale?.peers ?? 0)
-  if (window !== tcp.sndWnd && segment.data.length === 0 && tcp.early.length === 0)
-    tcp.predictedWindow = segment.window
+  if (segment.data.length === 0 && tcp.early.length === 0) {
+    const inFlight = seqDiff(tcp.sndNxt, segment.ack) > 0
+    if (!inFlight && tcp.lastReceived < 0) tcp.predictedWindow = undefined
+    else if (window !== tcp.sndWnd) tcp.predictedWindow = segment.window
+  }
   tcp.sndWnd = window
 }
 
