@@ -98,8 +98,9 @@ function sourcePort({ ns, dev, flowHash }: Skb, inner: Frame): number {
 }
 
 /**
- * What the kernel's flow dissector hashes: addresses, protocol and ports; MACs where it is no IP packet. A fragment has
- * no ports to tell flows apart, but still the hash of the socket it came from.
+ * What the kernel's flow dissector hashes: addresses, protocol and ports; MACs where it is no IP packet. The identifier
+ * of an echo is not asked for (flow_keys_dissector_keys, Linux net/core/flow_dissector.c). A fragment has no ports to
+ * tell flows apart, but still the hash of the socket it came from.
  */
 function flowKey(frame: Frame, flowHash: string | undefined): string {
   const { payload } = frame
@@ -109,7 +110,6 @@ function flowKey(frame: Frame, flowHash: string | undefined): string {
   if (payload.fragment !== undefined) return flowHash === undefined ? addresses : `${addresses} ${flowHash}`
   if (transport.kind === 'tcp' || transport.kind === 'udp' || transport.kind === 'sctp')
     return `${addresses} ${transport.kind} ${transport.srcPort}>${transport.dstPort}`
-  if (transport.kind === 'icmp' && transport.body.kind === 'echo') return `${addresses} icmp ${transport.body.id}`
   return `${addresses} ${transport.kind}`
 }
 
