@@ -68,8 +68,8 @@ const FETCH = `fetch() { for i in $(seq 60); do ./enter.sh "$1" curl -s -m 1 "$2
 const MOUNTS = 'grep -c /run/netns /proc/mounts'
 const OWN_RUN = `exec 2>&1; mount -t tmpfs tmpfs /run; mkdir /run/netns; mount -t tmpfs tmpfs /run/netns; mounts=$(${MOUNTS})`
 const LEFT = `echo "left: $(ls /run/netns) $(ls -A | grep -E '^[.](up|.*pid|.*ctl)$') $(( $(${MOUNTS}) - mounts ))"`
-/** Programs in the namespaces would hold them; there are as many as before. */
-const PROGRAMS = `pgrep -f "servers.py|flanneld-udp.py|bird -c podwalk" | wc -l`
+/** Programs in the namespaces would hold them; of this directory there are as many as before. */
+const PROGRAMS = `for pid in $(pgrep -f "servers.py|flanneld-udp.py|bird -c podwalk"); do readlink /proc/$pid/cwd; done | grep -cxF "$PWD"`
 
 const QUESTIONS = [
   'fetch default/client http://far',
