@@ -43,7 +43,7 @@ export function askAgain(
   const network = newNetwork(built.blueprint, seededDraw(options.seed ?? 1))
   return Array.from({ length: times }, (_, turn) => {
     waitUntil(network, probe, turn * every)
-    return tell(built, probe, { observed: watch(network, probe, { ...options, turn }), probability: 1 })
+    return tell(built, probe, { observed: watch(network, probe, options), probability: 1 })
   })
 }
 
@@ -93,13 +93,13 @@ function walk(
 type Watched = Pick<Conversation, 'steps' | 'durationNs'> & { readonly endless: boolean }
 
 /** Starts the client, and watches until it has its answer. */
-function watch(network: Network, probe: Probe, options: AskOptions & { readonly turn?: number }): Watched {
+function watch(network: Network, probe: Probe, options: AskOptions): Watched {
   const ns = network.host(probe.from.host)?.netns.get(probe.from.netns)
   if (ns === undefined) return { steps: network.steps, durationNs: 0, endless: false }
   const first = network.steps.length
   const begun = network.queue.now
   network.wake(ns)
-  startProcess(ns, CLIENT, clientProgram(probe, options.turn), {})
+  startProcess(ns, CLIENT, clientProgram(probe), {})
   const done = (): boolean => ns.state.processes.get(CLIENT)?.exitCode !== undefined
   const limits = { until: done, maxEvents: options.maxEvents ?? MAX_EVENTS, maxTime: begun + MAX_TIME }
   const ended = run(network, limits)

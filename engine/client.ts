@@ -76,19 +76,16 @@ const PATIENCE = 5 * SECOND
 const FIRST_FD = 3
 /** Descriptors of the lookup; those of the client's own sockets count up from FIRST_FD. */
 const LOOKUP_FD = 100
-const FDS_OF_A_TURN = 10_000
 
 /** The name under which the probe's program runs. */
 export const CLIENT = 'client'
 
 /** A program that asks the probe's question and exits: look the name up, dial each address in turn, talk, hang up. */
-export function clientProgram(probe: Probe, turn = 0): Program<ClientState, ClientStep | DnsStep> {
-  // What an earlier turn left to the kernel (TIME_WAIT) is known by its descriptor: no number is taken twice.
-  const firstFd = turn * FDS_OF_A_TURN
+export function clientProgram(probe: Probe): Program<ClientState, ClientStep | DnsStep> {
   return { name: CLIENT, start, step }
 
   function start(context: ProcessContext): Result {
-    const begun: ClientState = { phase: 'lookup', candidates: [], fd: firstFd + FIRST_FD, startedAt: context.now }
+    const begun: ClientState = { phase: 'lookup', candidates: [], fd: FIRST_FD, startedAt: context.now }
     const { ip, name } = probe.target
     if (ip !== undefined) return dial({ ...begun, candidates: [ip] }, context)
     const request: LookupRequest = {
@@ -99,7 +96,7 @@ export function clientProgram(probe: Probe, turn = 0): Program<ClientState, Clie
       ...(probe.recordType !== undefined && { type: probe.recordType }),
     }
     const resolver = resolvers[probe.resolver ?? 'glibc']
-    return afterLookup(begun, startLookup({ resolver, request, firstFd: firstFd + LOOKUP_FD }, context), context)
+    return afterLookup(begun, startLookup({ resolver, request, firstFd: LOOKUP_FD }, context), context)
   }
 
   function step(state: ClientState, event: ProcessEvent, context: ProcessContext): Result {

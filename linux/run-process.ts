@@ -169,8 +169,12 @@ function exit(ns: Netns, running: RunningProcess, code: number): void {
     if (socket.process === running.name) {
       if (socket.type === 'tcp') tcpClose(ns, socket)
       else removeSocket(ns, socket)
+      // sock_orphan: what is left belongs to the kernel, and its descriptor may be given again.
+      socket.fd = NO_FD
     }
 }
+
+const NO_FD = -1
 
 /** tun_chr_write_iter: the packet comes in by the device. */
 function writeTun(

@@ -6,7 +6,8 @@ import type { TcpControl } from './tcp-control.ts'
 /** A socket of a process. */
 export interface Socket {
   readonly id: number
-  readonly fd: number
+  /** Of its process; negative once that has ended. */
+  fd: number
   readonly process: string
   readonly type: SocketType
   readonly family: 4 | 6
