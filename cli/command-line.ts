@@ -63,13 +63,20 @@ function questionOptions(command: Command): Command {
     .option('--seed <number>', 'seed of every random choice', whole(0, MOST_SEEDS), 1)
 }
 
-function textOptions(command: Command): Command {
+/** Colours and characters; on every command that writes for people. */
+function lookOptions(command: Command): Command {
   return command
-    .option('-v, --verbose', 'headers and hooks; -vv every rule that was tried', count, 0)
-    .addOption(new Option('-o, --output <form>', 'how it is told').choices(['text', 'wide', 'json']).default('text'))
     .option('--color', 'colours although this is no terminal')
     .option('--no-color', 'no colours')
     .option('--ascii', 'no characters outside ASCII')
+}
+
+function textOptions(command: Command): Command {
+  return lookOptions(
+    command
+      .option('-v, --verbose', 'headers and hooks; -vv every rule that was tried', count, 0)
+      .addOption(new Option('-o, --output <form>', 'how it is told').choices(['text', 'wide', 'json']).default('text')),
+  )
 }
 
 function program(done: (code: number) => void): Command {
@@ -102,7 +109,7 @@ function program(done: (code: number) => void): Command {
     .option('--at <point>', 'one capture point: NODE/LINK or NODE/NAMESPACE/POD/LINK (repeatable)', more)
     .action((options) => done(pcap(options)))
 
-  snapshotOptions(root.command('dns [name] [type...]'))
+  lookOptions(snapshotOptions(root.command('dns [name] [type...]')))
     .description('what a resolver asks for a name, who answers, and what would spare queries')
     .option('--from <endpoint>', 'pod/NAME, node/NAME, ext/NAME or an address')
     .option('-n, --namespace <name>', 'namespace of names without one', 'default')
@@ -115,9 +122,6 @@ function program(done: (code: number) => void): Command {
     .addOption(
       new Option('-o, --output <form>', 'how it is told').choices(['text', 'wide', 'json', 'dig']).default('text'),
     )
-    .option('--color', 'colours although this is no terminal')
-    .option('--no-color', 'no colours')
-    .option('--ascii', 'no characters outside ASCII')
     .action((name, more, options) => done(dns(name === undefined ? [] : [name, ...more], options)))
 
   snapshotOptions(root.command('dns-server'))
@@ -146,12 +150,9 @@ function program(done: (code: number) => void): Command {
     )
     .action((what, options) => done(show(what, options)))
 
-  snapshotOptions(root.command('check'))
+  lookOptions(snapshotOptions(root.command('check')))
     .description('what a snapshot holds, what is filled in, what is missing, and what is wrong')
     .addOption(new Option('-o, --output <form>', 'how it is told').choices(['text', 'wide', 'json']).default('text'))
-    .option('--color', 'colours although this is no terminal')
-    .option('--no-color', 'no colours')
-    .option('--ascii', 'no characters outside ASCII')
     .action((options) => done(check(options)))
 
   const lab = root.command('lab').description('clusters that are only a file')
