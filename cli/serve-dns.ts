@@ -1,8 +1,9 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
-import { type Socket as Connection, createServer, type Server } from 'node:net'
+import type { RemoteInfo } from 'node:dgram'
+import { type Socket as Connection, createServer } from 'node:net'
 import type { ProgramRoom, StreamEnd } from '../engine/program-room.ts'
 import type { SocketAddress } from '../linux/process.ts'
 import type { Ip } from '../packet/ip.ts'
+import { type Listen, onOnePort } from './one-port.ts'
 
 export interface ServedDns {
   readonly room: ProgramRoom
@@ -10,7 +11,7 @@ export interface ServedDns {
   readonly asker: Ip
   /** Where the server in the room listens. */
   readonly server: SocketAddress
-  readonly listen: { readonly address: string; readonly port: number }
+  readonly listen: Listen
 }
 
 export interface DnsService {
@@ -132,36 +133,3 @@ class RoomClock {
     clearTimeout(this.wake)
   }
 }
-
-/** Of the ports that the system picks some are free for one of the two only. */
-const MOST_PICKS = 20
-
-/** UDP and TCP at the same port; of port 0 at one that is free for both. */
-async function onOnePort(
-  tcp: Server,
-  listen: ServedDns['listen'],
-): Promise<{ readonly udp: Socket; readonly port: number }> {
-  for (let picks = 1; ; picks++) {
-    const udp = createSocket({ type: listen.address.includes(':') ? 'udp6' : 'udp4' })
-    const port = await bound(udp, listen)
-    try {
-      await listening(tcp, { address: listen.address, port })
-      return { udp, port }
-    } catch (error) {
-      udp.close()
-      if (listen.port !== 0 || picks === MOST_PICKS) throw error
-    }
-  }
-}
-
-const bound = (socket: Socket, { address, port }: ServedDns['listen']): Promise<number> =>
-  new Promise((resolve, reject) => {
-    socket.once('error', reject)
-    socket.bind(port, address, () => resolve(socket.address().port))
-  })
-
-const listening = (server: Server, { address, port }: ServedDns['listen']): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, address, () => resolve())
-  })

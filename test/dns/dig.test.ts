@@ -1,9 +1,9 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { createSocket, type Socket } from 'node:dgram'
-import type { AddressInfo } from 'node:net'
+import type { Socket } from 'node:dgram'
 import { createServer, type Server as TcpServer } from 'node:net'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { onOnePort } from '../../cli/one-port.ts'
 import { answer } from '../../dns/coredns/answer.ts'
 import { dnsApiView } from '../../dns/coredns/api-view.ts'
 import { loadCorefile } from '../../dns/coredns/load.ts'
@@ -60,12 +60,6 @@ describe.runIf(hasDig())('dig accepts every reply', () => {
       draw: (_, n) => n - 1,
     })
     const client = { ip: ip('127.0.0.1'), port: 1 }
-    udp = createSocket('udp4', (bytes, peer) => {
-      const reply = answer(server, { bytes, client, transport: 'udp' })
-      if (reply) udp.send(reply, peer.port, peer.address)
-    })
-    await new Promise<void>((done) => udp.bind(0, '127.0.0.1', done))
-    port = udp.address().port
     tcp = createServer((socket) => {
       let stream: Uint8Array = new Uint8Array(0)
       socket.on('data', (bytes) => {
@@ -77,8 +71,13 @@ describe.runIf(hasDig())('dig accepts every reply', () => {
         }
       })
     })
-    await new Promise<void>((done) => tcp.listen(port, '127.0.0.1', done))
-    expect((tcp.address() as AddressInfo).port).toBe(port)
+    const opened = await onOnePort(tcp, { address: '127.0.0.1', port: 0 })
+    udp = opened.udp
+    port = opened.port
+    udp.on('message', (bytes, peer) => {
+      const reply = answer(server, { bytes, client, transport: 'udp' })
+      if (reply) udp.send(reply, peer.port, peer.address)
+    })
   })
 
   afterAll(() => {
