@@ -15,6 +15,8 @@ export type DrawPurpose =
   | 'fragment-id'
   | 'resolver-id'
   | 'record-order'
+  /** Whether a tick of the timers falls between two things that happen at one time here. */
+  | 'tick'
 
 export interface DrawSite {
   readonly host: string

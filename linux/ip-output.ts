@@ -1,4 +1,4 @@
-import { type Ip, sameIp } from '../packet/ip.ts'
+import { type Ip, isLinkLocal, isMulticast, sameIp } from '../packet/ip.ts'
 import { lengthOfIp } from '../packet/length.ts'
 import type { IpPacket } from '../packet/packet.ts'
 import { fragmentsOf, pairOf } from './fragments.ts'
@@ -73,7 +73,10 @@ export function ipLocalOut(skb: IpSkb): Errno | undefined {
 
 /** A hook that routed again itself (nf_nat_ipv4_local_fn) and failed has dropped the packet already. */
 function routeAgain(skb: IpSkb, passed: boolean): Errno | undefined {
-  const again = routeOutput(skb.ns, { dst: skb.packet.dst, src: skb.packet.src, mark: skb.mark })
+  const { src, dst } = skb.packet
+  // ip6_route_me_harder: what has no meaning beyond its link stays on it.
+  const strict = dst.family === 6 && (isMulticast(dst) || isLinkLocal(dst))
+  const again = routeOutput(skb.ns, { dst, src, mark: skb.mark, ...(strict ? { oif: skb.dev.name } : {}) })
   if (again.kind !== 'ok') {
     if (passed) skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'IP_OUTNOROUTES', detail: again.detail })
     return again.errno

@@ -188,6 +188,8 @@ function writeTun(
   if (link === undefined || !parsed.ok) return
   const { kernel, stack } = ns.host
   const skb = newSkb(link, parsed.value, cause ?? kernel.newPacket())
+  // tun_get_user: EIO.
+  if (!link.up) return kernel.record(skb, { kind: 'drop', reason: 'DEV_READY', detail: `${link.name} is down` })
   kernel.record(skb, { kind: 'tun.write', link: link.name, process: running.name })
   // tun_rx_batched receives with bottom halves off, as a card's interrupt would.
   kernel.bottomHalves?.disable()

@@ -77,6 +77,8 @@ export const RTO_INITIAL = SECOND
 export const RTO_MIN = 200 * MILLISECOND
 export const RTO_MAX = 120 * SECOND
 export const DELAYED_ACK = 40 * MILLISECOND
+/** How long a tick of the timers is at CONFIG_HZ=250, which most distributions take. */
+export const TICK = 4 * MILLISECOND
 /** net.ipv4.tcp_invalid_ratelimit. */
 export const CHALLENGE_INTERVAL = 500 * MILLISECOND
 /** TCP_MAX_QUICKACKS. */

@@ -14,6 +14,7 @@ import {
   seqAdd,
   seqDiff,
   type TcpControl,
+  TICK,
   windowScaleFor,
 } from './tcp-control.ts'
 import {
@@ -382,12 +383,22 @@ function scheduleAck(skb: IpSkb, socket: Socket, tcp: TcpControl): void {
     tcp.quickAcks = Math.max(0, tcp.quickAcks - 1)
     return sendAck(ns, socket, skb.id)
   }
+  const delay = tcp.lastReceived < 0 ? TICK : DELAYED_ACK
+  if (delay === TICK && tickComesNow(ns, tcp)) return sendAck(ns, socket, skb.id)
   tcp.ackPending = true
   tcp.ackTurn++
   const { kernel } = ns.host
   const timer = { kind: 'tcp', socket: socket.id, what: 'delayedAck', turn: tcp.ackTurn } as const
-  kernel.emit({ kind: 'timer', at: kernel.now() + DELAYED_ACK, ns, timer })
+  kernel.emit({ kind: 'timer', at: kernel.now() + delay, ns, timer })
 }
+
+/**
+ * A connection without data has no estimate yet of how long an ACK may wait (icsk_ack.ato is 0 in tcp_send_delayed_ack):
+ * its timer runs out at the next tick. That one may fall before the reader has its turn; no time passes until then
+ * here, so it does where a judge says so alone.
+ */
+const tickComesNow = (ns: Netns, { rcvNxt }: TcpControl): boolean =>
+  ns.host.kernel.draw({ host: ns.host.name, netns: ns.name, purpose: 'tick', entry: `tcp ack ${rcvNxt}` }, [1, 0]) === 1
 
 // ------------------------------------------------------------------------------------------------ timers
 

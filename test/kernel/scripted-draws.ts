@@ -13,6 +13,7 @@ import {
 } from '../../packet/packet.ts'
 import { parseIpPacket } from '../../packet/parse.ts'
 import type { ListedEntry } from './conntrack-line.ts'
+import { earlyAck } from './early-ack.ts'
 import { FLANNEL_UDP } from './exceptions.ts'
 import type { KernelLab } from './lab.ts'
 import { type NftChainIn, nftChains, outcomesOf } from './nft-chains.ts'
@@ -89,6 +90,8 @@ export function scriptedDraws(kernel: Observed, lab: KernelLab): DrawScript {
   const known = new Map<string, number>()
   const asked = new Map<string, number>()
   let tokens: Token[] = []
+  /** Draws of ticks by what they are about. */
+  const ticks = new Map<string, string>()
   const count = new Map<Field, number>()
   const statistics = statisticOutcomes(kernel)
   const numgens = numgenOutcomes(kernel, lab)
@@ -106,6 +109,10 @@ export function scriptedDraws(kernel: Observed, lab: KernelLab): DrawScript {
     }
     const learned = known.get(key)
     if (learned !== undefined) return learned % range
+    if (site.purpose === 'tick') {
+      ticks.set(site.entry, key)
+      return 0
+    }
     const field = FIELDS[site.purpose]?.[0]
     if (field === undefined) return pick(0.5, choices)
     const nth = (count.get(field) ?? 0) + 1
@@ -130,6 +137,9 @@ export function scriptedDraws(kernel: Observed, lab: KernelLab): DrawScript {
         for (const pair of pairs(mine.frame, other.frame)) take(pair)
       }
       for (const pair of [...socketPairs(ours, theirs), ...entryPairs(ours, theirs)]) take(pair)
+      const early = earlyAck(ours, theirs)
+      const tick = early === undefined ? undefined : ticks.get(`tcp ack ${early}`)
+      if (tick !== undefined) known.set(tick, 1)
       // Last, what shows nowhere else: of several entries alike any may be any.
       const hidden = known.size === before ? hiddenPairs(ours, theirs) : []
       for (let i = 0; i < hidden.length && known.size === before; i++) take(hidden[i]!)
@@ -146,6 +156,7 @@ export function scriptedDraws(kernel: Observed, lab: KernelLab): DrawScript {
     rewind() {
       asked.clear()
       count.clear()
+      ticks.clear()
       tokens = []
     },
   }

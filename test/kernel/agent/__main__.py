@@ -24,6 +24,7 @@ from capabilities import capabilities, versions
 from capture import Ring
 from netns import Netns, enter_private_namespaces, remove_all, tune_kernel
 from rule_trace import LegacyTrace, NftTrace, mark_for_trace
+from sets import learnt_sets
 from sockets import tcp_abort
 from tables import conntrack, conntrack_flush, fdb, fdb_flush, links, neighbours, neighbours_flush
 
@@ -41,6 +42,7 @@ class Lab:
         self.environment = dict(environment, IPTABLES_BACKEND=request.get('backend', 'legacy'))
         self.refused = build(self.directory, request['steps'], self.environment)
         self.netns = {name: Netns(name) for name in self.names}
+        self.sets = list(learnt_sets(self.directory, request['steps'], self.netns))
         self.offloads_off()
         self.wait_for_carrier()
         if self.traced:
@@ -132,6 +134,8 @@ class Lab:
             one.flush_routes()
         for name in self.traced:
             self.netns[name].forget_recent()
+        for sets in self.sets:
+            sets.forget()
         for trace in self.traces.values():
             trace.read()
 

@@ -78,7 +78,7 @@ class TunForwarder:
             return  # nothing, or an ICMP error about an earlier datagram
         passed = one_less(packet)
         if passed is not None:
-            os.write(self.tun, passed)
+            self.to_tun(passed)
 
     def unreachable(self, packet):
         if packet[9] == socket.IPPROTO_ICMP or packet[6] & 0x1f or packet[7]:
@@ -89,7 +89,13 @@ class TunForwarder:
         header = struct.pack('!BBHHHBBH4s4s', 0x45, 0, 20 + len(message), 0, 0, ICMP_TTL, socket.IPPROTO_ICMP, 0,
                              self.own, packet[12:16])
         header = header[:10] + struct.pack('!H', checksum(header)) + header[12:]
-        os.write(self.tun, header + message)
+        self.to_tun(header + message)
+
+    def to_tun(self, packet):
+        try:
+            os.write(self.tun, packet)
+        except OSError:
+            pass  # the device is down: it goes on with the next
 
     def close(self):
         os.close(self.tun)
