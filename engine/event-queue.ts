@@ -1,5 +1,5 @@
 import type { MachineEvent } from '../linux/event.ts'
-import type { Link } from '../linux/netns.ts'
+import type { Link, Netns } from '../linux/netns.ts'
 import type { Frame } from '../packet/packet.ts'
 
 /** What waits to happen: a machine's event, or a frame on its way to a network card. */
@@ -121,6 +121,16 @@ export class EventQueue {
   /** The next event of this moment. */
   nextNow(): WalkEvent | undefined {
     return this.nextPacket() ?? this.wakes.next()
+  }
+
+  /** Forgets what waits for a namespace that is no more. */
+  forget(isGone: (ns: Netns) => boolean): void {
+    const gone = (event: WalkEvent): boolean =>
+      event.kind === 'backlog' ? isGone(event.skb.ns) : event.kind === 'timer' && isGone(event.ns)
+    this.backlog.splice(0, this.backlog.length, ...this.backlog.filter((event) => !gone(event)))
+    const left = this.timed.filter(({ event }) => !gone(event))
+    this.timed.length = 0
+    for (const entry of left) this.insert(entry)
   }
 
   /** When the next timer is due. */

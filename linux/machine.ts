@@ -2,10 +2,10 @@ import { ipKey } from '../packet/ip.ts'
 import type { Frame } from '../packet/packet.ts'
 import { devQueueXmit, netifReceive } from './device.ts'
 import type { MachineEvent } from './event.ts'
-import type { HostConfig, LinkConfig, NetnsConfig } from './host-config.ts'
+import type { HostConfig, LinkConfig, NetnsConfig, PermanentNeighbor } from './host-config.ts'
 import { icmpError } from './icmp.ts'
 import { ipLocalOut, sendOn } from './ip-output.ts'
-import { neighborTimer } from './neighbor.ts'
+import { type Neighbor, neighborTimer } from './neighbor.ts'
 import { newNetfilterState } from './netfilter/netfilter.ts'
 import type { Host, Kernel, Link, Netns, Stack } from './netns.ts'
 import type { Program } from './process.ts'
@@ -34,7 +34,8 @@ export function boot(config: HostConfig, kernel: Kernel): Host {
   return host
 }
 
-function bootNetns(host: Host, config: NetnsConfig): Netns {
+/** A namespace with nothing learned yet. */
+export function bootNetns(host: Host, config: NetnsConfig): Netns {
   const links = new Map<string, Link>()
   const ns: Netns = {
     host,
@@ -60,27 +61,33 @@ function bootNetns(host: Host, config: NetnsConfig): Netns {
     },
   }
   for (const link of config.links) links.set(link.name, bootLink(ns, link))
-  for (const { link: name, ip, mac, origin } of config.neighbors) {
-    const link = links.get(name)
-    if (link === undefined) continue
-    ns.state.neighbors.set(`${name}|${ipKey(ip)}`, {
-      link,
-      ip,
-      state: 'permanent',
-      mac,
-      headerCached: false,
-      waiting: [],
-      probes: 0,
-      turn: 0,
-      confirmedAt: 0,
-      origin,
-    })
+  for (const neighbor of config.neighbors) {
+    const permanent = permanentNeighbor(ns, neighbor)
+    if (permanent !== undefined) ns.state.neighbors.set(`${neighbor.link}|${ipKey(neighbor.ip)}`, permanent)
   }
   return ns
 }
 
+/** A neighbour that was set by hand; undefined: there is no such device. */
+export function permanentNeighbor(ns: Netns, { link: name, ip, mac, origin }: PermanentNeighbor): Neighbor | undefined {
+  const link = ns.links.get(name)
+  if (link === undefined) return undefined
+  return {
+    link,
+    ip,
+    state: 'permanent',
+    mac,
+    headerCached: false,
+    waiting: [],
+    probes: 0,
+    turn: 0,
+    confirmedAt: 0,
+    origin,
+  }
+}
+
 /** Every field by name: a spread with a new field would give each link a shape of its own, and machines boot in every run. */
-function bootLink(ns: Netns, link: LinkConfig): Link {
+export function bootLink(ns: Netns, link: LinkConfig): Link {
   const { name, index, mac, mtu, up, type, master, port, ports, addresses, conf, fdb, origin } = link
   const learning = { permanent: fdb, learned: new Map() }
   return { ns, name, index, mac, mtu, up, type, master, port, ports, addresses, conf, fdb: learning, origin }

@@ -23,10 +23,11 @@ export interface IpvsState {
 
 /** struct ip_vs_service at run time. */
 export interface ServiceState {
-  readonly config: IpvsService
+  /** As it was added, or edited since. */
+  config: IpvsService
   /** In the order of the kernel's list: the one that was added last comes first (list_add_rcu). */
   readonly destinations: DestinationState[]
-  readonly scheduler: Scheduler
+  scheduler: Scheduler
   readonly stats: IpvsStats
 }
 
