@@ -39,13 +39,28 @@ export function selectorOf(value: Json | undefined): LabelSelector | undefined {
 
 export const textsOf = (value: Json | undefined): string[] => (isList(value) ? value : []).map(String)
 
-/** A selector that the API server extends by the pod's own values of some labels (`matchLabelKeys`). */
-export function withOwnLabels(selector: LabelSelector, keys: readonly string[], labels: Labels): LabelSelector {
-  const own = keys.flatMap((key): LabelExpression[] => {
-    const value = Object.hasOwn(labels, key) ? labels[key] : undefined
-    return value === undefined ? [] : [{ key, operator: 'In', values: [value] }]
-  })
-  return { ...selector, matchExpressions: [...selector.matchExpressions, ...own] }
+/**
+ * The labels of which a pod asks for its own values too (`matchLabelKeys`): those that it has. They are kept apart from
+ * the selector that they extend, so that pods of one template, each with its own values, ask one question.
+ */
+export interface OwnLabels {
+  readonly keys: readonly string[]
+  /** The pod's own values of the keys. */
+  readonly values: string
+}
+
+export function ownLabels(keys: readonly string[], labels: Labels): OwnLabels {
+  if (keys.length === 0) return NO_OWN_LABELS
+  const present = keys.filter((key) => Object.hasOwn(labels, key))
+  return { keys: present, values: valuesOf(labels, present) ?? '' }
+}
+
+const NO_OWN_LABELS: OwnLabels = { keys: [], values: '' }
+
+/** The values of some labels as one text; undefined where one of them is missing. */
+export function valuesOf(labels: Labels, keys: readonly string[]): string | undefined {
+  if (keys.length === 0) return ''
+  return keys.every((key) => Object.hasOwn(labels, key)) ? JSON.stringify(keys.map((key) => labels[key])) : undefined
 }
 
 /** The names of the namespaces that a selector selects. */

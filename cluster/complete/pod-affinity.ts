@@ -1,8 +1,17 @@
 import { isList, isObject, type Json, type JsonObject, member } from '../input/json-value.ts'
-import type { KubeNode, LabelSelector, Labels, Namespace } from '../objects.ts'
+import type { KubeNode, LabelSelector, Namespace } from '../objects.ts'
 import { selectorMatches } from '../selector.ts'
 import { nodeLabel, valueAt, weightOf } from './node-selection.ts'
-import { type Candidate, namespacesSelected, type Placed, selectorOf, textsOf, withOwnLabels } from './placed.ts'
+import {
+  type Candidate,
+  namespacesSelected,
+  type OwnLabels,
+  ownLabels,
+  type Placed,
+  selectorOf,
+  textsOf,
+  valuesOf,
+} from './placed.ts'
 import type { Tally } from './tally.ts'
 
 interface Term {
@@ -16,11 +25,16 @@ interface Term {
   readonly text: string
 }
 
-/** What the affinity and the anti-affinity of one pod say; what is preferred to be apart weighs less than nothing. */
-interface Terms {
-  readonly near: readonly Term[]
-  readonly apart: readonly Term[]
-  readonly wishes: readonly Term[]
+/** The term of one pod: its own values of the labels are asked for. */
+interface OwnTerm extends Term {
+  readonly own: OwnLabels
+}
+
+/** What the affinity and the anti-affinity of a pod say; what is preferred to be apart weighs less than nothing. */
+interface Terms<T> {
+  readonly near: readonly T[]
+  readonly apart: readonly T[]
+  readonly wishes: readonly T[]
 }
 
 /** The scheduler's view of who stands where, for terms about other pods. */
@@ -73,19 +87,18 @@ function termOf(term: JsonObject, { namespace, namespaces, short }: Home, weight
   return { key, selector, namespaces: new Set(all), ownKeys: textsOf(member(term, 'matchLabelKeys')), weight, text }
 }
 
-/** The term of one pod: its own values of `matchLabelKeys` are part of the selector. */
-function ofPod(term: Term, labels: Labels): Term {
-  if (term.ownKeys.length === 0 || term.selector === undefined) return term
-  const selector = withOwnLabels(term.selector, term.ownKeys, labels)
-  return { ...term, selector, text: `${term.text} ${JSON.stringify(ownValues(selector, term.selector))}` }
-}
-
-/** What an extended selector has more. */
-const ownValues = (extended: LabelSelector, { matchExpressions }: LabelSelector) =>
-  extended.matchExpressions.slice(matchExpressions.length)
-
-const matches = ({ selector, namespaces }: Term, pod: Candidate): boolean =>
+/** The values by which a pod meets a term, to be compared with those of the term's own pod; undefined if it does not. */
+const metBy = ({ selector, namespaces, own }: OwnTerm, pod: Candidate): string | undefined =>
   selector !== undefined && namespaces.has(pod.namespace) && selectorMatches(selector, pod.labels)
+    ? valuesOf(pod.labels, own.keys)
+    : undefined
+
+/** Terms of the same text ask the same question, apart from the values of their own pods. */
+const textOf = ({ text, own }: OwnTerm): string =>
+  own.keys.length === 0 ? text : `${text} ${JSON.stringify(own.keys)}`
+
+/** An entry of a tally: pods of some values in a domain. */
+const entry = (values: string, domain: string): string => `${values}\0${domain}`
 
 /**
  * Which nodes required pod affinity and anti-affinity let a pod onto, those of the pods already there included, and
@@ -94,28 +107,38 @@ const matches = ({ selector, namespaces }: Term, pod: Candidate): boolean =>
 export function neighbourhood({ placed, tally, namespaces }: Neighbours): (pod: Candidate) => Neighbourly {
   const termsOf = rememberedTerms(namespaces)
   const claimsOn = claims(placed, termsOf)
-  const countOf = (term: Term): Count => ({
+  const countOf = (term: OwnTerm): Count => ({
     term,
-    counts: tally.count(`in a domain ${term.text}`, (other) =>
-      matches(term, other) ? nodeLabel(other.node, term.key) : undefined,
-    ),
+    values: term.own.values,
+    counts: tally.count(`in a domain ${textOf(term)}`, (other) => {
+      const domain = nodeLabel(other.node, term.key)
+      const values = domain === undefined ? undefined : metBy(term, other)
+      return domain === undefined || values === undefined ? undefined : entry(values, domain)
+    }),
   })
   return (pod) => {
     const { near, apart, wishes } = termsOf(pod)
     // Friends are matched by all terms at once.
-    const isFriend = (other: Candidate): boolean => near.every((term) => matches(term, other))
-    const friendship = near.map(({ text }) => text).join(' ')
+    const friendValues = (other: Candidate): string | undefined => {
+      const values = near.map((term) => metBy(term, other))
+      return values.includes(undefined) ? undefined : values.join('\0')
+    }
+    const friendship = near.map(textOf).join(' ')
+    const ownValues = near.map(({ own }) => own.values).join('\0')
     const together = near.map((term) => ({
       term,
-      counts: tally.count(`friends by ${JSON.stringify(term.key)} ${friendship}`, (other) =>
-        isFriend(other) ? nodeLabel(other.node, term.key) : undefined,
-      ),
+      values: ownValues,
+      counts: tally.count(`friends by ${JSON.stringify(term.key)} ${friendship}`, (other) => {
+        const domain = nodeLabel(other.node, term.key)
+        const values = domain === undefined ? undefined : friendValues(other)
+        return domain === undefined || values === undefined ? undefined : entry(values, domain)
+      }),
     }))
     // The first pod of a group that wants to be together has nobody to be with.
     const isFirst =
       near.length > 0 &&
-      isFriend(pod) &&
-      tally.count(`friends ${friendship}`, (other) => (isFriend(other) ? '' : undefined)).size === 0
+      friendValues(pod) === ownValues &&
+      !tally.count(`friends ${friendship}`, friendValues).has(ownValues)
     const keepingOff = claimsOn(pod)
     const against = apart.map(countOf)
     const wished = wishes.map(countOf)
@@ -131,25 +154,27 @@ export function neighbourhood({ placed, tally, namespaces }: Neighbours): (pod: 
 
 interface Count {
   readonly term: Term
+  /** Of the pod that asks. */
+  readonly values: string
   readonly counts: ReadonlyMap<string, number>
 }
 
-function countAt(node: KubeNode, { term, counts }: Count): number {
+function countAt(node: KubeNode, { term, values, counts }: Count): number {
   const domain = nodeLabel(node, term.key)
-  return domain === undefined ? 0 : (counts.get(domain) ?? 0)
+  return domain === undefined ? 0 : (counts.get(entry(values, domain)) ?? 0)
 }
 
 /** The terms of pods: pods of one template share an affinity, which is read once. */
-function rememberedTerms(namespaces: readonly Namespace[]): (pod: Candidate) => Terms {
-  const known = new Map<unknown, Map<string, Terms>>()
+function rememberedTerms(namespaces: readonly Namespace[]): (pod: Candidate) => Terms<OwnTerm> {
+  const known = new Map<unknown, Map<string, Terms<Term>>>()
   const numbers = new Map<string, string>()
   const short = (text: string): string => {
     const number = numbers.get(text) ?? `${numbers.size}`
     numbers.set(text, number)
     return number
   }
-  const read = (affinity: unknown, namespace: string): Terms => {
-    const ofAffinity = known.get(affinity) ?? new Map<string, Terms>()
+  const read = (affinity: unknown, namespace: string): Terms<Term> => {
+    const ofAffinity = known.get(affinity) ?? new Map<string, Terms<Term>>()
     known.set(affinity, ofAffinity)
     const of = { namespace, namespaces, short }
     const terms = ofAffinity.get(namespace) ?? {
@@ -164,12 +189,12 @@ function rememberedTerms(namespaces: readonly Namespace[]): (pod: Candidate) => 
     const { affinity } = spec
     if (!isObject(affinity as Json | undefined)) return NO_TERMS
     const { near, apart, wishes } = read(affinity, namespace)
-    const own = (term: Term): Term => ofPod(term, labels)
+    const own = (term: Term): OwnTerm => ({ ...term, own: ownLabels(term.ownKeys, labels) })
     return { near: near.map(own), apart: apart.map(own), wishes: wishes.map(own) }
   }
 }
 
-const NO_TERMS: Terms = { near: [], apart: [], wishes: [] }
+const NO_TERMS: Terms<OwnTerm> = { near: [], apart: [], wishes: [] }
 
 /** Domains from which pods that stand there keep others off. */
 interface Claim {
@@ -178,19 +203,29 @@ interface Claim {
 }
 
 /** The claims of the pods of a growing list on one that looks for its node. */
-function claims(placed: readonly Placed[], termsOf: (pod: Candidate) => Terms): (pod: Candidate) => readonly Claim[] {
-  const known = new Map<string, { readonly term: Term; readonly domains: Set<string | undefined> }>()
+function claims(
+  placed: readonly Placed[],
+  termsOf: (pod: Candidate) => Terms<OwnTerm>,
+): (pod: Candidate) => readonly Claim[] {
+  const known = new Map<string, { readonly term: OwnTerm; readonly byValues: Map<string, Set<string | undefined>> }>()
   let seen = 0
   return (pod) => {
     for (; seen < placed.length; seen++) {
       const one = placed[seen]
       for (const term of one === undefined ? [] : termsOf(one).apart) {
-        const claim = known.get(term.text) ?? { term, domains: new Set<string>() }
-        known.set(term.text, claim)
+        const text = textOf(term)
+        const claim = known.get(text) ?? { term, byValues: new Map<string, Set<string | undefined>>() }
+        known.set(text, claim)
+        const domains = claim.byValues.get(term.own.values) ?? new Set<string | undefined>()
+        claim.byValues.set(term.own.values, domains)
         const domain = one && nodeLabel(one.node, term.key)
-        if (domain !== undefined) claim.domains.add(domain)
+        if (domain !== undefined) domains.add(domain)
       }
     }
-    return [...known.values()].flatMap(({ term, domains }) => (matches(term, pod) ? [{ key: term.key, domains }] : []))
+    return [...known.values()].flatMap(({ term, byValues }) => {
+      const values = metBy(term, pod)
+      const domains = values === undefined ? undefined : byValues.get(values)
+      return domains === undefined ? [] : [{ key: term.key, domains }]
+    })
   }
 }

@@ -2,7 +2,9 @@ import { expect, it } from 'vitest'
 import type { KubeNode } from '../objects.ts'
 import { loadText } from '../testing/load-text.ts'
 import type { Placed } from './placed.ts'
-import { tallyOf } from './tally.ts'
+import { neighbourhood } from './pod-affinity.ts'
+import { type Tally, tallyOf } from './tally.ts'
+import { spread } from './topology-spread.ts'
 
 const [node, spec] = ((): [KubeNode, Placed['spec']] => {
   const { cluster } = loadText(
@@ -36,4 +38,43 @@ it('looks at each pod once for each question, those that come later included', (
   }
   expect(looks).toBe(100)
   expect(tally.count('another', () => 'x').get('x')).toBe(100)
+})
+
+it('asks one question for all pods that ask for their own values of a label', () => {
+  const placed: Placed[] = []
+  const tally = tallyOf(placed)
+  const questions = new Set<string>()
+  const listened: Tally = {
+    count(question, answer) {
+      questions.add(question)
+      return tally.count(question, answer)
+    },
+  }
+  const zoned: KubeNode = { ...node, meta: { ...node.meta, labels: { zone: 'a' } } }
+  const term = { topologyKey: 'zone', labelSelector: { matchLabels: { app: 'x' } }, matchLabelKeys: ['name'] }
+  const wanting: Placed['spec'] = {
+    ...spec,
+    topologySpreadConstraints: [{ ...term, maxSkew: 1, minDomains: 2 }],
+    affinity: {
+      podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] },
+      podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, podAffinityTerm: term }] },
+    },
+  }
+  const spreading = spread({ nodes: [zoned], placed, tally: listened })
+  const neighbourly = neighbourhood({ placed, tally: listened, namespaces: [] })
+  for (let i = 0; i < 50; i++) {
+    const one = { ...pod('a'), labels: { app: 'x', name: `${i}` }, spec: wanting, node: zoned }
+    expect([spreading(one).allows(zoned), neighbourly(one).allows(zoned), neighbourly(one).worth(zoned)]).toEqual([
+      true,
+      true,
+      0,
+    ])
+    placed.push(one)
+    expect([spreading(one).allows(zoned), neighbourly(one).allows(zoned), neighbourly(one).worth(zoned)]).toEqual([
+      false,
+      true,
+      -1,
+    ])
+  }
+  expect(questions.size).toBe(4)
 })

@@ -1,8 +1,8 @@
 import { isList, isObject, type Json, type JsonObject, member } from '../input/json-value.ts'
-import type { KubeNode, LabelSelector, Labels } from '../objects.ts'
+import type { KubeNode, LabelSelector } from '../objects.ts'
 import { selectorMatches } from '../selector.ts'
 import { nodeLabel, selects, toleratesAll } from './node-selection.ts'
-import { type Candidate, type Placed, selectorOf, textsOf, withOwnLabels } from './placed.ts'
+import { type Candidate, type OwnLabels, ownLabels, type Placed, selectorOf, textsOf, valuesOf } from './placed.ts'
 import type { Tally } from './tally.ts'
 
 interface Constraint {
@@ -52,13 +52,6 @@ function constraintsOf(list: Json | undefined): Constraint[] {
   })
 }
 
-/** The constraint of one pod: its own values of `matchLabelKeys` are part of the selector. */
-function ofPod(constraint: Constraint, labels: Labels): Constraint {
-  if (constraint.ownKeys.length === 0 || constraint.selector === undefined) return constraint
-  const selector = withOwnLabels(constraint.selector, constraint.ownKeys, labels)
-  return { ...constraint, selector, text: `${constraint.text} ${JSON.stringify(selector.matchExpressions)}` }
-}
-
 /** Pods of a constraint in each domain: only nodes that the pod could be on count, and that have every key. */
 function podsInDomains(
   constraint: Constraint,
@@ -66,21 +59,21 @@ function podsInDomains(
   of: Pick<Ground, 'nodes' | 'tally'> & { keys: readonly string[] },
 ): Map<string, number> {
   const { selector } = constraint
-  const onNode = of.tally.count(`spread in ${pod.namespace} ${constraint.text}`, (other) =>
-    other.namespace === pod.namespace &&
-    !other.terminating &&
-    selector !== undefined &&
-    selectorMatches(selector, other.labels)
-      ? other.node.meta.name
-      : undefined,
-  )
+  const own: OwnLabels = ownLabels(constraint.ownKeys, pod.labels)
+  const question = `spread in ${pod.namespace} ${constraint.text} by ${JSON.stringify(own.keys)}`
+  const onNode = of.tally.count(question, (other) => {
+    if (other.namespace !== pod.namespace || other.terminating) return undefined
+    if (selector === undefined || !selectorMatches(selector, other.labels)) return undefined
+    const values = valuesOf(other.labels, own.keys)
+    return values === undefined ? undefined : `${values}\0${other.node.meta.name}`
+  })
   const counts = new Map<string, number>()
   for (const node of of.nodes) {
     if (of.keys.some((key) => nodeLabel(node, key) === undefined)) continue
     if (constraint.honorsAffinity && !selects(node, pod.spec)) continue
     if (constraint.honorsTaints && !toleratesAll(node, pod.spec)) continue
     const domain = nodeLabel(node, constraint.key) ?? ''
-    counts.set(domain, (counts.get(domain) ?? 0) + (onNode.get(node.meta.name) ?? 0))
+    counts.set(domain, (counts.get(domain) ?? 0) + (onNode.get(`${own.values}\0${node.meta.name}`) ?? 0))
   }
   return counts
 }
@@ -98,9 +91,7 @@ export function spread({ nodes, placed, tally }: Ground): (pod: Candidate) => Sp
     return constraints
   }
   return (pod) => {
-    const constraints = read(pod.spec.topologySpreadConstraints as Json | undefined).map((one) =>
-      ofPod(one, pod.labels),
-    )
+    const constraints = read(pod.spec.topologySpreadConstraints as Json | undefined)
     const hard = constraints.filter(({ required }) => required)
     const keys = hard.map(({ key }) => key)
     const bounds = hard.map((constraint) => {
