@@ -27,20 +27,13 @@ export async function runRounds(agent: KernelAgent, scenarios: readonly Scenario
   const [first] = scenarios
   if (first === undefined) return []
   const lab = withKnobs(first.lab)
-  const together = counts(lab) ? [first] : scenarios
   const { materialised, refused, rounds } = await agent.run(lab, first.backend ?? 'legacy', {
     actors: (made) => first.standing.map((one) => actorOf(one, namesOf(made))),
-    rounds: (made) => together.map((one) => requestOf(one, made)),
+    rounds: (made) => scenarios.map((one) => requestOf(one, made)),
   })
   const runs = rounds.map((answer): KernelRun => ({ lab, materialised, refused, answer }))
   return [...runs, ...(await runRounds(agent, scenarios.slice(runs.length)))]
 }
-
-/** Whether a rule counts packets: its counter cannot be set back. */
-const counts = ({ hosts }: KernelLab): boolean =>
-  hosts.some(({ ops }) =>
-    ops.some((op) => 'args' in op && typeof op.args === 'string' && op.args.includes('--mode nth')),
-  )
 
 const namesOf = ({ places }: Materialised): ReadonlyMap<string, string> =>
   new Map([...places].map(([name, place]) => [placeKey(place), name]))

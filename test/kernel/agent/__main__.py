@@ -19,7 +19,7 @@ import time
 import traceback
 
 from actors import Actors
-from build import build
+from build import CountedRules, build
 from capabilities import capabilities, versions
 from capture import Ring
 from netns import Netns, enter_private_namespaces, remove_all, tune_kernel
@@ -42,6 +42,7 @@ class Lab:
         self.environment = dict(environment, IPTABLES_BACKEND=request.get('backend', 'legacy'))
         self.refused = build(self.directory, request['steps'], self.environment)
         self.netns = {name: Netns(name) for name in self.names}
+        self.counted = CountedRules(self.directory, request['steps'], self.environment)
         self.sets = list(learnt_sets(self.directory, request['steps'], self.netns))
         self.offloads_off()
         self.wait_for_carrier()
@@ -136,6 +137,8 @@ class Lab:
             self.netns[name].forget_recent()
         for sets in self.sets:
             sets.forget()
+        for name in self.counted.restore():
+            self.traces[name].rules_are_new()
         for trace in self.traces.values():
             trace.read()
 

@@ -9,6 +9,7 @@ from netns import Netns
 def build(directory, steps, environment):
     """Answers the lines in which a tool refused something; raises where a step failed as a whole."""
     refused = []
+    entered = set()
     for step in steps:
         path = os.path.join(directory, step['file'])
         if step['netns'] is None:
@@ -17,10 +18,18 @@ def build(directory, steps, environment):
         netns = Netns(step['netns'])
         try:
             with netns:
+                if step['netns'] not in entered:
+                    entered.add(step['netns'])
+                    report_groups_once()
                 refused += inside(step, path, environment)
         finally:
             netns.close()
     return refused
+
+
+def report_groups_once():
+    """A bridge joins the group of multicast snoopers, and would say so again at a random time within a second."""
+    set_sysctl('net.ipv4.igmp_qrv=1')
 
 
 def inside(step, path, environment):
@@ -34,6 +43,24 @@ def inside(step, path, environment):
     argv = restored.get(tool, [f'{tool}-{environment["IPTABLES_BACKEND"]}-restore'])
     with open(path, encoding='utf-8') as file:
         return run(argv, environment, file)
+
+
+class CountedRules:
+    """Rulesets with rules that count packets, whose counts begin anew when they are restored."""
+
+    def __init__(self, directory, steps, environment):
+        self.directory = directory
+        self.environment = environment
+        self.steps = [step for step in steps if step['tool'] in ('iptables', 'ip6tables') and self.counts(step)]
+
+    def counts(self, step):
+        with open(os.path.join(self.directory, step['file']), encoding='utf-8') as file:
+            return '--mode nth' in file.read()
+
+    def restore(self):
+        """Answers the namespaces whose rules are new."""
+        build(self.directory, self.steps, self.environment)
+        return {step['netns'] for step in self.steps}
 
 
 def set_sysctl(line):

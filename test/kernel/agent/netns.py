@@ -33,6 +33,8 @@ KNOBS = (
     ('/proc/sys/net/ipv4/route/redirect_silence', '-1'),
     # So are errors about packets without a route (ip_error): five at once, then one a second.
     ('/proc/sys/net/ipv4/route/error_cost', '0'),
+    # Multicast groups are reported again some random time within a second: once is enough (see also build.py).
+    ('/proc/sys/net/ipv6/mld_qrv', '1'),
 )
 
 

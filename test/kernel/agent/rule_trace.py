@@ -61,6 +61,9 @@ class LegacyTrace:
         config(0, struct.pack('=HHI', 8, 5, socket.htonl(1)))  # NFULA_CFG_QTHRESH: each at once
         self.socket.setblocking(False)
 
+    def rules_are_new(self):
+        """The kernel itself tells the index."""
+
     def read(self):
         found = []
         while True:
@@ -106,6 +109,9 @@ class NftTrace:
         self.socket.setblocking(False)
         self.rules = None
         self.heads = {}
+
+    def rules_are_new(self):
+        self.rules = None
 
     def rule_indexes(self):
         """(family, table, handle) -> index, (family, table, chain) -> number of rules, and the base chains."""

@@ -89,9 +89,7 @@ function matchesOf(random: Random, around: Around, { table, chain, protocol }: P
       `-m addrtype ${not()}--dst-type ${random.pick(['LOCAL', 'UNICAST', around.family === 4 ? 'BROADCAST' : 'MULTICAST'])}`,
     )
   if (random.chance(0.05)) matches.push(`-m addrtype ${not()}--src-type ${random.pick(['LOCAL', 'UNICAST'])}`)
-  // Of ICMPv6 every other packet may be a report of the machine itself, which only the kernel's count has.
-  const counted = around.family === 4 || protocol === 'tcp' || protocol === 'udp'
-  if (random.chance(0.05) && counted) matches.push('-m statistic --mode nth --every 2 --packet 0')
+  if (random.chance(0.05)) matches.push('-m statistic --mode nth --every 2 --packet 0')
   if (random.chance(0.1)) matches.push('-m comment --comment "made up"')
   return matches
 }
