@@ -8,6 +8,7 @@ import type { Grouped } from './grouped.ts'
 import { hintsOf } from './hints.ts'
 import { kubernetesSlice } from './kubernetes-service.ts'
 import { mirrorEndpoints, slicesOfEndpoints } from './mirrored-slices.ts'
+import type { Ongoing } from './ongoing.ts'
 
 /** What was there before a change. */
 export type Before = Pick<Cluster, 'endpointSlices' | 'endpoints'>
@@ -18,6 +19,7 @@ interface EndpointsInput {
   readonly pods: readonly Pod[]
   readonly services: readonly Service[]
   readonly before: Before | undefined
+  readonly ongoing: Ongoing | undefined
 }
 
 /**
@@ -25,7 +27,7 @@ interface EndpointsInput {
  * made. Where the input holds recorded slices, a recorded Service without one really has none.
  */
 export function completeEndpoints(
-  { groups, nodes, pods, services, before }: EndpointsInput,
+  { groups, nodes, pods, services, before, ongoing }: EndpointsInput,
   filling: Filling,
 ): { endpointSlices: readonly EndpointSlice[]; endpoints: readonly Endpoints[] } {
   const given = groups.endpointSlices
@@ -38,7 +40,8 @@ export function completeEndpoints(
   const hints = hintsOf(nodes)
   const made = services.flatMap((service) => {
     const key = keyOf(service.meta)
-    if (owned.has(key) || (recorded && service.meta.uid !== undefined)) return []
+    const hasNone = recorded && service.meta.uid !== undefined && ongoing?.rewritten.has(key) !== true
+    if (owned.has(key) || hasNone) return []
     const written = endpoints.get(key)
     if (key === 'default/kubernetes' && written === undefined) return [kubernetesSlice(service, { nodes, pods })]
     // What the endpoints controller recorded is better than pods that are made up.

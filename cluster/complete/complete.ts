@@ -14,6 +14,7 @@ import { type Grouped, groupByKind } from './grouped.ts'
 import { kubernetesService } from './kubernetes-service.ts'
 import { completeNamespaces } from './namespaces.ts'
 import { completeNodes } from './nodes.ts'
+import type { Ongoing } from './ongoing.ts'
 import { completeAddresses } from './pod-addresses.ts'
 import { refusedServices } from './refused-services.ts'
 import { defaultService } from './service.ts'
@@ -27,10 +28,12 @@ export interface CompleteInput {
   readonly refused: 'use' | 'drop'
   /** The cluster before the change that the snapshot is: what its controllers leave behind stays. */
   readonly before?: Before | undefined
+  /** Set where the snapshot is the cluster as it was, with a change made to it. */
+  readonly ongoing?: Ongoing | undefined
 }
 
 /** Fills what the input leaves open, as the API server, the controllers and the scheduler would have. */
-export function completeCluster({ snapshot, lab, refused, before }: CompleteInput): {
+export function completeCluster({ snapshot, lab, refused, before, ongoing }: CompleteInput): {
   cluster: Cluster
   diagnostics: readonly Diagnostic[]
 } {
@@ -41,19 +44,21 @@ export function completeCluster({ snapshot, lab, refused, before }: CompleteInpu
     diagnose: (diagnostic) => void diagnostics.push(diagnostic),
   }
   const read = groupByKind(refused === 'drop' ? without(snapshot.found, snapshot.diagnostics) : snapshot.found)
-  const facts = clusterFacts(
-    {
-      ...read,
-      lab,
-      serverVersion: snapshot.serverVersion,
-      dnsServiceIPs: serviceIPs(read, DNS_SERVICE),
-      apiServiceIPs: serviceIPs(read, 'default/kubernetes'),
-      clusterIPs: read.services.flatMap(({ draft }) => draft.clusterIPs),
-      dualStack: read.services.find(({ draft, recorded }) => !recorded && asksForTwoFamilies(draft))?.draft.meta,
-      pods: read.pods.map(({ draft }) => draft),
-    },
-    filling.assume,
-  )
+  const facts =
+    ongoing?.facts ??
+    clusterFacts(
+      {
+        ...read,
+        lab,
+        serverVersion: snapshot.serverVersion,
+        dnsServiceIPs: serviceIPs(read, DNS_SERVICE),
+        apiServiceIPs: serviceIPs(read, 'default/kubernetes'),
+        clusterIPs: read.services.flatMap(({ draft }) => draft.clusterIPs),
+        dualStack: read.services.find(({ draft, recorded }) => !recorded && asksForTwoFamilies(draft))?.draft.meta,
+        pods: read.pods.map(({ draft }) => draft),
+      },
+      filling.assume,
+    )
   const refusals = refusedServices(read.services, facts.serviceCIDRs, snapshot.sources)
   diagnostics.push(...refusals)
   const groups = refused === 'drop' ? { ...read, services: without(read.services, refusals) } : read
@@ -77,15 +82,16 @@ export function completeCluster({ snapshot, lab, refused, before }: CompleteInpu
         snapshot.found.map(({ draft }) => draft),
       ),
       kubernetesVersion: facts.kubernetesVersion,
+      ongoing,
     },
     filling,
   )
   const { pods, blocks } = completeAddresses(
-    { pods: made.pods, nodes, others: groups.others, lab, cni: facts.cni, podCIDRs: facts.podCIDRs },
+    { pods: made.pods, nodes, others: groups.others, lab, cni: facts.cni, podCIDRs: facts.podCIDRs, ongoing },
     filling,
   )
   const services = completeServices({ groups, nodes, ranges: facts.serviceCIDRs }, filling)
-  const { endpointSlices, endpoints } = completeEndpoints({ groups, nodes, pods, services, before }, filling)
+  const { endpointSlices, endpoints } = completeEndpoints({ groups, nodes, pods, services, before, ongoing }, filling)
   const lists = {
     nodes: [...nodes].sort(byName),
     namespaces: completeNamespaces(groups.namespaces, [

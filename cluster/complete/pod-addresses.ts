@@ -15,6 +15,7 @@ import type { Lab } from '../lab.ts'
 import type { KubeNode, OtherObject, Pod } from '../objects.ts'
 import { byName, byText } from '../order.ts'
 import type { Filling } from './filling.ts'
+import type { Ongoing } from './ongoing.ts'
 import type { PlacedPod } from './workload-pods.ts'
 
 export interface AddressSources {
@@ -24,6 +25,7 @@ export interface AddressSources {
   readonly lab: Lab
   readonly cni: DetectedCni
   readonly podCIDRs: readonly Prefix[]
+  readonly ongoing?: Ongoing | undefined
 }
 
 /** Gives each pod that runs without an address the one that the CNI's IPAM would, in order of name on each node. */
@@ -34,6 +36,7 @@ export function completeAddresses(
   const taken = new Set<number | string>()
   // A finished pod's address counts too: IPAM goes on behind it before it comes back to it.
   for (const { pod } of sources.pods) for (const ip of pod.ips) taken.add(ipKey(ip))
+  for (const ip of sources.ongoing?.used ?? []) taken.add(ipKey(ip))
   const isTaken = (ip: Ip): boolean => taken.has(ipKey(ip))
   const ipam = usesBlocks(sources) ? calicoIpam(sources, isTaken) : hostLocalIpam(sources, isTaken)
   const pods = [...sources.pods]
@@ -97,7 +100,7 @@ function hostLocalIpam({ nodes, lab }: AddressSources, isTaken: (ip: Ip) => bool
 const usesBlocks = ({ cni }: AddressSources): boolean => cni.name === 'calico'
 
 function calicoIpam(sources: AddressSources, isTaken: (ip: Ip) => boolean): Ipam {
-  const known = knownBlocks(sources)
+  const known = sources.ongoing?.blocks ?? knownBlocks(sources)
   const pools = poolsOf(sources)
   const allocators = pools.map((pool) =>
     blockAllocator(

@@ -10,6 +10,7 @@ import type { PodDraft } from '../read/pod.ts'
 import type { SourceSpan } from '../source.ts'
 import type { Filling } from './filling.ts'
 import { fits } from './node-selection.ts'
+import type { Ongoing } from './ongoing.ts'
 import type { Candidate } from './placed.ts'
 import { scheduler } from './schedule.ts'
 
@@ -20,6 +21,7 @@ export interface WorkloadSources {
   /** Terms about other pods may select them by their namespaces. */
   readonly namespaces: readonly Namespace[]
   readonly kubernetesVersion: string
+  readonly ongoing?: Ongoing | undefined
 }
 
 /** A pod that is where it belongs, still without an address where `open`. */
@@ -42,11 +44,14 @@ export interface MadePods {
 export function completePods(sources: WorkloadSources, filling: Filling): MadePods {
   const podsRecorded = sources.pods.some((found) => found.recorded || found.draft.hasStatus)
   const owned = new Set(sources.pods.flatMap(({ draft }) => ownerKey(draft.meta) ?? []))
+  const { ongoing } = sources
   const isMade = (workload: Workload): boolean =>
-    (workload.meta.uid === undefined || !podsRecorded) && !owned.has(keyOfWorkload(workload))
+    ongoing === undefined
+      ? (workload.meta.uid === undefined || !podsRecorded) && !owned.has(keyOfWorkload(workload))
+      : ongoing.missing.has(keyOfWorkload(workload))
   const replicaSets = replicaSetsOf(sources.workloads)
   const made = [...sources.workloads, ...replicaSets].filter(isMade).sort(byWorkload)
-  const plans = atMost(made, filling).flatMap(plannedPods)
+  const plans = atMost(made, filling).flatMap(ongoing === undefined ? plannedPods : (one) => missingPods(one, ongoing))
   return { pods: place(sources, plans, filling), replicaSets }
 }
 
@@ -75,16 +80,17 @@ function atMost(workloads: readonly Workload[], { diagnose }: Filling): readonly
   })
 }
 
-const keyOfWorkload = (workload: Pick<Workload, 'kind' | 'meta'>): string =>
+/** `ReplicaSet default/my-nginx-6846989649`. */
+export const keyOfWorkload = (workload: Pick<Workload, 'kind' | 'meta'>): string =>
   `${workload.kind} ${workload.meta.namespace}/${workload.meta.name}`
 
-const ownerKey = (meta: Meta): string | undefined =>
+export const ownerKey = (meta: Meta): string | undefined =>
   meta.owner && `${meta.owner.kind} ${meta.namespace}/${meta.owner.name}`
 
 const byWorkload = (x: Workload, y: Workload): number => byName(x, y) || byText(x.kind, y.kind)
 
 /** The ReplicaSet of each Deployment that has none in the input. */
-function replicaSetsOf(workloads: readonly Workload[]): Workload[] {
+export function replicaSetsOf(workloads: readonly Workload[]): Workload[] {
   const owned = new Set(workloads.flatMap(({ meta }) => ownerKey(meta) ?? []))
   return workloads
     .filter((workload) => workload.kind === 'Deployment' && !owned.has(keyOfWorkload(workload)))
@@ -121,6 +127,21 @@ interface Plan {
   readonly template: PodTemplate
   readonly owner: Workload
   readonly perNode: boolean
+  /** Of one for each node: how many are still to be made, and names that are in use. */
+  readonly ongoing?: { readonly missing: number; readonly names: ReadonlySet<string> }
+}
+
+/** How often a controller tries another name. */
+const MOST_NAMES = 1000
+
+/** The pods that a workload's controller makes beside those that are there: as many as it lacks, under new names. */
+function missingPods(workload: Workload, { missing, names }: Ongoing): Plan[] {
+  const count = missing.get(keyOfWorkload(workload)) ?? 0
+  const [first] = plannedPods({ ...workload, replicas: 1 })
+  if (first?.perNode === true) return [{ ...first, ongoing: { missing: count, names } }]
+  const isRandom = workload.kind === 'ReplicaSet' || (workload.kind === 'Job' && workload.indexed !== true)
+  const planned = plannedPods({ ...workload, replicas: isRandom ? names.size + count : workload.replicas })
+  return planned.filter(({ namespace, name }) => !names.has(`${namespace}/${name}`)).slice(0, count)
 }
 
 function plannedPods(workload: Workload): Plan[] {
@@ -232,8 +253,11 @@ function place(sources: WorkloadSources, plans: readonly Plan[], filling: Fillin
     const key = keyOfWorkload(plan.owner)
     if (blocked.has(key)) continue
     if (plan.perNode) {
+      let left = plan.ongoing?.missing ?? Number.POSITIVE_INFINITY
       for (const node of sources.nodes) {
-        if (!fits(node, plan.template.spec)) continue
+        if (left === 0 || !fits(node, plan.template.spec)) continue
+        if (plan.ongoing !== undefined && hasOwn(placed, plan, node)) continue
+        left--
         const pod = podOf(plan, node)
         schedule.occupy(node.meta.name, candidateOf(pod))
         put({ ...pod, node, at: plan.owner.at, ips: [] })
@@ -247,6 +271,15 @@ function place(sources: WorkloadSources, plans: readonly Plan[], filling: Fillin
   }
   return placed
 }
+
+/** Whether the workload has a pod on the node that is to stay. */
+const hasOwn = (placed: readonly PlacedPod[], { owner }: Plan, node: KubeNode): boolean =>
+  placed.some(
+    ({ pod }) =>
+      ownerKey(pod.meta) === keyOfWorkload(owner) &&
+      pod.spec.nodeName === node.meta.name &&
+      pod.meta.deletionTimestamp === undefined,
+  )
 
 const candidateOf = ({ meta, spec }: Pick<Pod, 'meta' | 'spec'>): Candidate => ({
   namespace: meta.namespace,
@@ -262,8 +295,7 @@ const TOPOLOGY_LABELS = ['topology.kubernetes.io/region', 'topology.kubernetes.i
 
 function podOf(plan: Plan, node: KubeNode | undefined): { meta: Meta; spec: PodSpec } {
   const { template, owner } = plan
-  const seed = `${plan.namespace}/${plan.name}/${node?.meta.name ?? ''}`
-  const name = plan.perNode ? generatedName(`${plan.name}-`, seed) : plan.name
+  const name = plan.perNode ? nameOnNode(plan, node) : plan.name
   const meta: Meta = {
     namespace: plan.namespace,
     name,
@@ -272,6 +304,15 @@ function podOf(plan: Plan, node: KubeNode | undefined): { meta: Meta; spec: PodS
     owner: { kind: owner.kind, name: owner.meta.name },
   }
   return { meta, spec: plan.perNode && node !== undefined ? pinnedTo(node, template.spec) : template.spec }
+}
+
+/** The first name of the row that no pod has had. */
+function nameOnNode({ namespace, name, ongoing }: Plan, node: KubeNode | undefined): string {
+  for (let turn = 0; ; turn++) {
+    const seed = `${namespace}/${name}/${node?.meta.name ?? ''}${turn === 0 ? '' : `/${turn}`}`
+    const generated = generatedName(`${name}-`, seed)
+    if (turn === MOST_NAMES || ongoing?.names.has(`${namespace}/${generated}`) !== true) return generated
+  }
 }
 
 /** A DaemonSet's pod is scheduled too, by an affinity to its node's name (pkg/controller/daemon/util). */
