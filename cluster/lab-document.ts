@@ -37,7 +37,7 @@ export function readLabs(
     const document = checked(structuredClone(item.value) as Draft, problems)
     const spec = isObject(document) ? member(document, 'spec') : undefined
     const name = isObject(document) ? nameOf(document) : undefined
-    lab = merged(lab, { ...(isObject(spec) ? spec : {}), ...(name === undefined ? {} : { name }) } as Lab)
+    lab = mergeLabs(lab, { ...(isObject(spec) ? spec : {}), ...(name === undefined ? {} : { name }) } as Lab)
     const title = `Lab ${name ?? ''}`.trim()
     for (const { path, message, suggestion } of problems)
       diagnostics.push({
@@ -241,7 +241,8 @@ function valueAt(root: Json | undefined, path: FieldPath): Json | undefined {
   return found
 }
 
-function merged(one: Lab, other: Lab): Lab {
+/** Lists are joined, maps are merged, and of two words for one thing the later one counts. */
+export function mergeLabs(one: Lab, other: Lab): Lab {
   const result: Record<string, unknown> = { ...one }
   for (const [key, value] of Object.entries(other)) {
     const before = result[key]
