@@ -63,6 +63,8 @@ interface ClientState {
   readonly candidates: readonly Ip[]
   readonly fd: number
   readonly startedAt: number
+  /** Its socket can be used again. */
+  readonly open: boolean
 }
 
 type Result = ProcessResult<ClientState, ClientStep | DnsStep>
@@ -80,12 +82,19 @@ const LOOKUP_FD = 100
 /** The name under which the probe's program runs. */
 export const CLIENT = 'client'
 
+/** Whether it has its answer. */
+export const hasAnswered = ({ state, exitCode }: { readonly state: unknown; readonly exitCode: number | undefined }) =>
+  exitCode !== undefined || (state as ClientState).phase === 'done'
+
+/** What a client sends over a connection that it only wanted to have. */
+const GREETING = 'podwalk'
+
 /** A program that asks the probe's question and exits: look the name up, dial each address in turn, talk, hang up. */
 export function clientProgram(probe: Probe): Program<ClientState, ClientStep | DnsStep> {
-  return { name: CLIENT, start, step }
+  return { name: CLIENT, start, step, told: again }
 
   function start(context: ProcessContext): Result {
-    const begun: ClientState = { phase: 'lookup', candidates: [], fd: FIRST_FD, startedAt: context.now }
+    const begun: ClientState = { phase: 'lookup', candidates: [], fd: FIRST_FD, startedAt: context.now, open: false }
     const { ip, name } = probe.target
     if (ip !== undefined) return dial({ ...begun, candidates: [ip] }, context)
     const request: LookupRequest = {
@@ -100,7 +109,7 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
   }
 
   function step(state: ClientState, event: ProcessEvent, context: ProcessContext): Result {
-    if (state.phase === 'done') return { state, syscalls: [] }
+    if (state.phase === 'done') return left(state, event)
     if (state.phase === 'lookup' && state.lookup !== undefined) {
       if (!isLookupEvent(state.lookup, event)) return { state, syscalls: [] }
       return afterLookup(state, stepLookup(state.lookup, event, context), context)
@@ -111,7 +120,7 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
       case 'data':
         return event.fd === state.fd ? answered(state, event) : { state, syscalls: [] }
       case 'closed':
-        return finish(state, { kind: 'connected', peer: peerOf(state) }, [])
+        return finish({ ...state, open: false }, { kind: 'connected', peer: peerOf(state) }, [])
       case 'error':
         return event.fd === state.fd ? failed(state, event, context) : { state, syscalls: [] }
       case 'timer':
@@ -153,9 +162,9 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
   function dial(state: ClientState, context: ProcessContext): Result {
     const to = peerOf(state)
     const { fd } = state
-    const dialling: ClientState = { ...state, phase: 'dial', startedAt: context.now }
-    const notes: ClientStep[] = [{ kind: 'client.dial', to }]
     const type = probe.kind === 'ping' ? 'icmp' : probe.kind === 'datagram' ? 'udp' : 'tcp'
+    const dialling: ClientState = { ...state, phase: 'dial', startedAt: context.now, open: type !== 'tcp' }
+    const notes: ClientStep[] = [{ kind: 'client.dial', to }]
     const socket: Syscall = {
       kind: 'socket',
       fd,
@@ -163,7 +172,9 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
       type,
       ...(probe.ttl === undefined ? {} : { ttl: probe.ttl }),
     }
-    if (type === 'tcp') return { state: dialling, syscalls: [socket, { kind: 'connect', fd, to }], notes }
+    const { sourcePort } = probe
+    const bound: Syscall[] = sourcePort === undefined ? [] : [{ kind: 'bind', fd, port: sourcePort }]
+    if (type === 'tcp') return { state: dialling, syscalls: [socket, ...bound, { kind: 'connect', fd, to }], notes }
     const bytes = UTF8.encode(probe.payload)
     const first: Syscall[] =
       type === 'udp'
@@ -173,16 +184,43 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
           ]
         : [{ kind: 'send', fd, bytes, to }]
     const timer: Syscall = { kind: 'timer', id: `patience ${fd}`, afterNs: PATIENCE }
-    return { state: { ...dialling, phase: 'wait' }, syscalls: [socket, ...first, timer], notes }
+    return { state: { ...dialling, phase: 'wait' }, syscalls: [socket, ...bound, ...first, timer], notes }
+  }
+
+  /**
+   * The question once more: by the socket that it has kept, else from the start. A name that has been looked up is not
+   * looked up again as long as the socket is open.
+   */
+  function again(state: ClientState, context: ProcessContext): Result {
+    if (!state.open) {
+      const anew = start(context)
+      const fd = state.fd
+      return { ...anew, syscalls: [{ kind: 'close', fd }, ...anew.syscalls] }
+    }
+    const { fd } = state
+    const to = peerOf(state)
+    const bytes = UTF8.encode(probe.payload === '' ? GREETING : probe.payload)
+    const asking: ClientState = { ...state, phase: 'wait', startedAt: context.now }
+    const notes: ClientStep[] = [{ kind: 'client.dial', to }]
+    const isStream = probe.kind === 'request' || probe.kind === 'connect'
+    const send: Syscall = { kind: 'send', fd, bytes, ...(probe.kind === 'ping' ? { to } : {}) }
+    const timer: Syscall = { kind: 'timer', id: `patience ${fd}`, afterNs: PATIENCE }
+    return { state: asking, syscalls: isStream ? [send] : [send, timer], notes }
+  }
+
+  /** What becomes of a kept socket while nobody asks. */
+  function left(state: ClientState, event: ProcessEvent): Result {
+    const isOver = event.kind === 'closed' || (event.kind === 'error' && probe.kind !== 'datagram')
+    return { state: isOver ? { ...state, open: false } : state, syscalls: [] }
   }
 
   function connected(state: ClientState, { fd, local, peer }: Extract<ProcessEvent, { kind: 'connected' }>): Result {
     const note: ClientStep = { kind: 'client.connected', local, peer }
     if (probe.kind === 'request') {
       const bytes = UTF8.encode(probe.payload)
-      return { state: { ...state, phase: 'wait' }, syscalls: [{ kind: 'send', fd, bytes }], notes: [note] }
+      return { state: { ...state, phase: 'wait', open: true }, syscalls: [{ kind: 'send', fd, bytes }], notes: [note] }
     }
-    return finish(state, { kind: 'connected', peer }, [note])
+    return finish({ ...state, open: true }, { kind: 'connected', peer }, [note])
   }
 
   function answered(state: ClientState, { bytes, from, ttl }: Extract<ProcessEvent, { kind: 'data' }>): Result {
@@ -206,14 +244,16 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
   /** The next address of the name, or the end. */
   function nextOr(state: ClientState, context: ProcessContext, outcome: Outcome): Result {
     const [, ...rest] = state.candidates
-    if (rest.length === 0) return finish(state, outcome, [])
+    const open = state.open && (probe.kind === 'datagram' || probe.kind === 'ping')
+    if (rest.length === 0) return finish({ ...state, open }, outcome, [])
     const again = dial({ ...state, candidates: rest, fd: state.fd + 1 }, context)
     return { ...again, syscalls: [{ kind: 'close', fd: state.fd }, ...again.syscalls] }
   }
 
   function finish(state: ClientState, outcome: Outcome, notes: readonly ClientStep[]): Result {
     const last: ClientStep = { kind: 'client.done', outcome }
-    return { state: { ...state, phase: 'done' }, syscalls: [{ kind: 'exit', code: 0 }], notes: [...notes, last] }
+    const syscalls: Syscall[] = probe.keeps === true ? [] : [{ kind: 'exit', code: 0 }]
+    return { state: { ...state, phase: 'done' }, syscalls, notes: [...notes, last] }
   }
 }
 

@@ -14,6 +14,10 @@ export type ListenerStep =
 interface ListenerState {
   /** Datagram sockets answer to the sender; the others are connections. */
   readonly datagram: ReadonlySet<number>
+  /** `tcp 80` of what it serves. */
+  readonly open: ReadonlySet<string>
+  /** The next descriptor. */
+  readonly fd: number
 }
 
 type Result = ProcessResult<ListenerState, ListenerStep>
@@ -31,20 +35,10 @@ const UTF8 = new TextEncoder()
 export const listener: Program<ListenerState, ListenerStep> = {
   name: 'listener',
   start({ args }: ProcessContext): Result {
-    const syscalls: Syscall[] = []
-    const datagram = new Set<number>()
-    let fd = 3
-    for (const port of portsOf(args.tcp)) {
-      syscalls.push({ kind: 'socket', fd, family: 6, type: 'tcp' }, { kind: 'bind', fd, port }, { kind: 'listen', fd })
-      fd++
-    }
-    for (const port of portsOf(args.udp)) {
-      syscalls.push({ kind: 'socket', fd, family: 6, type: 'udp' }, { kind: 'bind', fd, port })
-      datagram.add(fd)
-      fd++
-    }
-    return { state: { datagram }, syscalls }
+    return listen({ datagram: new Set(), open: new Set(), fd: FIRST_FD }, args)
   },
+  /** Ports that it is to serve too. Those that nobody asks for any more it goes on serving, as a container does. */
+  told: (state, { args }) => listen(state, args),
   step(state: ListenerState, event: ProcessEvent, { args }: ProcessContext): Result {
     switch (event.kind) {
       case 'accepted':
@@ -57,6 +51,25 @@ export const listener: Program<ListenerState, ListenerStep> = {
         return { state, syscalls: [] }
     }
   },
+}
+
+const FIRST_FD = 3
+
+function listen(state: ListenerState, args: Readonly<Record<string, string>>): Result {
+  const syscalls: Syscall[] = []
+  const datagram = new Set(state.datagram)
+  const open = new Set(state.open)
+  let { fd } = state
+  for (const type of ['tcp', 'udp'] as const)
+    for (const port of portsOf(args[type])) {
+      if (open.has(`${type} ${port}`)) continue
+      open.add(`${type} ${port}`)
+      syscalls.push({ kind: 'socket', fd, family: 6, type }, { kind: 'bind', fd, port })
+      if (type === 'tcp') syscalls.push({ kind: 'listen', fd })
+      else datagram.add(fd)
+      fd++
+    }
+  return { state: { datagram, open, fd }, syscalls }
 }
 
 const portsOf = (list: string | undefined): readonly number[] =>

@@ -17,12 +17,16 @@ export interface Network {
   readonly blueprint: Blueprint
   readonly queue: EventQueue
   readonly steps: Step[]
-  readonly hosts: ReadonlyMap<string, Host>
+  readonly hosts: Map<string, Host>
   /** The machine of that name, switched on at its first use; undefined where there is none. */
   readonly host: (name: string) => Host | undefined
   readonly configOf: (name: string) => HostConfig | undefined
   /** Starts the programs of a namespace, if they have not been. */
   readonly wake: (ns: Netns) => void
+  /** Namespaces whose programs have not been started, with what they will start. */
+  readonly asleep: Map<Netns, NetnsConfig>
+  /** Other machines and cables from now on; what runs already is the business of `changeNetwork`. */
+  readonly become: (blueprint: Blueprint) => void
   readonly cpu: Cpu
 }
 
@@ -33,11 +37,12 @@ interface Cpu {
   maxEvents: number
 }
 
-export function newNetwork(blueprint: Blueprint, draw: Draw): Network {
+export function newNetwork(first: Blueprint, draw: Draw): Network {
+  let blueprint = first
   const queue = new EventQueue()
   const steps: Step[] = []
   const hosts = new Map<string, Host>()
-  const ports = portsByLink(blueprint)
+  let ports = portsByLink(blueprint)
   // A node has many pods, and a packet meets few: the programs of a pod run from its first packet on.
   const asleep = new Map<Netns, NetnsConfig>()
   const cpu: Cpu = { bottomHalvesOff: 0, events: 0, maxEvents: Number.POSITIVE_INFINITY }
@@ -131,7 +136,25 @@ export function newNetwork(blueprint: Blueprint, draw: Draw): Network {
       })
   }
 
-  return { blueprint, queue, steps, hosts, host, configOf: (name) => blueprint.hosts.get(name)?.(), wake, cpu }
+  function become(next: Blueprint): void {
+    blueprint = next
+    ports = portsByLink(next)
+  }
+
+  return {
+    get blueprint() {
+      return blueprint
+    },
+    queue,
+    steps,
+    hosts,
+    host,
+    configOf: (name) => blueprint.hosts.get(name)?.(),
+    wake,
+    asleep,
+    become,
+    cpu,
+  }
 }
 
 function portsByLink(blueprint: Blueprint): ReadonlyMap<string, SegmentPort> {

@@ -10,6 +10,10 @@ export interface Probe {
   readonly payload: string
   /** Initial TTL or hop limit, where it is not the default. */
   readonly ttl?: number
+  /** The port that the client binds its socket to; else the kernel chooses one. */
+  readonly sourcePort?: number
+  /** The client keeps its socket when it has its answer, to ask again by it. */
+  readonly keeps?: boolean
   /** The library or tool that looks names up; glibc's getaddrinfo unless said. */
   readonly resolver?: ResolverName
   /** The record type that it is told to ask for; addresses unless said. */

@@ -19,6 +19,8 @@ export interface Question {
   readonly namespace?: string
   readonly protocol?: 'tcp' | 'udp' | 'icmp' | 'sctp'
   readonly ttl?: number
+  /** The port that the client sends from. */
+  readonly sourcePort?: number
 }
 
 /** Turns a question into a probe, or says what is wrong with it. */
@@ -36,6 +38,7 @@ export function readQuestion(built: Built, question: Question): Parsed<Probe> {
     target: where,
     payload,
     ...(question.ttl === undefined ? {} : { ttl: question.ttl }),
+    ...(question.sourcePort === undefined || kind === 'ping' ? {} : { sourcePort: question.sourcePort }),
   })
 }
 

@@ -10,6 +10,8 @@ export interface Program<State = unknown, Note = unknown> {
   readonly name: string
   start(context: ProcessContext): ProcessResult<State, Note>
   step(state: State, event: ProcessEvent, context: ProcessContext): ProcessResult<State, Note>
+  /** It is given other arguments, or shall go on: what a signal tells it. Absent: it pays no heed. */
+  told?(state: State, context: ProcessContext): ProcessResult<State, Note>
 }
 
 export interface ProcessContext {

@@ -24,8 +24,8 @@ import { udpSend } from './udp.ts'
 /** A program that runs in a namespace: its state, and what it holds open beside sockets. */
 export interface RunningProcess {
   readonly name: string
-  readonly program: Program
-  readonly context: ProcessContext
+  program: Program
+  context: ProcessContext
   state: unknown
   /** Device name by descriptor. */
   readonly tuns: Map<number, string>
@@ -49,6 +49,28 @@ export function startProcess(ns: Netns, name: string, program: Program, args: Re
   ns.state.processes.set(name, running)
   finish(ns, running, program.start(context), undefined)
 }
+
+/** Gives a running program other arguments, and tells it so. */
+export function tellProcess(
+  ns: Netns,
+  name: string,
+  { program, args }: { readonly program: Program; readonly args: Readonly<Record<string, string>> },
+): void {
+  const running = ns.state.processes.get(name)
+  if (running === undefined || running.exitCode !== undefined) return
+  running.program = program
+  running.context = new NetnsContext(ns, args)
+  if (program.told !== undefined) finish(ns, running, program.told(running.state, running.context), undefined)
+}
+
+/** Kills a process; the kernel closes what it had open. */
+export function killProcess(ns: Netns, name: string): void {
+  const running = ns.state.processes.get(name)
+  if (running !== undefined && running.exitCode === undefined) exit(ns, running, KILLED)
+}
+
+/** 128 + SIGKILL, as a shell tells it. */
+const KILLED = 137
 
 /** Hands an event to a process. `cause` is the packet that brought it. */
 export function wakeProcess(ns: Netns, name: string, event: ProcessEvent, cause: number | undefined): void {

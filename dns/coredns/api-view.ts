@@ -85,6 +85,26 @@ export function dnsApiView(objects: DnsObjects, serial: number = newestTimestamp
   })
 }
 
+/** The view of the moment: another takes its place while the server runs. */
+export const liveView = (current: () => DnsApiView): DnsApiView => ({
+  get synced() {
+    return current().synced
+  },
+  get serial() {
+    return current().serial
+  },
+  all: () => current().all(),
+  namespace: (name) => current().namespace(name),
+  service: (namespace, name) => current().service(namespace, name),
+  slicesOf: (namespace, service) => current().slicesOf(namespace, service),
+  serviceImport: (namespace, name) => current().serviceImport(namespace, name),
+  importedSlicesOf: (namespace, service) => current().importedSlicesOf(namespace, service),
+  servicesWithIp: (ip) => current().servicesWithIp(ip),
+  servicesWithExternalIp: (ip) => current().servicesWithExternalIp(ip),
+  endpointsWithIp: (ip) => current().endpointsWithIp(ip),
+  podsWithIp: (text) => current().podsWithIp(text),
+})
+
 /** A view before anything came: the API server does not answer. */
 export const UNSYNCED_VIEW: DnsApiView = Object.freeze({
   synced: false,
