@@ -7,7 +7,7 @@ import { newRouter, type Router, receive } from '../linux/netfilter/testing/rout
 import { sentEnds } from '../linux/netfilter/testing/story.ts'
 import { ip } from '../packet/ip.ts'
 import { PROTOCOL } from '../packet/packet.ts'
-import { staleFlows } from './conntrack-cleanup.ts'
+import { deletedFlows, staleFlows } from './conntrack-cleanup.ts'
 import { iptablesMode } from './iptables/compile.ts'
 import { serviceMap } from './service-map.ts'
 import {
@@ -110,10 +110,27 @@ describe('from release to release', () => {
     expect(stale(flow, onlyB, onlyB, 'v1.32.13')).toBe(true)
   })
 
+  it('without any change of an endpoint nothing is looked for since 1.33', () => {
+    const flow = `10.96.0.10:53 > ${A}:5353`
+    const onlyB: State = { endpoints: [B] }
+    const another: State = { endpoints: [B, '10.244.1.4'] }
+    for (const version of ['v1.33.13', NEWEST]) {
+      expect(stale(flow, onlyB, onlyB, version)).toBe(false)
+      expect(stale(flow, onlyB, another, version)).toBe(true)
+      expect(stale(flow, onlyB, { endpoints: [{ ip: B, ...DRAINING }] }, version)).toBe(true)
+    }
+    const renumbered = service('dns', {
+      clusterIPs: ['10.96.0.10'],
+      ports: [{ port: 53, protocol: 'UDP', nodePort: 30_054 }],
+    })
+    expect(stale(`192.0.2.11:30054 > ${A}:5353`, onlyB, { ...onlyB, services: [renumbered] })).toBe(false)
+  })
+
   it('another port of the same endpoint is another since 1.34', () => {
     const flow = `10.96.0.10:53 > ${A}:53`
-    expect(stale(flow, both, both, 'v1.33.13')).toBe(false)
-    expect(stale(flow, both, both, 'v1.34.4')).toBe(true)
+    const three: State = { endpoints: [A, B, '10.244.1.4'] }
+    expect(stale(flow, both, three, 'v1.33.13')).toBe(false)
+    expect(stale(flow, both, three, 'v1.34.4')).toBe(true)
   })
 
   it('an endpoint that drains keeps its flows since 1.29', () => {
@@ -131,6 +148,24 @@ describe('from release to release', () => {
     const flow = `10.96.0.10:53 > ${A}:5353`
     expect(stale(flow, both, { services: [] }, 'v1.31.14')).toBe(true)
     expect(stale(flow, both, { services: [] })).toBe(false)
+  })
+})
+
+describe('as conntrack(8) is told it', () => {
+  const both: State = { endpoints: [A, B] }
+  const onlyB: State = { endpoints: [B] }
+  it.each<[string, string, State, State, string]>([
+    ['v1.31.14', `10.96.0.10:53 > ${A}:5353`, both, onlyB, `--orig-dst 10.96.0.10 --dst-nat ${A}`],
+    ['v1.31.14', `192.0.2.11:30053 > ${A}:5353`, both, onlyB, `--dport 30053 --dst-nat ${A}`],
+    ['v1.31.14', '10.96.0.10:53 > 10.96.0.10:53', {}, onlyB, '--orig-dst 10.96.0.10'],
+    ['v1.31.14', '192.0.2.11:30053 > 192.0.2.11:30053', {}, onlyB, '--dport 30053'],
+    [NEWEST, `10.96.0.10:53 > ${A}:5353`, both, onlyB, `--orig-dst 10.96.0.10 --dport 53 --dst-nat ${A}`],
+    [NEWEST, `192.0.2.11:30053 > ${A}:5353`, both, onlyB, `--dport 30053 --dst-nat ${A}`],
+  ])('%s %s', (version, flow, before, after, options) => {
+    const change = { before: mapOf(before, version), after: mapOf(after, version), version }
+    expect(deletedFlows([entry(flow)], change).map(({ command }) => command)).toEqual([
+      `conntrack -D -p udp ${options}`,
+    ])
   })
 })
 

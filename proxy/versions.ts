@@ -7,6 +7,8 @@ export interface ProxyFeatures {
   readonly anySourceRangeDisablesFirewall: boolean
   /** EndpointSlice node hints are honoured (gate PreferSameTrafficDistribution: on since 1.34). */
   readonly nodeHints: boolean
+  /** Of the node's labels only its zone is watched (1.34); before, a change of any has everything written again. */
+  readonly watchesOnlyZone: boolean
   /** Zone hints count only for Services with a topology annotation (until gate ServiceTrafficDistribution, on since 1.31). */
   readonly hintsNeedAnnotation: boolean
   /** nftables mode: marks stand in the rules themselves, hairpins in a set, and endpoints in maps (1.36). */
@@ -64,6 +66,8 @@ export interface ProxyFeatures {
   readonly nfacctCounters: boolean
   /** After every change all tracked flows of UDP are compared with the endpoints (1.32); before, with what changed. */
   readonly reconcilesConntrack: boolean
+  /** ... only when an endpoint of UDP has changed (1.33). */
+  readonly cleansOnEndpointChange: boolean
   /** ... by address and port of the endpoint (1.34); before, by its address alone. */
   readonly reconcilesByPort: boolean
   /** Until then: an endpoint was gone when it no longer served (1.29), not when it was no longer ready. */
@@ -94,6 +98,7 @@ export function proxyFeatures(version: string): ProxyFeatures {
   return {
     anySourceRangeDisablesFirewall: minor >= 34,
     nodeHints: minor >= 34,
+    watchesOnlyZone: minor >= 34,
     hintsNeedAnnotation: minor < 31,
     nftMarksInPlace: minor >= 36,
     nftFiltersBeforeDNAT: minor < 33,
@@ -121,6 +126,7 @@ export function proxyFeatures(version: string): ProxyFeatures {
     sparesLiberalConntrack: minor >= 29,
     nfacctCounters: minor >= 31,
     reconcilesConntrack: minor >= 32,
+    cleansOnEndpointChange: minor >= 33,
     reconcilesByPort: minor >= 34,
     goneWhenNotServing: minor >= 29,
     kubeletMarksDrops: minor < 27,
