@@ -1,7 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { KubeNode } from '../cluster/objects.ts'
 import type { HostFacts } from '../linux/host-facts.ts'
-import type { Op } from '../linux/op.ts'
+import type { NftOp, Op } from '../linux/op.ts'
 import type { Family } from '../packet/ip.ts'
 import type { KubeProxyConfig } from './config.ts'
 
@@ -11,7 +11,14 @@ export interface ProxyMode {
   compile(cluster: Cluster, node: KubeNode, config: KubeProxyConfig, facts: HostFacts): Op[]
   /** What the first sync of one family feeds to the mode's tool (iptables-restore, nft); absent where there is none. */
   firstSync?(site: ProxySite, family: Family): string
+  /** What it feeds to the tool when Services and endpoints are others than at the sync before; no lines: nothing. */
+  laterSync?(before: ProxySite, after: ProxySite, family: Family): SyncInput
 }
+
+/** A text as the tool reads it, or commands that are still to be printed. */
+export type SyncInput =
+  | { readonly tool: 'iptables-restore' | 'ip6tables-restore'; readonly text: string }
+  | { readonly tool: 'nft'; readonly ops: readonly NftOp[] }
 
 /** Where kube-proxy runs, and with what. */
 export interface ProxySite {

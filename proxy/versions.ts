@@ -62,6 +62,8 @@ export interface ProxyFeatures {
   readonly firewallChainEndsInWords: boolean
   /** iptables mode: packets that conntrack cannot place are dropped unless it is liberal (1.29); before, always. */
   readonly sparesLiberalConntrack: boolean
+  /** iptables mode: later syncs write only what changed (gate MinimizeIPTablesRestore, on since 1.27). */
+  readonly iptablesPartialSync: boolean
   /** iptables mode: counters of nfacct (1.31). */
   readonly nfacctCounters: boolean
   /** After every change all tracked flows of UDP are compared with the endpoints (1.32); before, with what changed. */
@@ -124,6 +126,7 @@ export function proxyFeatures(version: string): ProxyFeatures {
     writesLocalnetGuard: minor >= 27,
     firewallChainEndsInWords: minor >= 27,
     sparesLiberalConntrack: minor >= 29,
+    iptablesPartialSync: minor >= 27,
     nfacctCounters: minor >= 31,
     reconcilesConntrack: minor >= 32,
     cleansOnEndpointChange: minor >= 33,

@@ -7,10 +7,11 @@ import type { Origin } from '../../linux/origin.ts'
 import type { Family } from '../../packet/ip.ts'
 import type { KubeProxyConfig } from '../config.ts'
 import { conntrackOps } from '../conntrack-sysctls.ts'
-import type { ProxyMode } from '../proxy-mode.ts'
+import type { ProxyMode, ProxySite, SyncInput } from '../proxy-mode.ts'
 import { CANARY, FIREWALL, MARK_DROP } from './chain-names.ts'
 import { frameOrigin } from './frame-rules.ts'
 import { jumpsOf } from './jumps.ts'
+import { changesBetween, type Synced } from './partial-sync.ts'
 import { renderRestore } from './restore.ts'
 import { type IptablesSync, iptablesSync } from './sync.ts'
 
@@ -20,7 +21,25 @@ export const iptablesMode: ProxyMode = {
   compile: compileIptablesMode,
   firstSync: ({ cluster, node, config, facts }, family) =>
     renderRestore(iptablesSync(cluster, node, { config, facts, family })),
+  laterSync,
 }
+
+/** A partial sync; before 1.26 every sync wrote everything. */
+function laterSync(before: ProxySite, after: ProxySite, family: Family): SyncInput {
+  const tool = family === 4 ? 'iptables-restore' : 'ip6tables-restore'
+  const old = synced(before, family)
+  const now = synced(after, family)
+  const changes = changesBetween(old, now)
+  const isSame = changes.staleChains.length === 0 && now.sync.services.every(({ port }) => changes.isUnchanged(port))
+  if (isSame && now.sync.services.length === old.sync.services.length) return { tool, text: '' }
+  const given = now.sync.setup.features.iptablesPartialSync ? changes : { ...changes, isUnchanged: () => false }
+  return { tool, text: renderRestore(now.sync, given) }
+}
+
+const synced = ({ cluster, node, config, facts }: ProxySite, family: Family): Synced => ({
+  cluster,
+  sync: iptablesSync(cluster, node, { config, facts, family }),
+})
 
 function compileIptablesMode(cluster: Cluster, node: KubeNode, config: KubeProxyConfig, facts: HostFacts): Op[] {
   const syncs = familiesOf(facts).map((family) => iptablesSync(cluster, node, { config, facts, family }))

@@ -2,19 +2,27 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import type { KubeNode } from '../../cluster/objects.ts'
 import type { HostFacts } from '../../linux/host-facts.ts'
 import { type NftOp, type Op, ROOT_NETNS } from '../../linux/op.ts'
+import type { Family } from '../../packet/ip.ts'
 import type { KubeProxyConfig } from '../config.ts'
 import { conntrackOps } from '../conntrack-sysctls.ts'
 import { familiesOf } from '../iptables/compile.ts'
-import type { ProxyMode } from '../proxy-mode.ts'
+import type { ProxyMode, ProxySite, SyncInput } from '../proxy-mode.ts'
 import type { NftCommand } from './command.ts'
 import { frameCommands } from './frame.ts'
 import { TABLE } from './names.ts'
 import { type NftSync, nftSync } from './sync.ts'
 import type { SyncSetup } from './sync-setup.ts'
-import { tooLongComment } from './transaction.ts'
+import { syncTable, tooLongComment } from './transaction.ts'
 
 /** kube-proxy in nftables mode (pkg/proxy/nftables/proxier.go, 1.30 to 1.36). */
-export const nftablesMode: ProxyMode = { name: 'nftables', compile: compileNftablesMode }
+export const nftablesMode: ProxyMode = { name: 'nftables', compile: compileNftablesMode, laterSync }
+
+function laterSync(before: ProxySite, after: ProxySite, family: Family): SyncInput {
+  const old = syncTable(before.cluster, nftSync(before.cluster, before.node, { ...before, family }))
+  const sync = nftSync(after.cluster, after.node, { ...after, family })
+  const { commands } = syncTable(after.cluster, sync, old)
+  return { tool: 'nft', ops: commands.map((command) => commandOp(sync.setup, command)) }
+}
 
 function compileNftablesMode(cluster: Cluster, node: KubeNode, config: KubeProxyConfig, facts: HostFacts): Op[] {
   const syncs = familiesOf(facts).map((family) => nftSync(cluster, node, { config, facts, family }))
