@@ -28,6 +28,8 @@ export interface TcpControl {
   /** The process has closed: a FIN follows the queue. */
   finQueued: boolean
   finSent: boolean
+  /** What is left of the connection answers from a minisock (tcp_time_wait), which has no options of the socket's. */
+  mini: boolean
   /** Segments that came early, by sequence number. */
   early: { seq: number; data: Uint8Array; fin: boolean }[]
   /** Blocks of them as we tell the peer, the latest first; whether it wants to be told. */
@@ -103,6 +105,7 @@ export function newControl(state: TcpState, advMss: number): TcpControl {
     unread: new Uint8Array(0),
     finQueued: false,
     finSent: false,
+    mini: false,
     early: [],
     sacks: [],
     sackPermitted: false,

@@ -60,21 +60,22 @@ function sendIp(
   if (remote === undefined) return
   const { family } = remote.ip
   const synAck = (payload.flags & (TCP_FLAG.syn | TCP_FLAG.ack)) === (TCP_FLAG.syn | TCP_FLAG.ack)
+  const mini = socket.tcp?.mini === true
   const draft: IpPacket = {
     kind: 'ip',
     src: socket.local.ip ?? route.source,
     dst: remote.ip,
-    ttl: socket.ttl ?? defaultTtl(ns, family),
+    ttl: (mini ? undefined : socket.ttl) ?? defaultTtl(ns, family),
     tos: 0,
     id: 0,
-    // ip_build_and_send_pkt sets it on a SYN,ACK in any case.
-    dontFragment: family === 4 && (synAck || discoversMtu(ns, 4)),
+    // ip_build_and_send_pkt sets it on a SYN,ACK in any case, tcp_sk_init asks for it where a minisock answers.
+    dontFragment: family === 4 && (synAck || mini || discoversMtu(ns, 4)),
     flowLabel: flowLabel(ns, socket, remote),
     payload,
   }
   const gsoSize = socket.tcp !== undefined && payload.data.length > socket.tcp.mss ? socket.tcp.mss : 0
   const segments = gsoSize === 0 ? 1 : Math.ceil(payload.data.length / gsoSize)
-  const packet = synAck ? draft : { ...draft, id: identOf(ns, socket, draft, segments) }
+  const packet = synAck || (mini && family === 4) ? draft : { ...draft, id: identOf(ns, socket, draft, segments) }
   ipSend(
     ns,
     { packet, by: socket.process, socket: socket.id, gsoSize, ...(cause === undefined ? {} : { cause }) },

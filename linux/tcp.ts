@@ -176,6 +176,7 @@ function receiveInSynSent(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpCont
 
 /** tcp_rcv_established and tcp_rcv_state_process for the synchronised states. */
 function receiveConnected(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpControl): void {
+  if (tcp.state === 'finWait2' || tcp.state === 'timeWait') tcp.mini = true
   if ((segment.flags & SYN) !== 0) return receiveSynAgain(skb, segment, socket, tcp)
   if (!inWindow(segment, tcp)) {
     if ((segment.flags & RST) === 0) challenge(skb, segment, socket, tcp)

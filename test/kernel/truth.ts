@@ -127,11 +127,15 @@ const passOf = (hit: KernelRuleHit): Omit<OpenPass, 'rules'> => ({
 
 const REJECTS = /-j REJECT|^reject\b| reject\b/
 
+/** An ICMP redirect to the sender may go by the rules between two passes of one packet. */
+const PASSES_BETWEEN = 1
+
 /** Where the packet of a pass is going when it is next seen, if that is somewhere else. */
 function destinationAfter(passes: readonly OpenPass[], at: number): string | undefined {
   const before = headOf(passes[at])
-  const after = headOf(passes[at + 1])
-  if (before === undefined || after === undefined || before.kept !== after.kept) return undefined
+  const heads = passes.slice(at + 1, at + 2 + PASSES_BETWEEN).map(headOf)
+  const after = heads.find((head) => head !== undefined && head.kept === before?.kept)
+  if (before === undefined || after === undefined) return undefined
   return before.destination === after.destination ? undefined : after.destination
 }
 

@@ -59,7 +59,11 @@ class Lab:
     def learn_names(self):
         """Interface names of each namespace; asked again where a program may have made a device."""
         for one in self.netns.values():
+            known = set(one.link_names.values())
             one.learn_links()
+            # A new device has no queue until a kernel thread has seen its carrier.
+            for name in set(one.link_names.values()) - known:
+                one.ask_for_carrier(name)
 
     def offloads_off(self):
         for one in self.netns.values():

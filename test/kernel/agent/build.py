@@ -4,6 +4,7 @@ import os
 import subprocess
 
 from netns import Netns
+from rule_trace import OWN_TABLE
 
 
 def build(directory, steps, environment):
@@ -45,13 +46,17 @@ def inside(step, path, environment):
         return run(argv, environment, file)
 
 
+RULES = ('iptables', 'ip6tables', 'nft')
+
+
 class CountedRules:
-    """Rulesets with rules that count packets, whose counts begin anew when they are restored."""
+    """The rules of namespaces where one counts packets: its count begins anew when they are restored."""
 
     def __init__(self, directory, steps, environment):
         self.directory = directory
         self.environment = environment
-        self.steps = [step for step in steps if step['tool'] in ('iptables', 'ip6tables') and self.counts(step)]
+        counted = {step['netns'] for step in steps if step['tool'] in RULES and self.counts(step)}
+        self.steps = [step for step in steps if step['tool'] in RULES and step['netns'] in counted]
 
     def counts(self, step):
         with open(os.path.join(self.directory, step['file']), encoding='utf-8') as file:
@@ -59,8 +64,23 @@ class CountedRules:
 
     def restore(self):
         """Answers the namespaces whose rules are new."""
+        names = {step['netns'] for step in self.steps}
+        for name in names:
+            self.clear(name)
         build(self.directory, self.steps, self.environment)
-        return {step['netns'] for step in self.steps}
+        return names
+
+    def clear(self, name):
+        """Tables of nf_tables are in the order in which they were made: so all are made again."""
+        netns = Netns(name)
+        try:
+            with netns:
+                listed = run(['nft', 'list', 'tables'], self.environment, None, told=True)
+                own = [line for line in listed if not line.endswith(' ' + OWN_TABLE)]
+                for line in own:
+                    run(['nft', 'delete', *line.split()], self.environment, None)
+        finally:
+            netns.close()
 
 
 def set_sysctl(line):
@@ -74,10 +94,11 @@ def set_sysctl(line):
     return []
 
 
-def run(argv, environment, stdin, may_refuse=False):
+def run(argv, environment, stdin, may_refuse=False, told=False):
+    """Answers the lines of complaint, or those of the answer."""
     done = subprocess.run(argv, stdin=stdin or subprocess.DEVNULL, capture_output=True, text=True, env=environment,
                           check=False)
     words = [line for line in done.stderr.splitlines() if line.strip()]
     if done.returncode and not may_refuse:
         raise RuntimeError(f'{" ".join(argv)}: {" / ".join(words)}')
-    return words
+    return done.stdout.splitlines() if told else words

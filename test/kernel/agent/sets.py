@@ -1,18 +1,18 @@
-"""Sets of nftables that rules put elements into: session affinity."""
+"""Sets of nftables whose elements come by packets and end by time: session affinity."""
 import json
 import os
 import subprocess
 
 
 class LearntSets:
-    """The dynamic sets of one namespace."""
+    """Those of one namespace; nft 1.0.6 does not tell in JSON that a set is dynamic, only that it times out."""
 
     def __init__(self, netns):
         self.netns = netns
         listed = self.nft(['-j', 'list', 'sets'])
         sets = [item['set'] for item in json.loads(listed)['nftables'] if 'set' in item]
         self.flushing = ''.join(f'flush set {one["family"]} {one["table"]} {one["name"]}\n' for one in sets
-                                if 'dynamic' in one.get('flags', []))
+                                if 'timeout' in one.get('flags', []))
 
     def forget(self):
         self.nft(['-f', '-'], self.flushing)
