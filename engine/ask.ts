@@ -1,8 +1,8 @@
 import { type Draw, seededDraw } from '../linux/draw.ts'
 import type { Program } from '../linux/process.ts'
-import { startProcess } from '../linux/run-process.ts'
+import { startProcess, tellProcess } from '../linux/run-process.ts'
 import type { Built } from './build.ts'
-import { CLIENT, clientProgram } from './client.ts'
+import { CLIENT, clientProgram, hasAnswered } from './client.ts'
 import { type Conversation, readExchange, serverView } from './conversation.ts'
 import { alternatives, probabilityOf, scriptedRun } from './explore.ts'
 import { judge } from './judgement.ts'
@@ -48,7 +48,7 @@ export function askAgain(
 }
 
 /** Lets time pass in the namespace of the one who asks. */
-function waitUntil(network: Network, probe: Probe, at: number): void {
+export function waitUntil(network: Network, probe: Probe, at: number): void {
   const ns = network.host(probe.from.host)?.netns.get(probe.from.netns)
   const left = at - network.queue.now
   if (ns === undefined || left <= 0) return
@@ -90,17 +90,23 @@ function walk(
   return tell(built, probe, { observed, probability: probability() })
 }
 
-type Watched = Pick<Conversation, 'steps' | 'durationNs'> & { readonly endless: boolean }
+export type Watched = Pick<Conversation, 'steps' | 'durationNs'> & { readonly endless: boolean }
 
-/** Starts the client, and watches until it has its answer. */
-function watch(network: Network, probe: Probe, options: AskOptions): Watched {
+/** Starts the client, or has one that kept its socket ask again, and watches until it has its answer. */
+export function watch(network: Network, probe: Probe, options: AskOptions): Watched {
   const ns = network.host(probe.from.host)?.netns.get(probe.from.netns)
   if (ns === undefined) return { steps: network.steps, durationNs: 0, endless: false }
   const first = network.steps.length
   const begun = network.queue.now
   network.wake(ns)
-  startProcess(ns, CLIENT, clientProgram(probe), {})
-  const done = (): boolean => ns.state.processes.get(CLIENT)?.exitCode !== undefined
+  const running = ns.state.processes.get(CLIENT)
+  if (running !== undefined && running.exitCode === undefined)
+    tellProcess(ns, CLIENT, { program: running.program, args: {} })
+  else startProcess(ns, CLIENT, clientProgram(probe), {})
+  const done = (): boolean => {
+    const client = ns.state.processes.get(CLIENT)
+    return client !== undefined && hasAnswered(client)
+  }
   const limits = { until: done, maxEvents: options.maxEvents ?? MAX_EVENTS, maxTime: begun + MAX_TIME }
   const ended = run(network, limits)
   const steps = first === 0 ? network.steps : network.steps.slice(first)
@@ -108,7 +114,7 @@ function watch(network: Network, probe: Probe, options: AskOptions): Watched {
 }
 
 /** What was watched, as the answer to the question. */
-function tell(
+export function tell(
   built: Built,
   probe: Probe,
   { observed, probability }: { readonly observed: Watched; readonly probability: number },

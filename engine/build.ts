@@ -8,7 +8,8 @@ import type { HostConfig } from '../linux/host-config.ts'
 import { once } from '../linux/netfilter/block.ts'
 import type { Op } from '../linux/op.ts'
 import type { Family } from '../packet/ip.ts'
-import { readKubeProxyConfig } from '../proxy/config.ts'
+import { type KubeProxyConfig, readKubeProxyConfig } from '../proxy/config.ts'
+import type { ProxyMode, ProxySite } from '../proxy/proxy-mode.ts'
 import { findProxyMode, proxyNotModelled } from '../proxy/registry.ts'
 import type { Blueprint, Segment } from './blueprint.ts'
 import { compileMachine, type NodeCompilers, proxySite } from './compile-node.ts'
@@ -28,6 +29,10 @@ export interface Built {
   readonly opsOf: (machine: string) => readonly Op[] | undefined
   /** What kube-proxy's first sync on a node feeds to its tool; undefined where none runs, or its mode has no such tool. */
   readonly proxyInput: (machine: string, family: Family) => string | undefined
+  /** The kube-proxy that all nodes run; undefined where it is not computed. */
+  readonly proxy: { readonly mode: ProxyMode; readonly config: KubeProxyConfig } | undefined
+  /** A node as its kube-proxy finds it; undefined where none runs. */
+  readonly proxySite: (machine: string) => ProxySite | undefined
   /** What the cluster has and podwalk does not compute. */
   readonly notModelled: readonly Unmodelled[]
   readonly refusals: (node: string) => readonly Refusal[]
@@ -75,6 +80,8 @@ export function build(cluster: Cluster, options: BuildOptions = {}): Built {
     blueprint: { hosts, segments: segmentsOf(underlay), program: clusterPrograms(cluster) },
     opsOf: (machine) => ops.get(machine)?.(),
     proxyInput: (name, family) => proxyInput(compilers, name, family),
+    proxy: proxy.chosen,
+    proxySite: (name) => siteOf(compilers, name),
     notModelled: [...cni.notModelled, ...proxy.notModelled],
     refusals: remembered((name: string) => refusalsOf(compilers, name)),
     assumptions: [...cluster.assumptions, ...underlay.assumptions, ...cni.assumptions, ...proxy.assumptions],
@@ -141,9 +148,13 @@ function remembered<T>(make: (name: string) => T): (name: string) => T {
   }
 }
 
-function proxyInput(compilers: NodeCompilers, name: string, family: Family): string | undefined {
+function siteOf(compilers: NodeCompilers, name: string): ProxySite | undefined {
   const machine = compilers.underlay.machines.get(name)
-  const site = machine === undefined ? undefined : proxySite(compilers, machine)
+  return machine === undefined ? undefined : proxySite(compilers, machine)
+}
+
+function proxyInput(compilers: NodeCompilers, name: string, family: Family): string | undefined {
+  const site = siteOf(compilers, name)
   return site === undefined ? undefined : compilers.proxy?.mode.firstSync?.(site, family)
 }
 

@@ -1,14 +1,15 @@
 import { type Cluster, keyOf } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
 import { formatLocation } from '../cluster/source.ts'
-import { formatIp, type Ip, sameIp } from '../packet/ip.ts'
+import { formatIp } from '../packet/ip.ts'
 import type { IpPacket } from '../packet/packet.ts'
 import { contains } from '../packet/prefix.ts'
 import type { Exchange } from './conversation.ts'
+import { servicesAt } from './service-addresses.ts'
 
 /** A reason beyond the packets: what about the cluster's objects made it so. */
 export interface Why {
-  readonly code: 'virtual-address' | 'no-endpoints' | 'unready-endpoints'
+  readonly code: 'virtual-address' | 'no-endpoints' | 'unready-endpoints' | 'stale-flow'
   readonly text: string
 }
 
@@ -16,19 +17,12 @@ export interface Why {
 export function whyOf(cluster: Cluster, { request, outcome }: Exchange): readonly Why[] {
   if (request === undefined || outcome.kind === 'connected' || outcome.kind === 'answered') return []
   const { dst } = request.sent
-  const service = cluster.services.find((candidate) => serviceAddresses(candidate).some((own) => sameIp(own, dst)))
+  const [service] = servicesAt(cluster, dst)
   if (request.disposition.kind === 'leftCluster') return virtualAddress(cluster, request.sent, service)
   if (service === undefined || (request.disposition.kind !== 'rejected' && request.disposition.kind !== 'dropped'))
     return []
   return endpointsOf(cluster, service)
 }
-
-/** Every address that Service rules are written for. */
-export const serviceAddresses = (service: Service): readonly Ip[] => [
-  ...service.clusterIPs,
-  ...service.externalIPs,
-  ...service.loadBalancerIngress.flatMap((ingress) => (ingress.ip === undefined ? [] : [ingress.ip])),
-]
 
 /** A Service address is on no interface: without a rule for the port a packet is routed like any other, to nowhere. */
 function virtualAddress(cluster: Cluster, { dst, payload }: IpPacket, service: Service | undefined): readonly Why[] {

@@ -1,0 +1,68 @@
+import { seededDraw } from '../linux/draw.ts'
+import { type AskOptions, type Repeats, tell, waitUntil, watch } from './ask.ts'
+import type { Blueprint } from './blueprint.ts'
+import type { Built } from './build.ts'
+import type { Conversation } from './conversation.ts'
+import { type Network, newNetwork } from './network.ts'
+import type { Probe } from './probe.ts'
+import { livePrograms } from './programs.ts'
+import { strayWhy } from './stray-why.ts'
+import { changeWorld, type DrainingServers, drainServers, type WorldChange } from './world-change.ts'
+
+/** One state of a cluster, and what is asked in it. */
+export interface Stage {
+  readonly built: Built
+  readonly probe: Probe
+}
+
+/** What was asked in one state of the cluster, after the change that led to it. */
+export interface Phase {
+  /** Absent in the first. */
+  readonly change?: WorldChange
+  readonly walks: readonly Conversation[]
+}
+
+/** What remains when everything has been asked. */
+export interface Aftermath {
+  readonly phases: readonly Phase[]
+  readonly network: Network
+}
+
+/**
+ * Asks in one state of a cluster after the other, in the same world: machines keep what traffic has left in them, and
+ * kube-proxy does what its release does when Services and endpoints change.
+ */
+export function askAcross(stages: readonly Stage[], { times, every }: Repeats, options: AskOptions = {}): Aftermath {
+  const [first] = stages
+  if (first === undefined) throw new Error('askAcross needs a cluster to begin with')
+  let built = first.built
+  const programsOf = (blueprint: Blueprint): Blueprint => ({
+    ...blueprint,
+    program: programs,
+  })
+  const programs = livePrograms(
+    (name, args) => built.blueprint.program(name, args),
+    () => built.cluster,
+  )
+  const network = newNetwork(programsOf(built.blueprint), seededDraw(options.seed ?? 1))
+  const draining: DrainingServers = new Map()
+  let turn = 0
+  let changedAt = 0
+  const phases = stages.map(({ built: next, probe }): Phase => {
+    const before = built
+    built = next
+    const change =
+      next === before
+        ? undefined
+        : changeWorld(network, { before, after: next, blueprint: programsOf(next.blueprint), draining })
+    if (change !== undefined) changedAt = change.at
+    const walks = Array.from({ length: times }, () => {
+      waitUntil(network, probe, turn++ * every)
+      drainServers(network, draining, changedAt)
+      const answer = tell(next, probe, { observed: watch(network, probe, options), probability: 1 })
+      return change === undefined ? answer : { ...answer, why: [...answer.why, ...strayWhy(next, answer, change)] }
+    })
+    return { walks, ...(change === undefined ? {} : { change }) }
+  })
+  return { phases, network }
+}
