@@ -16,10 +16,11 @@ import type {
   ProcessResult,
   Program,
   SocketAddress,
+  SocketType,
   Syscall,
 } from '../linux/process.ts'
 import { formatIp, type Ip } from '../packet/ip.ts'
-import type { Probe } from './probe.ts'
+import type { Probe, ProbeKind } from './probe.ts'
 
 /** What the asking program did and saw. */
 export type ClientStep =
@@ -79,6 +80,16 @@ const FIRST_FD = 3
 /** Descriptors of the lookup; those of the client's own sockets count up from FIRST_FD. */
 const LOOKUP_FD = 100
 
+/** The socket that a probe needs; `resolve` opens none of its own. */
+const SOCKET_TYPES: Readonly<Record<ProbeKind, SocketType>> = {
+  connect: 'tcp',
+  request: 'tcp',
+  datagram: 'udp',
+  associate: 'sctp',
+  ping: 'icmp',
+  resolve: 'tcp',
+}
+
 /** The name under which the probe's program runs. */
 export const CLIENT = 'client'
 
@@ -124,9 +135,7 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
       case 'error':
         return event.fd === state.fd ? failed(state, event, context) : { state, syscalls: [] }
       case 'timer':
-        return event.id === `patience ${state.fd}`
-          ? nextOr(state, context, { kind: 'noAnswer', peer: peerOf(state), afterNs: context.now - state.startedAt })
-          : { state, syscalls: [] }
+        return event.id === `patience ${state.fd}` ? unanswered(state, context) : { state, syscalls: [] }
       default:
         return { state, syscalls: [] }
     }
@@ -162,8 +171,9 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
   function dial(state: ClientState, context: ProcessContext): Result {
     const to = peerOf(state)
     const { fd } = state
-    const type = probe.kind === 'ping' ? 'icmp' : probe.kind === 'datagram' ? 'udp' : 'tcp'
-    const dialling: ClientState = { ...state, phase: 'dial', startedAt: context.now, open: type !== 'tcp' }
+    const type = SOCKET_TYPES[probe.kind]
+    const isConnection = type === 'tcp' || type === 'sctp'
+    const dialling: ClientState = { ...state, phase: 'dial', startedAt: context.now, open: !isConnection }
     const notes: ClientStep[] = [{ kind: 'client.dial', to }]
     const socket: Syscall = {
       kind: 'socket',
@@ -174,7 +184,7 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
     }
     const { sourcePort } = probe
     const bound: Syscall[] = sourcePort === undefined ? [] : [{ kind: 'bind', fd, port: sourcePort }]
-    if (type === 'tcp') return { state: dialling, syscalls: [socket, ...bound, { kind: 'connect', fd, to }], notes }
+    if (isConnection) return { state: dialling, syscalls: [socket, ...bound, { kind: 'connect', fd, to }], notes }
     const bytes = UTF8.encode(probe.payload)
     const first: Syscall[] =
       type === 'udp'
@@ -216,8 +226,13 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
 
   function connected(state: ClientState, { fd, local, peer }: Extract<ProcessEvent, { kind: 'connected' }>): Result {
     const note: ClientStep = { kind: 'client.connected', local, peer }
+    const bytes = UTF8.encode(probe.payload)
+    if (probe.kind === 'associate') {
+      const timer: Syscall = { kind: 'timer', id: `patience ${fd}`, afterNs: PATIENCE }
+      const waiting: ClientState = { ...state, phase: 'wait', open: true }
+      return { state: waiting, syscalls: [{ kind: 'send', fd, bytes }, timer], notes: [note] }
+    }
     if (probe.kind === 'request') {
-      const bytes = UTF8.encode(probe.payload)
       return { state: { ...state, phase: 'wait', open: true }, syscalls: [{ kind: 'send', fd, bytes }], notes: [note] }
     }
     return finish({ ...state, open: true }, { kind: 'connected', peer }, [note])
@@ -229,6 +244,13 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
     return finish(state, { kind: 'answered', peer: from ?? peerOf(state), ...seen }, [
       { kind: 'client.received', ...seen },
     ])
+  }
+
+  /** A server that takes an association may have nothing to say in it. */
+  function unanswered(state: ClientState, context: ProcessContext): Result {
+    const peer = peerOf(state)
+    if (probe.kind === 'associate') return finish(state, { kind: 'connected', peer }, [])
+    return nextOr(state, context, { kind: 'noAnswer', peer, afterNs: context.now - state.startedAt })
   }
 
   function failed(

@@ -30,7 +30,7 @@ const UTF8 = new TextEncoder()
  * A server that stands in for what runs in a container: it accepts on its ports, answers HTTP with 200 and its name,
  * and sends anything else back as it came.
  *
- * Arguments: `name`; `tcp`, `udp`: ports, joined by commas; `answers`: `silent` accepts and says nothing.
+ * Arguments: `name`; `tcp`, `udp`, `sctp`: ports, joined by commas; `answers`: `silent` accepts and says nothing.
  */
 export const listener: Program<ListenerState, ListenerStep> = {
   name: 'listener',
@@ -60,13 +60,13 @@ function listen(state: ListenerState, args: Readonly<Record<string, string>>): R
   const datagram = new Set(state.datagram)
   const open = new Set(state.open)
   let { fd } = state
-  for (const type of ['tcp', 'udp'] as const)
+  for (const type of ['tcp', 'udp', 'sctp'] as const)
     for (const port of portsOf(args[type])) {
       if (open.has(`${type} ${port}`)) continue
       open.add(`${type} ${port}`)
       syscalls.push({ kind: 'socket', fd, family: 6, type }, { kind: 'bind', fd, port })
-      if (type === 'tcp') syscalls.push({ kind: 'listen', fd })
-      else datagram.add(fd)
+      if (type === 'udp') datagram.add(fd)
+      else syscalls.push({ kind: 'listen', fd })
       fd++
     }
   return { state: { datagram, open, fd }, syscalls }

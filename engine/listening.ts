@@ -150,8 +150,9 @@ function listenOps({ netns, name, ports, said, taken, origin }: Listening): Op[]
   const start = (suffix: string, silent: boolean): Op[] => {
     const tcp = chosen('TCP', silent)
     const udp = chosen('UDP', silent)
-    if (tcp === '' && udp === '') return []
-    const args = { name, tcp, udp, ...(silent ? { answers: 'silent' } : {}) }
+    const sctp = chosen('SCTP', silent)
+    if (tcp === '' && udp === '' && sctp === '') return []
+    const args = { name, tcp, udp, ...(sctp === '' ? {} : { sctp }), ...(silent ? { answers: 'silent' } : {}) }
     return [{ kind: 'process.start', netns, name: `${name}${suffix}`, program: 'listener', args, origin }]
   }
   return [...start('', false), ...start(' (silent)', true)]

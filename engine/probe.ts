@@ -22,9 +22,10 @@ export interface Probe {
 
 /**
  * `connect`: a TCP handshake and a close. `request`: an HTTP GET over TCP. `datagram`: UDP, and wait for an answer.
+ * `associate`: an SCTP association, a message in it, wait for an answer, and a shutdown.
  * `ping`: an ICMP echo. `resolve`: only the lookup.
  */
-export type ProbeKind = 'connect' | 'request' | 'datagram' | 'ping' | 'resolve'
+export type ProbeKind = 'connect' | 'request' | 'datagram' | 'associate' | 'ping' | 'resolve'
 
 export interface ProbeSource {
   readonly host: string

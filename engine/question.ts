@@ -238,15 +238,15 @@ function aimAt(
   if (!chosen.ok) return chosen
   if (chosen.value === undefined) return parsed({ ...where, port: 0, kind: 'ping', payload: GREETING.padEnd(56, '.') })
   const { port, protocol } = chosen.value
-  if (protocol === 'SCTP')
-    return refused('SCTP endpoints are not modelled: rules for them are written, but no client speaks it')
   const address = where.ip === undefined ? `${where.label}:${port}` : describePeer({ ip: where.ip, port })
   const label = where.ip === undefined || where.label === formatIp(where.ip) ? address : `${where.label}:${port}`
   return parsed({
     ...where,
-    label: `${label}${protocol === 'UDP' ? '/udp' : ''}`,
+    label: `${label}${protocol === 'TCP' ? '' : `/${protocol.toLowerCase()}`}`,
     port,
-    kind: protocol === 'UDP' ? 'datagram' : 'connect',
+    kind: KINDS[protocol],
     payload: GREETING,
   })
 }
+
+const KINDS: Readonly<Record<Protocol, ProbeKind>> = { TCP: 'connect', UDP: 'datagram', SCTP: 'associate' }

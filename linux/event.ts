@@ -2,6 +2,7 @@ import type { Ip } from '../packet/ip.ts'
 import type { Frame } from '../packet/packet.ts'
 import type { Link, Netns } from './netns.ts'
 import type { ProcessEvent } from './process.ts'
+import type { SctpTimerName } from './sctp-association.ts'
 import type { Skb } from './skb.ts'
 
 /** What a machine leaves to happen later. Who runs the machine queues it and hands it back to `handle`. */
@@ -37,4 +38,5 @@ export type Timer =
       readonly what: 'retransmit' | 'delayedAck' | 'timeWait'
       readonly turn: number
     }
+  | { readonly kind: 'sctp'; readonly socket: number; readonly what: SctpTimerName; readonly turn: number }
   | { readonly kind: 'process'; readonly process: string; readonly id: string; readonly turn: number }

@@ -13,6 +13,7 @@ import { isBusy, isKnown } from './quoted-owner.ts'
 import { quotedTransport } from './quoted-transport.ts'
 import { redirectReceive } from './redirect.ts'
 import { learnMtu, routeOutput } from './route.ts'
+import { sctpError } from './sctp-error.ts'
 import type { IpSkb } from './skb.ts'
 import { tcpError } from './tcp-error.ts'
 import { udpError } from './udp.ts'
@@ -205,5 +206,6 @@ function newsReceive(skb: IpSkb, icmp: Icmp, body: Extract<IcmpBody, { kind: 'er
   }
   if (transport.kind === 'tcp') tcpError(skb, quoted, transport, icmp)
   else if (transport.kind === 'udp') udpError(skb, quoted, transport, icmp)
+  else if (transport.kind === 'sctp') sctpError(skb, quoted, { sctp: transport, icmp })
   else if (transport.kind === 'icmp') echoError(skb, quoted, { request: transport, error: icmp })
 }

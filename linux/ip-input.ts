@@ -6,6 +6,7 @@ import { runHook } from './ip-hook.ts'
 import { isInGroup } from './multicast.ts'
 import { reassembleLocal } from './reassembly.ts'
 import { routeInput } from './route.ts'
+import { sctpReceive } from './sctp.ts'
 import type { IpSkb, PacketType } from './skb.ts'
 import { tcpReceive } from './tcp.ts'
 import { udpReceive } from './udp.ts'
@@ -76,6 +77,8 @@ function localDeliver(skb: IpSkb): void {
       return vxlanReceive(skb, payload) ? undefined : udpReceive(skb, payload)
     case 'icmp':
       return icmpReceive(skb, payload)
+    case 'sctp':
+      return sctpReceive(skb, payload)
     default: {
       const detail = `nobody at ${formatIp(skb.packet.dst)} takes IP protocol ${payload.kind === 'raw' ? payload.protocol : payload.kind}`
       skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'NO_SOCKET', detail })

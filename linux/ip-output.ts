@@ -50,14 +50,15 @@ export function ipSend(ns: Netns, outgoing: Outgoing, route: Extract<OutputRoute
 }
 
 /**
- * skb_set_hash_from_sk: connected sockets have a hash of their own (sk_set_txhash); what others send is hashed by its
- * ports, before it is cut.
+ * skb_set_hash_from_sk: connected sockets have a hash of their own (sk_set_txhash), but for those of SCTP; what others
+ * send is hashed by its ports, before it is cut.
  */
 function hashOf(ns: Netns, { socket: id, packet }: Outgoing): string {
   const socket = id === undefined ? undefined : ns.state.sockets.sockets.get(id)
   const place = `${ns.host.name}/${ns.name}`
-  if (socket?.remote !== undefined && socket.type !== 'icmp') return `${place}/${id}`
   const { payload } = packet
+  if (payload.kind === 'sctp') return `${place} sctp ${payload.srcPort}>${payload.dstPort}`
+  if (socket?.remote !== undefined && socket.type !== 'icmp') return `${place}/${id}`
   if (payload.kind === 'udp') return `${place} udp ${payload.srcPort}>${payload.dstPort}`
   return payload.kind === 'icmp' && payload.body.kind === 'echo' ? `${place} icmp ${payload.body.id}` : place
 }

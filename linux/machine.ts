@@ -10,6 +10,7 @@ import { newNetfilterState } from './netfilter/netfilter.ts'
 import type { Host, Kernel, Link, Netns, Stack } from './netns.ts'
 import type { Program } from './process.ts'
 import { processTimer, startProcess, wakeProcess } from './run-process.ts'
+import { sctpTimer } from './sctp-timeout.ts'
 import { newSkb } from './skb.ts'
 import { newSocketTable } from './socket.ts'
 import { tcpTimer } from './tcp.ts'
@@ -125,6 +126,8 @@ export function handle(event: Exclude<MachineEvent, { kind: 'wire' }>): void {
           return neighborTimer(ns, timer.link, timer.ip, timer.turn)
         case 'tcp':
           return tcpTimer(ns, timer.socket, timer.what, timer.turn)
+        case 'sctp':
+          return sctpTimer(ns, timer.socket, timer.what, timer.turn)
         case 'process':
           return processTimer(ns, timer.process, timer.id, timer.turn)
       }

@@ -1,6 +1,7 @@
 import { ICMP4, type Icmp, type IpPacket, type Transport, type Udp } from '../packet/packet.ts'
 import { echoSocket } from './echo-socket.ts'
 import type { Netns } from './netns.ts'
+import { quotedAssociation } from './sctp-error.ts'
 import { lookupSocket } from './socket.ts'
 import { quotedConnection } from './tcp-error.ts'
 import { hasVxlanOn } from './vxlan.ts'
@@ -15,6 +16,8 @@ export function isKnown(ns: Netns, quoted: IpPacket, transport: Transport): bool
       const state = quotedConnection(ns, quoted, transport)?.tcp.state
       return state !== undefined && state !== 'synReceived'
     }
+    case 'sctp':
+      return quotedAssociation(ns, quoted, transport) !== undefined
     case 'udp':
       return isUdpKnown(ns, quoted, transport)
     case 'icmp':
@@ -39,5 +42,6 @@ function isEchoKnown(ns: Netns, { type, body }: Icmp): boolean {
 
 /** Whether a system call on the connection is under way, during which redirects are not looked at. */
 export function isBusy(ns: Netns, quoted: IpPacket, transport: Transport): boolean {
+  if (transport.kind === 'sctp') return quotedAssociation(ns, quoted, transport)?.backlog !== undefined
   return transport.kind === 'tcp' && quotedConnection(ns, quoted, transport)?.backlog !== undefined
 }

@@ -7,6 +7,8 @@ import type { Netns } from './netns.ts'
 import type { ProcessContext, ProcessEvent, ProcessResult, Program, SocketAddress, Syscall } from './process.ts'
 import { NetnsContext } from './process-context.ts'
 import { routeOutput } from './route.ts'
+import { drawIdent } from './sctp-output.ts'
+import { sctpClose, sctpConnect, sctpListen, sctpRead, sctpSend } from './sctp-socket.ts'
 import { type IpSkb, newSkb, type Skb } from './skb.ts'
 import {
   failCall,
@@ -81,12 +83,14 @@ export function wakeProcess(ns: Netns, name: string, event: ProcessEvent, cause:
   const seen = event.kind === 'data' ? { ...event, bytes: read(ns, name, event) } : event
   finish(ns, running, running.program.step(running.state, seen, running.context), cause)
   const connection = event.kind === 'accepted' ? findSocket(ns, name, event.connection) : undefined
+  if (connection?.type === 'sctp' && connection.remote !== undefined) drawIdent(ns, connection, connection.remote.ip)
   if (connection !== undefined) releaseAccepted(ns, connection)
 }
 
 /** A stream is read as far as it has come; a datagram is what it was. */
 function read(ns: Netns, process: string, { fd, bytes }: Extract<ProcessEvent, { kind: 'data' }>): Uint8Array {
   const socket = findSocket(ns, process, fd)
+  if (socket?.type === 'sctp') sctpRead(ns, socket, bytes.length)
   return socket?.type === 'tcp' ? tcpRead(socket) : bytes
 }
 
@@ -137,16 +141,19 @@ function onSocket(ns: Netns, running: RunningProcess, call: SocketCall, cause: n
       socket.local = { ip: call.ip, port: call.port }
       return
     case 'listen':
-      return tcpListen(socket)
+      return socket.type === 'sctp' ? sctpListen(ns, socket) : tcpListen(socket)
     case 'connect':
+      if (socket.type === 'sctp') return whileOwned(ns, socket, () => sctpConnect(ns, socket, call.to, cause))
       return socket.type === 'tcp'
         ? whileOwned(ns, socket, () => tcpConnect(ns, socket, call.to, cause))
         : connect(ns, socket, call.to)
     case 'send':
+      if (socket.type === 'sctp') return whileOwned(ns, socket, () => sctpSend(ns, socket, call.bytes, cause))
       return socket.type === 'tcp'
         ? whileOwned(ns, socket, () => tcpSend(ns, socket, call.bytes, cause))
         : send(ns, socket, call, cause)
     case 'close':
+      if (socket.type === 'sctp') return whileOwned(ns, socket, () => sctpClose(ns, socket, cause))
       return socket.type === 'tcp'
         ? whileOwned(ns, socket, () => tcpClose(ns, socket, cause))
         : removeSocket(ns, socket)
@@ -190,6 +197,7 @@ function exit(ns: Netns, running: RunningProcess, code: number): void {
   for (const socket of ns.state.sockets.sockets.values())
     if (socket.process === running.name) {
       if (socket.type === 'tcp') tcpClose(ns, socket)
+      else if (socket.type === 'sctp') whileOwned(ns, socket, () => sctpClose(ns, socket))
       else removeSocket(ns, socket)
       // sock_orphan: what is left belongs to the kernel, and its descriptor may be given again.
       socket.fd = NO_FD

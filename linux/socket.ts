@@ -1,6 +1,7 @@
 import { type Ip, sameIp } from '../packet/ip.ts'
 import { type Netns, sysctl } from './netns.ts'
 import type { Errno, ProcessEvent, SocketAddress, SocketType } from './process.ts'
+import type { SctpAssociation, SctpListener } from './sctp-association.ts'
 import type { TcpControl } from './tcp-control.ts'
 
 /** A socket of a process. */
@@ -27,6 +28,7 @@ export interface Socket {
   /** Echo requests sent; the sequence number of the last. */
   echoes: number
   tcp: TcpControl | undefined
+  sctp: SctpAssociation | SctpListener | undefined
   /** What arrived while a system call holds the socket (sk_backlog); undefined: none does. */
   backlog: (() => void)[] | undefined
   /** What waits until the backlog is done (sk->sk_prot->release_cb). */
@@ -85,6 +87,7 @@ export function openSocket(
     flowLabel: undefined,
     echoes: 0,
     tcp: undefined,
+    sctp: undefined,
     backlog: undefined,
     released: [],
     unaccepted: undefined,
