@@ -34,13 +34,16 @@ interface PortTopology {
   readonly hintNodes: ReadonlySet<string> | undefined
   readonly hintZones: ReadonlySet<string> | undefined
   readonly choices: Map<string, EndpointChoice>
+  /** Nodes that have an endpoint whose address and port another one has too; undefined where none is. */
+  readonly twinNodes: ReadonlySet<string> | undefined
+  readonly seen: Map<string, ServicePort>
 }
 
 const topologies = new WeakMap<ServicePort, PortTopology>()
 
 export function chooseEndpoints(port: ServicePort, from: Viewpoint): EndpointChoice {
-  const topology = topologies.get(port) ?? topologyOf(port)
-  topologies.set(port, topology)
+  const topology = knownTopology(port)
+  if (topology.twinNodes !== undefined) return chooseEndpoints(seenFrom(port, from.node), from)
   const mode = hintMode(port, topology, from)
   const local = topology.nodesWithEndpoints.has(from.node) ? from.node : ''
   const key = `${mode} ${mode === 'node' ? from.node : mode === 'zone' ? from.zone : ''} ${local}`
@@ -49,6 +52,28 @@ export function chooseEndpoints(port: ServicePort, from: Viewpoint): EndpointCho
   const choice = choose(port, from, mode)
   topology.choices.set(key, choice)
   return choice
+}
+
+function knownTopology(port: ServicePort): PortTopology {
+  const topology = topologies.get(port) ?? topologyOf(port)
+  topologies.set(port, topology)
+  return topology
+}
+
+/** The port as a node has it, where two of its endpoints have one address and port; nodes that see the same share it. */
+export function seenFrom(port: ServicePort, node: string): ServicePort {
+  const { twinNodes, seen } = knownTopology(port)
+  if (twinNodes === undefined) return port
+  const key = twinNodes.has(node) ? node : ''
+  const known = seen.get(key)
+  if (known !== undefined) return known
+  const own = { ...port, endpoints: port.endpoints.map((endpoint) => winner(endpoint, key)) }
+  seen.set(key, own)
+  return own
+}
+
+function winner({ twins, ...first }: Endpoint, node: string): Endpoint {
+  return (node === '' ? undefined : twins?.findLast((twin) => twin.node === node)) ?? first
 }
 
 const NO_NODES: ReadonlySet<string> = new Set()
@@ -60,7 +85,14 @@ function topologyOf(port: ServicePort): PortTopology {
     hintNodes: unionUnlessMissing(ready.map((endpoint) => endpoint.hintNodes)),
     hintZones: unionUnlessMissing(ready.map((endpoint) => endpoint.hintZones)),
     choices: new Map(),
+    twinNodes: twinNodesOf(port),
+    seen: new Map(),
   }
+}
+
+function twinNodesOf(port: ServicePort): ReadonlySet<string> | undefined {
+  const twins = port.endpoints.flatMap((endpoint) => endpoint.twins ?? [])
+  return twins.length === 0 ? undefined : new Set(twins.map((twin) => twin.node))
 }
 
 function unionUnlessMissing(hints: readonly (readonly string[] | undefined)[]): ReadonlySet<string> | undefined {

@@ -16,6 +16,8 @@ export interface Endpoint {
   /** Undefined: no hints of that kind. */
   readonly hintZones: readonly string[] | undefined
   readonly hintNodes: readonly string[] | undefined
+  /** Until 1.35: others with the same address and port that were read later; the last one on the asking node wins. */
+  readonly twins?: readonly Endpoint[]
   /** Where it was read. */
   readonly slice: EndpointSlice
   readonly targetRef: SliceEndpoint['targetRef']

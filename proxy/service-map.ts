@@ -3,7 +3,7 @@ import type { EndpointSlice, Protocol, Service } from '../cluster/objects.ts'
 import type { Family } from '../packet/ip.ts'
 import { type Endpoint, endpointOf, familyName } from './endpoint.ts'
 import { isProxied, type ServicePort, servicePort } from './service-port.ts'
-import { proxyFeatures } from './versions.ts'
+import { type ProxyFeatures, proxyFeatures } from './versions.ts'
 
 /**
  * All service ports of a cluster in one family, with their endpoints: what does not depend on the node. Made once per
@@ -31,7 +31,7 @@ export function serviceMap(cluster: Cluster, family: Family, version: string): S
   const known = ofCluster.get(key)
   if (known !== undefined) return known
   const ports = cluster.services.filter(isProxied).flatMap((service) => {
-    const endpoints = endpointsByPort(slicesOf(cluster, service), family)
+    const endpoints = endpointsByPort(slicesOf(cluster, service), family, features)
     return service.ports.flatMap((spec) => {
       const own = endpoints.get(portKey(spec.name, spec.protocol)) ?? []
       return servicePort(service, spec, { family, endpoints: own, features }) ?? []
@@ -55,10 +55,15 @@ export function slicesOf(cluster: Cluster, service: Service): readonly EndpointS
 const portKey = (name: string, protocol: Protocol): string => `${name}/${protocol}`
 
 /**
- * The endpoints of a Service by port (pkg/proxy/endpointslicecache.go). The same `ip:port` in two slices counts once:
+ * The endpoints of a Service by port (pkg/proxy/endpointslicecache.go addEndpoints). The same `ip:port` counts once:
  * the entry read last wins unless it is terminating, so that a pod that got the address of a dying one is preferred.
+ * Until 1.35 it was the first, or the last one on the node itself.
  */
-function endpointsByPort(slices: readonly EndpointSlice[], family: Family): ReadonlyMap<string, readonly Endpoint[]> {
+function endpointsByPort(
+  slices: readonly EndpointSlice[],
+  family: Family,
+  features: ProxyFeatures,
+): ReadonlyMap<string, readonly Endpoint[]> {
   const found = new Map<string, Map<string, Endpoint>>()
   for (const slice of slices) {
     if (slice.addressType !== familyName(family)) continue
@@ -71,7 +76,11 @@ function endpointsByPort(slices: readonly EndpointSlice[], family: Family): Read
       for (const entry of slice.endpoints) {
         const endpoint = endpointOf(slice, entry, port.port)
         if (endpoint === undefined) continue
-        if (!endpoint.terminating || !endpoints.has(endpoint.text)) endpoints.set(endpoint.text, endpoint)
+        const twin = endpoints.get(endpoint.text)
+        if (twin === undefined) endpoints.set(endpoint.text, endpoint)
+        else if (!features.prefersLastingTwin)
+          endpoints.set(endpoint.text, { ...twin, twins: [...(twin.twins ?? []), endpoint] })
+        else if (!endpoint.terminating) endpoints.set(endpoint.text, endpoint)
       }
     }
   }

@@ -7,6 +7,8 @@ export interface ProxyFeatures {
   readonly anySourceRangeDisablesFirewall: boolean
   /** EndpointSlice node hints are honoured (gate PreferSameTrafficDistribution: on since 1.34). */
   readonly nodeHints: boolean
+  /** Of two endpoints with one address and port the last that does not end wins (1.36); before, one on this node. */
+  readonly prefersLastingTwin: boolean
   /** Of the node's labels only its zone is watched (1.34); before, a change of any has everything written again. */
   readonly watchesOnlyZone: boolean
   /** Zone hints count only for Services with a topology annotation (until gate ServiceTrafficDistribution, on since 1.31). */
@@ -100,6 +102,7 @@ export function proxyFeatures(version: string): ProxyFeatures {
   return {
     anySourceRangeDisablesFirewall: minor >= 34,
     nodeHints: minor >= 34,
+    prefersLastingTwin: minor >= 36,
     watchesOnlyZone: minor >= 34,
     hintsNeedAnnotation: minor < 31,
     nftMarksInPlace: minor >= 36,

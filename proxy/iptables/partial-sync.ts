@@ -1,6 +1,7 @@
 import type { Cluster } from '../../cluster/cluster.ts'
 import { type KnownServices, unchangedBetween } from '../service-changes.ts'
 import type { ServicePort } from '../service-port.ts'
+import { isSeenOtherwise } from '../viewpoint.ts'
 import type { IptablesSync } from './sync.ts'
 
 /** What kube-proxy knows in a partial sync about the sync before. */
@@ -18,13 +19,16 @@ export interface Synced {
 }
 
 /**
- * What changed from one sync to the next. In large-cluster mode stale chains stay: they are looked for at most once in
+ * What changed from one sync to the next; a node in another zone makes it a full one. In large-cluster mode stale chains stay: they are looked for at most once in
  * a syncPeriod.
  */
 export function changesBetween(before: Synced, after: Synced): SyncChanges {
   const active = new Set(chainsOf(after.sync))
+  const { node, features } = after.sync.setup
   return {
-    isUnchanged: unchangedBetween(known(before), known(after)),
+    isUnchanged: isSeenOtherwise(before.sync.setup.node, node, features)
+      ? () => false
+      : unchangedBetween(known(before), known(after)),
     staleChains: after.sync.terse
       ? []
       : chainsOf(before.sync)

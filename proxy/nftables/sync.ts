@@ -11,6 +11,7 @@ import { type SyncSetup, syncSetup } from './sync-setup.ts'
 
 /** What one sync of kube-proxy's nftables mode makes of one family: everything that should be there. */
 export interface NftSync {
+  readonly node: KubeNode
   readonly setup: SyncSetup
   /** In the order of the service map. */
   readonly services: readonly ServiceBlock[]
@@ -24,6 +25,7 @@ export function nftSync(
   const setup = syncSetup(cluster, node, given)
   const from = viewpointOf(node, given.config.version)
   return {
+    node,
     setup,
     services: serviceMap(cluster, given.family, given.config.version).ports.map((port) =>
       serviceBlock(port, chooseEndpoints(port, from), { setup, node: node.meta.name }),

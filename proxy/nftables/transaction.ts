@@ -2,6 +2,7 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import type { NftElement, NftElementLine } from '../../linux/netfilter/nftables/object.ts'
 import { LONGEST_COMMENT } from '../../linux/netfilter/nftables/object.ts'
 import { unchangedBetween } from '../service-changes.ts'
+import { isSeenOtherwise } from '../viewpoint.ts'
 import type { NftCommand } from './command.ts'
 import { frameCommands } from './frame.ts'
 import {
@@ -46,15 +47,19 @@ const CONTAINERS: readonly (readonly [name: string, of: 'set' | 'map'])[] = [
  */
 export function syncTable(cluster: Cluster, sync: NftSync, before?: SyncedTable): SyncedTable {
   const { setup, services } = sync
-  const partial = before !== undefined && setup.features.nftPartialSync
+  const partial =
+    before !== undefined &&
+    setup.features.nftPartialSync &&
+    !isSeenOtherwise(before.sync.node, sync.node, setup.features)
+  const flushes = !partial && setup.features.nftFlushesMaps
   const isUnchanged = partial ? unchangedBetween(known(before), known({ cluster, sync })) : () => false
   const writer: Writer = {
     sync,
     commands: partial ? [] : [...frameCommands(setup, { first: before === undefined })],
-    elements: new Map(CONTAINERS.map(([name]) => [name, new Map(partial ? before.elements.get(name) : [])])),
+    elements: new Map(CONTAINERS.map(([name]) => [name, new Map(flushes ? [] : before?.elements.get(name))])),
     used: new Set(),
   }
-  if (!partial && setup.features.nftFlushesMaps) flushContainers(writer)
+  if (flushes) flushContainers(writer)
   const chains = new Set<string>()
   const affinitySets = new Set<string>()
   for (const service of services) {
