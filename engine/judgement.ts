@@ -10,8 +10,9 @@ import type { Exchange } from './conversation.ts'
 import { policiesOf } from './policies-of.ts'
 import type { PolicyView } from './policy-view.ts'
 import type { Probe } from './probe.ts'
+import { servicesAt } from './service-addresses.ts'
 import type { Disposition, Trace } from './trace.ts'
-import { serviceAddresses, type Why, whyOf } from './why.ts'
+import { type Why, whyOf } from './why.ts'
 
 /** What is to be said about an exchange beside its packets: policies, what is not modelled, what was assumed. */
 export interface Judgement {
@@ -133,8 +134,7 @@ function noPolicies(cluster: Cluster, probe: Probe, { packets }: Exchange): read
   ]
 }
 
-const isServiceAddress = (cluster: Cluster, address: Ip): boolean =>
-  cluster.services.some((service) => serviceAddresses(service).some((own) => sameIp(own, address)))
+const isServiceAddress = (cluster: Cluster, address: Ip): boolean => servicesAt(cluster, address).length > 0
 
 /** A missing route matters to the packets that it would have carried, on the machine that lacks it. */
 function refusalsOnTheWay(built: Built, { request, reply }: Exchange): readonly Refusal[] {
@@ -153,25 +153,31 @@ function refusalsOnTheWay(built: Built, { request, reply }: Exchange): readonly 
 /** The assumptions about machines, pods and Services that the packets met, and those about the whole cluster; once each. */
 function relevantAssumptions(built: Built, { packets }: Exchange): readonly Assumption[] {
   const met = objectsMet(built.cluster, packets)
-  const seen = new Set<string>()
-  return built.assumptions.filter((assumption) => {
+  return onceEach(built).filter(
+    ({ object }) => object === undefined || met.has(object) || !/^(Node|Pod|Service) /.test(object),
+  )
+}
+
+const distinct = new WeakMap<Built, readonly Assumption[]>()
+
+function onceEach(built: Built): readonly Assumption[] {
+  const known = distinct.get(built)
+  if (known !== undefined) return known
+  const byText = new Map<string, Assumption>()
+  for (const assumption of built.assumptions) {
     const key = `${assumption.code} ${assumption.text}`
-    if (seen.has(key)) return false
-    seen.add(key)
-    const { object } = assumption
-    return object === undefined || met.has(object) || !/^(Node|Pod|Service) /.test(object)
-  })
+    if (!byText.has(key)) byText.set(key, assumption)
+  }
+  const assumptions = [...byText.values()]
+  distinct.set(built, assumptions)
+  return assumptions
 }
 
 function objectsMet(cluster: Cluster, packets: readonly Trace[]): ReadonlySet<string> {
   const met = new Set<string>()
-  const addresses = new Set<string | number>()
   for (const { sent, hops } of packets) {
-    addresses.add(ipKey(sent.dst))
+    for (const service of servicesAt(cluster, sent.dst)) met.add(`Service ${keyOf(service.meta)}`)
     for (const { host, netns } of hops) met.add(netns === ROOT_NETNS ? `Node ${host}` : `Pod ${netns}`)
   }
-  for (const service of cluster.services)
-    if (serviceAddresses(service).some((address) => addresses.has(ipKey(address))))
-      met.add(`Service ${keyOf(service.meta)}`)
   return met
 }

@@ -3,7 +3,7 @@ import type { LabHost, LabNetwork, LabRouter } from '../cluster/lab.ts'
 import type { KubeNode } from '../cluster/objects.ts'
 import type { Assumption } from '../cluster/source.ts'
 import { hash32 } from '../linux/draw.ts'
-import { compareIp, formatIp, type Ip, ip, ipPlus, isLoopback, parseIp, sameIp } from '../packet/ip.ts'
+import { compareIp, formatIp, type Ip, ip, ipKey, ipPlus, isLoopback, parseIp, sameIp } from '../packet/ip.ts'
 import type { Mac } from '../packet/mac.ts'
 import { parseMac } from '../packet/mac.ts'
 import { contains, formatPrefix, type InterfaceAddress, networkOf, type Prefix, parsePrefix } from '../packet/prefix.ts'
@@ -52,7 +52,14 @@ const ROUTER_OUTSIDE = ip('192.0.2.2')
 export const BEYOND_MAC = 0x020000000001 as Mac
 
 export function readUnderlay(cluster: Cluster): Underlay {
-  const draft: Draft = { cluster, segments: new Map(), machines: new Map(), assumptions: [], routers: [] }
+  const draft: Draft = {
+    cluster,
+    segments: new Map(),
+    machines: new Map(),
+    taken: new Set(),
+    assumptions: [],
+    routers: [],
+  }
   addSegments(draft)
   for (const node of cluster.nodes) addNode(draft, node)
   planRouters(draft)
@@ -66,6 +73,8 @@ interface Draft {
   readonly cluster: Cluster
   readonly segments: Map<string, UnderlaySegment>
   readonly machines: Map<string, UnderlayMachine>
+  /** The addresses of their cards. */
+  readonly taken: Set<string | number>
   readonly assumptions: Assumption[]
   readonly routers: PlannedRouter[]
 }
@@ -185,7 +194,7 @@ function addNode(draft: Draft, node: KubeNode): void {
     })
   const given = lab.mac === undefined ? undefined : parseMac(lab.mac)
   const down = (draft.cluster.lab.faults ?? []).some((fault) => fault.kind === 'nodeDown' && fault.node === name)
-  draft.machines.set(name, {
+  addMachine(draft, {
     name,
     kind: 'node',
     cards: [
@@ -268,10 +277,11 @@ function freeAddress(draft: Draft, prefix: Prefix): Ip {
   return ipPlus(prefix.address, 1)
 }
 
-function isTaken(draft: Draft, address: Ip): boolean {
-  for (const machine of draft.machines.values())
-    for (const card of machine.cards) if (card.addresses.some((own) => sameIp(own.ip, address))) return true
-  return false
+const isTaken = (draft: Draft, address: Ip): boolean => draft.taken.has(ipKey(address))
+
+function addMachine(draft: Draft, machine: UnderlayMachine): void {
+  draft.machines.set(machine.name, machine)
+  for (const card of machine.cards) for (const { ip: own } of card.addresses) draft.taken.add(ipKey(own))
 }
 
 function gatewaysOf(draft: Draft, machine: UnderlayMachine): readonly Ip[] {
@@ -301,7 +311,7 @@ function addRouters(draft: Draft): void {
       return [{ name, segment: network, mac: cardMac(router.name, name), mtu: segment.mtu, addresses }]
     })
     const outward = draft.routers.find((other) => other.networks.includes(INTERNET))
-    draft.machines.set(router.name, {
+    addMachine(draft, {
       name: router.name,
       kind: 'router',
       cards,
@@ -353,7 +363,7 @@ function placeOutside(
   const router = draft.routers.find((candidate) => candidate.networks.includes(segment.name))
   const via = gateway ?? router?.addresses.get(segment.name)?.find((own) => own.family === address.family)
   const length = segment.outside ? (address.family === 4 ? 32 : 128) : withLength(segment, address).length
-  draft.machines.set(name, {
+  addMachine(draft, {
     name,
     kind: 'outside',
     cards: [

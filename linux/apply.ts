@@ -1,6 +1,6 @@
-import { type Ip, isLinkLocal, sameIp } from '../packet/ip.ts'
+import { type Ip, isLinkLocal } from '../packet/ip.ts'
 import type { Mac } from '../packet/mac.ts'
-import { contains } from '../packet/prefix.ts'
+import { contains, formatPrefix, networkOf } from '../packet/prefix.ts'
 import { automaticAddresses, automaticRoutes } from './automatic.ts'
 import { type FibEntry, type FibRule, fibTable } from './fib.ts'
 import type { HostConfig, LinkConfig, NetnsConfig, PermanentNeighbor, RefusedOp } from './host-config.ts'
@@ -66,6 +66,8 @@ export interface LinkBuilder {
   port: BridgePort
   readonly ports: string[]
   readonly addresses: LinkAddress[]
+  /** The networks of its addresses: another in one of them is secondary. */
+  readonly subnets: Set<string>
   readonly fdb: Map<Mac, FdbEntry>
 }
 
@@ -107,6 +109,7 @@ function addLink(
     port: { hairpin: false, learning: true, flood: true },
     ports: [],
     addresses: [],
+    subnets: new Set(),
     fdb: new Map(),
   })
 }
@@ -257,20 +260,18 @@ function adjustBridgeMtu(space: NetnsBuilder, name: string | undefined): void {
 function addAddress(space: NetnsBuilder, op: AddrOp, origin: Origin): string | undefined {
   return onLink(space, op.link, (link) => {
     const { ip, length } = op.address
-    const sameSubnet = (other: LinkAddress) =>
-      ip.family === 4 &&
-      other.length === length &&
-      (length === 32 ? sameIp(other.ip, ip) : contains({ address: other.ip, length }, ip))
+    const subnet = formatPrefix(networkOf(ip, length))
     const address: LinkAddress = {
       ip,
       length,
       scope: op.scope ?? (ip.family === 4 && ip.d >>> 24 === 127 ? 'host' : 'global'),
       broadcast: op.broadcast,
-      secondary: link.addresses.some(sameSubnet),
+      secondary: ip.family === 4 && link.subnets.has(subnet),
       noPrefixRoute: op.noPrefixRoute ?? false,
       origin,
     }
     const at = ip.family === 6 ? link.addresses.findIndex((other) => isBehind6(other, address)) : -1
+    link.subnets.add(subnet)
     if (at < 0) link.addresses.push(address)
     else link.addresses.splice(at, 0, address)
   })

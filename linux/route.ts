@@ -1,6 +1,6 @@
 import { formatIp, type Ip, ipKey, isLinkLocal, isLoopback, isMulticast, isUnspecified, sameIp } from '../packet/ip.ts'
 import { type FibResult, fibLookup, type RouteResult, selectSource } from './fib.ts'
-import type { Link, Netns } from './netns.ts'
+import type { Link, LinkAddress, Netns } from './netns.ts'
 import type { Errno } from './process.ts'
 import type { Skb } from './skb.ts'
 import type { DropReason } from './step.ts'
@@ -165,9 +165,26 @@ const ownSource = (src: Ip, dev: Link): SourceCheck => ({
   detail: `source ${formatIp(src)} is an address of this machine, but the packet came in by ${dev.name}`,
 })
 
+/** inet_lookup_ifaddr_rcu has a hash too: kube-ipvs0 holds as many addresses as there are virtual servers. */
 const isInterfaceAddress = (ns: Netns, ip: Ip): boolean => {
-  for (const link of ns.links.values()) if (link.addresses.some((address) => sameIp(address.ip, ip))) return true
+  for (const { addresses } of ns.links.values())
+    if (
+      addresses.length < INDEXED_FROM ? addresses.some((own) => sameIp(own.ip, ip)) : keysOf(addresses).has(ipKey(ip))
+    )
+      return true
   return false
+}
+
+const INDEXED_FROM = 8
+const addressKeys = new WeakMap<readonly LinkAddress[], ReadonlySet<string | number>>()
+
+function keysOf(addresses: readonly LinkAddress[]): ReadonlySet<string | number> {
+  let keys = addressKeys.get(addresses)
+  if (keys === undefined) {
+    keys = new Set(addresses.map(({ ip }) => ipKey(ip)))
+    addressKeys.set(addresses, keys)
+  }
+  return keys
 }
 
 const failedReverse = (src: Ip, dev: Link, why: string): SourceCheck => ({

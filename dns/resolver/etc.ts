@@ -5,10 +5,28 @@ import type { LookupIo, LookupRequest } from './lookup.ts'
 export const readEtc = (io: LookupIo, { root }: LookupRequest, name: string): string | undefined =>
   io.file(`${root ?? ''}/etc/${name}`)
 
-/** The environment of the container's first process. */
+/** What libraries ask the environment for. */
+const ASKED = ['LOCALDOMAIN', 'RES_OPTIONS']
+
+/**
+ * Of the environment of the container's first process what libraries ask for: with the variables of ten thousand
+ * Services in it, it is read in one go. The first of two with one name is it, as for getenv(3).
+ */
 export function environmentOf(io: LookupIo, { root }: LookupRequest): ReadonlyMap<string, string> {
-  const variables = (io.file(`${root ?? ''}/proc/1/environ`) ?? '').split('\0').filter((line) => line.includes('='))
-  return new Map(variables.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))
+  const text = io.file(`${root ?? ''}/proc/1/environ`) ?? ''
+  const environment = new Map<string, string>()
+  for (const name of ASKED) {
+    const value = variable(text, `${name}=`)
+    if (value !== undefined) environment.set(name, value)
+  }
+  return environment
+}
+
+function variable(text: string, head: string): string | undefined {
+  const at = text.startsWith(head) ? 0 : text.indexOf(`\0${head}`) + 1
+  if (!text.startsWith(head, at)) return undefined
+  const end = text.indexOf('\0', at)
+  return text.slice(at + head.length, end < 0 ? undefined : end)
 }
 
 /** gethostname(2). */

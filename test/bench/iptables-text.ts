@@ -47,8 +47,12 @@ export const BENCH_FACTS = {
 }
 
 /** Services `default/svc-N`, each with `endpoints` ready pods. */
-export function uniformCluster(services: number, endpoints: number): Cluster {
-  const objects = Array.from({ length: services }, (_, i) => {
+export const uniformCluster = (services: number, endpoints: number): Cluster =>
+  storedCluster(uniformObjects(services, endpoints), { kubernetesVersion: 'v1.36.3' })
+
+/** Those Services and their slices as the API has them. */
+export function uniformObjects(services: number, endpoints: number): readonly object[] {
+  return Array.from({ length: services }, (_, i) => {
     const name = `svc-${i}`
     const metadata = { namespace: 'default', name, labels: { 'kubernetes.io/service-name': name } }
     const service = {
@@ -56,7 +60,7 @@ export function uniformCluster(services: number, endpoints: number): Cluster {
       kind: 'Service',
       metadata,
       spec: {
-        clusterIP: address(10, 96, i + 1),
+        clusterIP: address(10, 100, i + 1),
         ports: [{ name: 'http', port: 80, protocol: 'TCP', targetPort: 8080 }],
       },
     }
@@ -74,8 +78,7 @@ export function uniformCluster(services: number, endpoints: number): Cluster {
       })),
     }
     return [service, slice]
-  })
-  return storedCluster(objects.flat(), { kubernetesVersion: 'v1.36.3' })
+  }).flat()
 }
 
 const address = (a: number, b: number, n: number): string =>
