@@ -257,7 +257,13 @@ export interface EndpointAddress {
   readonly ip: Ip
   readonly hostname?: string
   readonly nodeName?: string
-  readonly targetRef?: { readonly kind: string; readonly namespace: string; readonly name: string }
+  /** Without a uid, as by hand, addresses are told apart by nothing else than themselves. */
+  readonly targetRef?: {
+    readonly kind: string
+    readonly namespace: string
+    readonly name: string
+    readonly uid?: string
+  }
 }
 
 export interface ConfigMap extends ApiObject<'ConfigMap'> {

@@ -116,7 +116,7 @@ function endpointDifferences(before: Cluster, after: Cluster): Difference[] {
     ]
     if (changes.length === 0) return []
     const left = [...now].filter(([, state]) => state === 'ready').length
-    const total = `${left} ready ${left === 1 ? 'endpoint is' : 'endpoints are'} left`
+    const total = left === 0 ? 'none is ready' : `${left} ready`
     const many = changes.length > MOST_ENDPOINTS ? [`and ${changes.length - MOST_ENDPOINTS} more`] : []
     const verb = old.size === 0 ? 'created' : now.size === 0 ? 'deleted' : 'configured'
     const detail = `${[...changes.slice(0, MOST_ENDPOINTS), ...many].join(', ')}; ${total}`

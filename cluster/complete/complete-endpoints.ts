@@ -1,13 +1,13 @@
 import type { Cluster } from '../cluster.ts'
 import { keyOf } from '../cluster.ts'
-import type { EndpointSlice, Endpoints, KubeNode, Pod, Service } from '../objects.ts'
+import type { EndpointSlice, Endpoints, KubeNode, Meta, Pod, Service } from '../objects.ts'
 import { computeSlices, MANAGED_BY, SLICE_CONTROLLER } from './endpoint-slices.ts'
 import { computeEndpoints } from './endpoints.ts'
 import type { Filling } from './filling.ts'
 import type { Grouped } from './grouped.ts'
 import { hintsOf } from './hints.ts'
 import { kubernetesSlice } from './kubernetes-service.ts'
-import { mirrorEndpoints, slicesOfEndpoints } from './mirrored-slices.ts'
+import { MIRRORING_CONTROLLER, mirrorEndpoints, slicesOfEndpoints } from './mirrored-slices.ts'
 import type { Ongoing } from './ongoing.ts'
 
 /** What was there before a change. */
@@ -32,7 +32,10 @@ export function completeEndpoints(
 ): { endpointSlices: readonly EndpointSlice[]; endpoints: readonly Endpoints[] } {
   const given = groups.endpointSlices
   const recorded = given.some(({ meta }) => meta.uid !== undefined)
-  const owned = new Set(given.map((slice) => `${slice.meta.namespace}/${slice.serviceName}`))
+  // A slice by hand stands beside what the controllers make.
+  const owned = new Set(
+    given.flatMap(({ meta, serviceName }) => (isMade(meta) ? [`${meta.namespace}/${serviceName}`] : [])),
+  )
   const endpoints = new Map(groups.endpoints.map((one) => [keyOf(one.meta), one]))
   const podsRecorded = pods.some(({ assumed }) => !assumed)
   const byNamespace = groupPods(pods)
@@ -50,7 +53,7 @@ export function completeEndpoints(
       const left = leftBehind(service, before)
       for (const one of left.endpoints) if (!endpoints.has(key)) endpoints.set(key, one)
       const hand = endpoints.get(key)
-      return [...left.slices, ...(hand === undefined || service.type === 'ExternalName' ? [] : mirrorEndpoints(hand))]
+      return [...left.slices, ...(hand === undefined || service.selector !== undefined ? [] : mirrorEndpoints(hand))]
     }
     const own = byNamespace.get(service.meta.namespace) ?? []
     const computed = computeEndpoints(service, own)
@@ -61,6 +64,10 @@ export function completeEndpoints(
   for (const slice of made) assumeSlice(slice, filling)
   return { endpointSlices: [...given, ...made], endpoints: [...endpoints.values()] }
 }
+
+/** Made by a controller: recorded, or printed and stripped of its uid. */
+const isMade = ({ uid, labels }: Meta): boolean =>
+  uid !== undefined || [SLICE_CONTROLLER, MIRRORING_CONTROLLER].includes(labels[MANAGED_BY] ?? '')
 
 /** No controller looks after the Service's slices: they are made by hand, or were made before. */
 const isUncontrolled = ({ selector, type }: Service): boolean => selector === undefined || type === 'ExternalName'

@@ -734,6 +734,7 @@ describe('hints', () => {
   it.each([
     ['equal zones keep their own', { 1: 3, 2: 3 }, { z1: 3, z2: 3 }],
     ['a zone with too many gives', { 1: 5, 2: 1 }, { z1: 3, z2: 3 }],
+    ['half an endpoint too many stays where it is', { 1: 4, 2: 3 }, { z1: 4, z2: 3 }],
     ['too few endpoints: none', { 1: 1 }, { '-': 1 }],
   ])('topology-mode Auto: %s', (_, counts, expected) => expect(topology(counts)).toEqual(expected))
 

@@ -74,7 +74,8 @@ function labelsOf({ meta, headless }: Service): Endpoints['meta']['labels'] {
 
 /** Addresses are listed in the order of their text. */
 function packed(subsets: readonly EndpointSubset[]): EndpointSubset[] {
-  const found = repackSubsets(subsets).map(({ ports, addresses }) => {
+  const owner = ({ targetRef }: EndpointAddress): string => targetRef?.name ?? ''
+  const found = repackSubsets(subsets, { owner, written: false }).map(({ ports, addresses }) => {
     const listed = (ready: boolean) =>
       addresses
         .filter((one) => one.ready === ready)

@@ -33,8 +33,9 @@ export interface SlicePart {
   readonly endpoints: readonly Endpoint[]
 }
 
-/** Puts hints on the slices of one family: trafficDistribution first, else the topology-mode annotation. */
+/** Puts hints on the slices of one family: the topology-mode annotation first, else trafficDistribution. */
 export function withHints(service: Service, slices: readonly SlicePart[], hints: Hints): readonly SlicePart[] {
+  if (isAuto(service)) return withTopologyHints(slices, hints)
   switch (service.trafficDistribution) {
     case 'PreferSameZone':
     case 'PreferClose':
@@ -45,7 +46,7 @@ export function withHints(service: Service, slices: readonly SlicePart[], hints:
         ...(endpoint.nodeName === undefined ? {} : { hintNodes: [endpoint.nodeName] }),
       }))
     default:
-      return isAuto(service) ? withTopologyHints(slices, hints) : slices
+      return slices
   }
 }
 
@@ -98,22 +99,28 @@ function desiredByZone(
   return desired
 }
 
-/** For each giving zone, the zones that get its endpoints, one entry an endpoint. */
+/**
+ * For each giving zone, the zones that get its endpoints, one entry an endpoint: as long as the one that has most too
+ * much and the one that needs most have half an endpoint each, and one of them a whole one.
+ */
 function movesBetween(desired: ReadonlyMap<string, number>, ready: readonly Endpoint[]): Map<string, string[]> {
-  const surplus = new Map<string, number>()
-  for (const [zone, target] of desired)
-    surplus.set(zone, ready.filter((endpoint) => endpoint.zone === zone).length - target)
+  const giving = new Map<string, number>()
+  const receiving = new Map<string, number>()
+  for (const [zone, target] of desired) {
+    const surplus = ready.filter((endpoint) => endpoint.zone === zone).length - target
+    if (surplus > 0) giving.set(zone, surplus)
+    else receiving.set(zone, -surplus)
+  }
   const moves = new Map<string, string[]>()
   for (;;) {
-    const order = [...surplus].sort(([a, x], [b, y]) => y - x || byText(a, b))
-    const [giver] = order
-    const receiver = order.at(-1)
-    if (giver === undefined || receiver === undefined) return moves
-    const [give, more] = giver
-    const [receive, less] = receiver
-    if (more < 0.5 || -less < 0.5 || more - less < 1) return moves
-    moves.set(give, [...(moves.get(give) ?? []), receive])
-    surplus.set(give, more - 1)
-    surplus.set(receive, less + 1)
+    const [giver, more] = most(giving)
+    const [receiver, less] = most(receiving)
+    if (more < 0.5 || less < 0.5 || (more < 1 && less < 1)) return moves
+    moves.set(giver, [...(moves.get(giver) ?? []), receiver])
+    giving.set(giver, more - 1)
+    receiving.set(receiver, less - 1)
   }
 }
+
+const most = (zones: ReadonlyMap<string, number>): readonly [string, number] =>
+  [...zones].reduce((x, y) => (y[1] > x[1] ? y : x), ['', 0])

@@ -48,7 +48,7 @@ export function readEndpointSlice(root: Place): Omit<EndpointSlice, 'kind' | 'at
 function endpointPortOf(entry: Place): EndpointPort {
   const appProtocol = optionalText(entry, 'appProtocol')
   return {
-    name: optionalText(entry, 'name'),
+    name: text(entry, 'name'),
     port: has(entry, 'port') ? port(entry, 'port') : undefined,
     protocol: oneOf(entry, 'protocol', { values: PROTOCOLS, absent: 'TCP' }),
     ...(appProtocol === undefined ? {} : { appProtocol }),
@@ -123,5 +123,13 @@ function addressOf(entry: Place): EndpointAddress[] {
   const ip = specIp(entry, 'ip', text(entry, 'ip'))
   if (ip === undefined) return []
   refuseSpecialIp(entry, 'ip', ip)
-  return [{ ip, ...texted(entry, 'hostname'), ...texted(entry, 'nodeName'), ...targetOf(entry) }]
+  const { targetRef } = targetOf(entry)
+  return [
+    {
+      ip,
+      ...texted(entry, 'hostname'),
+      ...texted(entry, 'nodeName'),
+      ...(targetRef === undefined ? {} : { targetRef: { ...targetRef, ...texted(child(entry, 'targetRef'), 'uid') } }),
+    },
+  ]
 }
