@@ -11,10 +11,11 @@ import { labList, labNew, labSchemaText, labValidate } from './lab.ts'
 import { labMaterialise } from './materialise.ts'
 import { NEW_LAB_NETWORKS } from './new-lab.ts'
 import { pcap } from './pcap.ts'
+import { PROTOCOLS } from './question-options.ts'
 import { schema } from './schema.ts'
 import { NOUNS, show } from './show.ts'
 import { complain, Stop } from './terminal.ts'
-import { PROTOCOLS, trace } from './trace.ts'
+import { trace } from './trace.ts'
 import { VERSION, version } from './version.ts'
 
 /** The command line. Each command answers with its exit code; results go to standard output, the rest to standard error. */
@@ -60,6 +61,7 @@ function questionOptions(command: Command): Command {
     .option('-n, --namespace <name>', 'namespace of names without one', 'default')
     .addOption(new Option('--protocol <name>', 'what is sent').choices(PROTOCOLS))
     .option('--ttl <hops>', 'TTL of what the client sends', whole(1, 255))
+    .option('--source-port <port>', 'the port that the client sends from', whole(1, 65_535))
     .option('--seed <number>', 'seed of every random choice', whole(0, MOST_SEEDS), 1)
 }
 
@@ -96,6 +98,12 @@ function program(done: (code: number) => void): Command {
     )
     .option('--repeat <times>', 'ask again and again: conntrack, affinity and caches remember', whole(1, 1000))
     .option('--every <seconds>', 'between the beginnings of two requests', whole(1, 1_000_000), 1)
+    .option(
+      '--then <change>',
+      "then the cluster changes, and the same client asks again by the socket it kept: 'apply -f FILE', 'delete pod/NAME', 'scale deploy/NAME --replicas=0' ... (repeatable)",
+      more,
+    )
+    .option('--anew', 'with --then: the client asks again by a new socket')
     .option('--via <node>', 'packets from outside enter the cluster at this node; all: a verdict for each node')
     .action((options) => done(trace(options)))
 

@@ -1,9 +1,10 @@
 import { compare as compareVariants, type Variant } from '../engine/compare.ts'
 import { renderComparison } from '../render/comparison-text.ts'
 import { renderConversationJson } from '../render/conversation-json.ts'
+import { probeOf, type QuestionOptions } from './question-options.ts'
 import { buildFrom, openSnapshot } from './snapshot.ts'
 import { print } from './terminal.ts'
-import { detailOf, probeOf, type QuestionOptions, type TextChoice, textOptions, worstCode } from './trace.ts'
+import { detailOf, type TextChoice, textOptions, worstCode } from './trace.ts'
 
 export type CompareOptions = QuestionOptions & TextChoice
 

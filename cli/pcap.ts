@@ -5,10 +5,10 @@ import type { Built } from '../engine/build.ts'
 import { type CapturePoint, captureOf, capturePointName, capturePoints } from '../render/capture.ts'
 import { type CaptureName, renderPcapng } from '../render/pcapng.ts'
 import { EXIT } from './exit-code.ts'
+import { probeOf, type QuestionOptions } from './question-options.ts'
 import { reasonOf } from './read-input.ts'
 import { openBuilt } from './snapshot.ts'
 import { complain, Stop } from './terminal.ts'
-import { probeOf, type QuestionOptions } from './trace.ts'
 
 export interface PcapOptions extends QuestionOptions {
   readonly at?: readonly string[]

@@ -88,7 +88,8 @@ function pathsOf(options: SnapshotOptions): readonly string[] {
 /** At most this many messages of one code are printed; the others are counted. */
 const MOST_OF_ONE_CODE = 5
 
-function tell(diagnostics: readonly Diagnostic[], { quiet }: SnapshotOptions): void {
+/** Writes what is to be said about the input, a few of each kind. */
+export function tell(diagnostics: readonly Diagnostic[], { quiet }: SnapshotOptions): void {
   const shown = new Map<string, number>()
   for (const diagnostic of diagnostics) {
     if (quiet === true && diagnostic.severity !== 'error') continue

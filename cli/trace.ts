@@ -3,29 +3,20 @@ import type { Built } from '../engine/build.ts'
 import type { Conversation } from '../engine/conversation.ts'
 import { enterBy, entryNodes } from '../engine/enter-by.ts'
 import type { Probe } from '../engine/probe.ts'
-import { type Question, readQuestion } from '../engine/question.ts'
 import { renderBranches } from '../render/branches-text.ts'
 import { renderConversationJson } from '../render/conversation-json.ts'
 import { renderConversation } from '../render/conversation-text.ts'
 import { renderEntries } from '../render/entries-text.ts'
 import type { Detail } from '../render/hop-lines.ts'
+import { renderPhasesJson } from '../render/phases-json.ts'
+import { renderPhases } from '../render/phases-text.ts'
 import { renderRepeats } from '../render/repeats-text.ts'
 import type { TextOptions } from '../render/text-options.ts'
 import { EXIT, exitCodeOf } from './exit-code.ts'
-import { openBuilt, type SnapshotOptions } from './snapshot.ts'
+import { probeOf, questionOf } from './question-options.ts'
+import { openBuilt } from './snapshot.ts'
 import { type ColorChoice, paintFor, print, Stop } from './terminal.ts'
-
-export const PROTOCOLS = ['tcp', 'udp', 'icmp', 'sctp'] as const
-
-/** Options of every command that asks a question. */
-export interface QuestionOptions extends SnapshotOptions {
-  readonly from: string
-  readonly to: string
-  readonly namespace: string
-  readonly protocol?: (typeof PROTOCOLS)[number]
-  readonly ttl?: number
-  readonly seed: number
-}
+import { askThen, type ThenOptions } from './then.ts'
 
 /** How an answer is told. */
 export interface TextChoice extends ColorChoice {
@@ -34,19 +25,17 @@ export interface TextChoice extends ColorChoice {
   readonly ascii?: boolean
 }
 
-export interface TraceOptions extends QuestionOptions, TextChoice {
+export interface TraceOptions extends ThenOptions, TextChoice {
   readonly explore?: 'all'
   /** The node at which packets enter the cluster, or `all`. */
   readonly via?: string
-  /** How often it is asked, of machines that remember. */
-  readonly repeat?: number
-  /** Seconds between. */
-  readonly every: number
 }
 
 /** `podwalk trace`: one conversation, hop by hop. Returns the exit code. */
 export function trace(options: TraceOptions): number {
   const built = openBuilt(options)
+  refuseTogether(options)
+  if (options.then !== undefined) return traceThen(built, options.then, options)
   if (options.via !== undefined) return traceVia(built, options.via, options)
   const probe = probeOf(built, options)
   if (options.explore !== undefined) return exploreAll(built, probe, options)
@@ -56,20 +45,24 @@ export function trace(options: TraceOptions): number {
   return exitCodeOf(conversation)
 }
 
-/** The probe that the options ask for. */
-export function probeOf(built: Built, options: QuestionOptions): Probe {
-  const probe = readQuestion(built, questionOf(options))
-  if (!probe.ok) throw new Stop(probe.reason, { todo: 'for example: --from pod/client --to svc/my-nginx:80' })
-  return probe.value
+/** Options that each tell another story. */
+function refuseTogether({ via, explore, then }: TraceOptions): void {
+  const given = [
+    ['--via', via],
+    ['--explore', explore],
+    ['--then', then],
+  ].flatMap(([name, value]) => (value === undefined ? [] : [name]))
+  if (given.length > 1)
+    throw new Stop(`${given.join(' and ')} cannot be asked together`, { todo: 'leave all but one out' })
 }
 
-export const questionOf = ({ from, to, namespace, protocol, ttl }: QuestionOptions): Question => ({
-  from,
-  to,
-  namespace,
-  ...(protocol === undefined ? {} : { protocol }),
-  ...(ttl === undefined ? {} : { ttl }),
-})
+/** The same question before and after changes of the cluster. */
+function traceThen(built: Built, changes: readonly string[], options: TraceOptions): number {
+  const { phases } = askThen(built, options)
+  if (options.output === 'json') print(renderPhasesJson(phases, changes, detailOf(options.verbose)))
+  else print(renderPhases(`${options.from} -> ${options.to}`, phases, changes, textOptions(options)))
+  return worstCode(phases.flatMap(({ walks }) => walks))
+}
 
 /** The same question by one entry node, or a verdict for each of them. */
 function traceVia(built: Built, via: string, options: TraceOptions): number {

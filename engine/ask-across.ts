@@ -36,6 +36,7 @@ export function askAcross(stages: readonly Stage[], { times, every }: Repeats, o
   const [first] = stages
   if (first === undefined) throw new Error('askAcross needs a cluster to begin with')
   let built = first.built
+  let changedAt = 0
   const programsOf = (blueprint: Blueprint): Blueprint => ({
     ...blueprint,
     program: programs,
@@ -47,7 +48,6 @@ export function askAcross(stages: readonly Stage[], { times, every }: Repeats, o
   const network = newNetwork(programsOf(built.blueprint), seededDraw(options.seed ?? 1))
   const draining: DrainingServers = new Map()
   let turn = 0
-  let changedAt = 0
   const phases = stages.map(({ built: next, probe }): Phase => {
     const before = built
     built = next
@@ -60,7 +60,9 @@ export function askAcross(stages: readonly Stage[], { times, every }: Repeats, o
       waitUntil(network, probe, turn++ * every)
       drainServers(network, draining, changedAt)
       const answer = tell(next, probe, { observed: watch(network, probe, options), probability: 1 })
-      return change === undefined ? answer : { ...answer, why: [...answer.why, ...strayWhy(next, answer, change)] }
+      const stray = change === undefined ? [] : strayWhy(next, answer, change)
+      // Where a flow goes on as before, the endpoints of now have no say.
+      return stray.length === 0 ? answer : { ...answer, why: stray }
     })
     return { walks, ...(change === undefined ? {} : { change }) }
   })

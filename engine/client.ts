@@ -105,7 +105,11 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
   return { name: CLIENT, start, step, told: again }
 
   function start(context: ProcessContext): Result {
-    const begun: ClientState = { phase: 'lookup', candidates: [], fd: FIRST_FD, startedAt: context.now, open: false }
+    return begin(context, FIRST_FD)
+  }
+
+  function begin(context: ProcessContext, fd: number): Result {
+    const begun: ClientState = { phase: 'lookup', candidates: [], fd, startedAt: context.now, open: false }
     const { ip, name } = probe.target
     if (ip !== undefined) return dial({ ...begun, candidates: [ip] }, context)
     const request: LookupRequest = {
@@ -203,9 +207,9 @@ export function clientProgram(probe: Probe): Program<ClientState, ClientStep | D
    */
   function again(state: ClientState, context: ProcessContext): Result {
     if (!state.open) {
-      const anew = start(context)
-      const fd = state.fd
-      return { ...anew, syscalls: [{ kind: 'close', fd }, ...anew.syscalls] }
+      // What it closes may live on for a while under its descriptor.
+      const anew = begin(context, state.fd + 1)
+      return { ...anew, syscalls: [{ kind: 'close', fd: state.fd }, ...anew.syscalls] }
     }
     const { fd } = state
     const to = peerOf(state)

@@ -7,7 +7,7 @@ import { type LookupView, lookupViews } from './lookup-view.ts'
 import type { PolicyView } from './policy-view.ts'
 import type { Probe } from './probe.ts'
 import type { Step, UnknownStep } from './step.ts'
-import type { Disposition, Trace } from './trace.ts'
+import { type Disposition, isSuccess, type Trace } from './trace.ts'
 import type { Why } from './why.ts'
 
 /** The answer to a probe: what the client saw, and the packets that made it so. Plain data. */
@@ -146,7 +146,10 @@ function verdict({ outcome, request, reply, lookup, endless }: Evidence): Dispos
     case 'resolved':
     case 'connected':
     case 'answered':
-      return request === undefined ? { kind: 'delivered', detail: 'the name resolves' } : request.disposition
+      if (request === undefined) return { kind: 'delivered', detail: 'the name resolves' }
+      return outcome.kind === 'resolved' || isSuccess(request.disposition.kind)
+        ? request.disposition
+        : sentAgain(request)
     case 'notResolved':
       return lookup?.failure ?? { kind: 'dropped', detail: `${outcome.name} does not resolve: ${outcome.message}` }
     case 'failed':
@@ -167,6 +170,12 @@ function verdict({ outcome, request, reply, lookup, endless }: Evidence): Dispos
     ? request.disposition
     : { kind: 'dropped', detail: outcome.kind === 'failed' ? `the client saw ${outcome.errno}` : 'no answer came back' }
 }
+
+/** The first packet was lost, and one that was sent again was not. */
+const sentAgain = ({ disposition }: Trace): Disposition => ({
+  kind: 'delivered',
+  detail: `when it was sent again; the first packet was ${disposition.kind}: ${disposition.detail}`,
+})
 
 /** What the server's socket saw of the request. */
 export function serverView(request: Trace | undefined): ServerView | undefined {

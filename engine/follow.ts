@@ -167,9 +167,13 @@ function dispositionOf(hops: readonly Hop[]): Disposition {
     return { hop, host: step.host, netns: step.netns, ...endOf(step, hops[hop]?.steps ?? []) }
   }
   const last = hops.at(-1)
+  const flooded = last?.steps.findLast((step) => step.kind === 'bridge.forward')
+  const isLost = flooded?.kind === 'bridge.forward' && flooded.decision === 'flood'
   return {
     kind: 'dropped',
-    detail: 'it was still waiting when the walk ended',
+    detail: isLost
+      ? `bridge ${flooded.bridge} sent it out by all its ports, and nobody there has its destination MAC`
+      : 'it was still waiting when the walk ended',
     hop: hops.length - 1,
     ...(last === undefined ? {} : { host: last.host, netns: last.netns }),
   }

@@ -249,12 +249,20 @@ function natLine(step: Extract<Step, { kind: 'nat.rewrite' }>, { steps, i }: Aro
   const because =
     rule !== undefined && isRuleStep(rule)
       ? { because: `${rule.chain} rule ${rule.index} ${originText(rule.origin)}` }
-      : {}
+      : rule === undefined && !undo && isKnownFlow(steps.slice(0, i))
+        ? { because: 'as conntrack does with this flow: no rule is asked' }
+        : {}
   return {
     label: 'nat',
     text: `${word} ${which === 'dst' ? 'destination' : 'source'} ${end(before)} -> ${end(after)}`,
     ...because,
   }
+}
+
+/** The packet belongs to a flow that an earlier one opened: its translation was settled then. */
+function isKnownFlow(before: readonly Step[]): boolean {
+  const last = before.findLast((step) => step.kind === 'conntrack')
+  return last?.kind === 'conntrack' && last.state === 'established' && last.direction === 'original'
 }
 
 /** The client's address ends here: what goes on is the relay's own. */

@@ -19,15 +19,18 @@ export function ipvsLine(op: IpvsOp): string {
         .join(' ')
     }
     case 'ipvs.destination':
-      return `-a ${serviceOption(op.service)} -r ${addressPort(op.destination)} ${FORWARD_OPTION[op.destination.forward]} -w ${op.destination.weight}${thresholds(op.destination)}`
+      return `-a ${serviceOption(op.service)} ${serverOption(op.destination)} ${FORWARD_OPTION[op.destination.forward]} -w ${op.destination.weight}${thresholds(op.destination)}`
   }
 }
 
 const PROTOCOL_OPTION: Readonly<Record<IpvsProtocol, string>> = { TCP: '-t', UDP: '-u', SCTP: '--sctp-service' }
 const FORWARD_OPTION: Readonly<Record<IpvsForward, string>> = { masquerade: '-m', route: '-g', tunnel: '-i' }
 
-const serviceOption = (service: IpvsServiceKey): string =>
+export const serviceOption = (service: IpvsServiceKey): string =>
   `${PROTOCOL_OPTION[service.protocol]} ${addressPort(service)}`
+
+export const serverOption = (server: Pick<IpvsDestinationSpec, 'address' | 'port'>): string =>
+  `-r ${addressPort(server)}`
 
 /** `10.96.0.1:443`, `[fd00::1]:443`. */
 export const addressPort = ({ address, port }: Pick<IpvsServiceKey, 'address' | 'port'>): string =>
