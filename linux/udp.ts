@@ -96,6 +96,8 @@ export function udpReceive(skb: IpSkb, udp: Udp): void {
       reason: 'NO_SOCKET',
       detail: `nothing listens on UDP ${formatIp(packet.dst)}:${udp.dstPort}`,
     })
+    // nf_reset_ct in __udp4_lib_rcv, __udp6_lib_rcv: the error has to be found by what it quotes.
+    skb.ct = undefined
     return ns.host.stack.icmpError(skb, { kind: 'portUnreachable' })
   }
   ns.host.kernel.record(skb, {

@@ -39,12 +39,12 @@ export interface NumgenOutcome {
 
 /** By the numbers. */
 export function outcomesOf({ table, chain }: NftChainIn, rule: number): readonly NumgenOutcome[] {
-  const values = chain.rules()[rule]?.statements.flatMap(mapValues) ?? []
+  const values = chain.rules.at(rule)?.statements.flatMap(mapValues) ?? []
   return values.map((value) => {
     if (value.kind === 'data') return { destination: addressAndPort(value.data), chain: undefined }
     const { verdict } = value
     const to = 'chain' in verdict ? resolveNftChain(table, chain, verdict.chain) : undefined
-    const nat = to?.rules().flatMap(({ statements }) => statements.filter(({ kind }) => kind === 'dnat'))[0]
+    const nat = [...(to?.rules ?? [])].flatMap(({ statements }) => statements.filter(({ kind }) => kind === 'dnat'))[0]
     const natted = nat?.kind === 'dnat' && nat.address?.kind === 'addresses' ? nat.address.min : undefined
     const destination = natted === undefined ? '' : hostPort(natted, (nat?.kind === 'dnat' && nat.ports?.min) || 0)
     return { destination, chain: to?.name }

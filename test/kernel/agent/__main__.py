@@ -56,14 +56,18 @@ class Lab:
         # Multicast groups are announced from a timer, some milliseconds after a device or address comes up.
         self.drain(0.03 if request.get('ipv6') else 0.015)
 
+    def start(self, actors):
+        for actor in actors:
+            self.actors.start(actor)
+        self.learn_names()
+        # A tun gets its carrier from who opens it.
+        if any(actor['program'] == 'flannel-udp' for actor in actors):
+            self.wait_for_carrier()
+
     def learn_names(self):
         """Interface names of each namespace; asked again where a program may have made a device."""
         for one in self.netns.values():
-            known = set(one.link_names.values())
             one.learn_links()
-            # A new device has no queue until a kernel thread has seen its carrier.
-            for name in set(one.link_names.values()) - known:
-                one.ask_for_carrier(name)
 
     def offloads_off(self):
         for one in self.netns.values():
@@ -234,15 +238,12 @@ class Agent:
             return {'refused': self.lab.refused}
         if do == 'run':
             self.up(request)
-            for actor in request['actors']:
-                self.lab.actors.start(actor)
-            self.lab.learn_names()
+            self.lab.start(request['actors'])
             return {'refused': self.lab.refused, 'rounds': self.rounds(request['rounds'])}
         if self.lab is None:
             raise RuntimeError('no lab is up')
         if do == 'start':
-            self.lab.actors.start(request['actor'])
-            self.lab.learn_names()
+            self.lab.start([request['actor']])
             return {}
         if do == 'stop':
             self.lab.actors.close()
