@@ -172,9 +172,10 @@ function maySend(association: SctpAssociation, { bytes, begins, ends }: DataChun
   return queued > association.pathMtu - draft.octets - 20 || !(begins && ends)
 }
 
-/** The chunk is given its TSN and is on its way. */
+/** The chunk is given its TSN and is on its way; of one that holds up a shutdown the peer is to tell at once. */
 function firstSend(ns: Netns, socket: Socket, association: SctpAssociation, waiting: DataChunk): DataChunk {
-  const chunk = { ...waiting, tsn: association.nextTsn }
+  const immediate = association.state === 'shutdownPending'
+  const chunk = { ...waiting, tsn: association.nextTsn, immediate }
   association.nextTsn = tsnAdd(association.nextTsn, 1)
   association.sent.push({ chunk, gapAcked: false, again: false, missing: 0 })
   association.peerWindow = Math.max(0, association.peerWindow - chunk.bytes.length)

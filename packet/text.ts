@@ -10,11 +10,11 @@ import {
   PROTOCOL,
   type RawPayload,
   type Sctp,
-  type SctpChunk,
   type Tcp,
   type Udp,
 } from './packet.ts'
 import { portsOf } from './ports.ts'
+import { CHUNK_TYPE, type Chunk, chunksOf } from './sctp-chunk.ts'
 
 /** Packets in words, near to what tcpdump prints: one line for each header, or one line for all. */
 
@@ -65,7 +65,7 @@ function transportSummary(packet: IpPacket): string {
     case 'icmp':
       return icmpLine(payload, packet)
     case 'sctp':
-      return `SCTP [${chunkName(payload.chunk)}]`
+      return `SCTP [${chunkNames(payload)}]`
     case 'ip':
       return `IPIP { ${ipSummary(payload)} }`
     case 'raw':
@@ -153,7 +153,7 @@ function bodyWords({ body }: Icmp): string {
 const aboutLine = ({ body }: Icmp): readonly string[] =>
   body.kind === 'error' || body.kind === 'redirect' ? [`about ${ipSummary(body.quote.packet)}`] : []
 
-const sctpLine = (sctp: Sctp): string => `SCTP ${sctp.srcPort} > ${sctp.dstPort} [${chunkName(sctp.chunk)}]`
+const sctpLine = (sctp: Sctp): string => `SCTP ${sctp.srcPort} > ${sctp.dstPort} [${chunkNames(sctp)}]`
 
 /** RFC 9260 §3.2. */
 const CHUNK_NAMES: Readonly<Record<number, string>> = {
@@ -172,17 +172,12 @@ const CHUNK_NAMES: Readonly<Record<number, string>> = {
   14: 'SHUTDOWN COMPLETE',
 }
 
-function chunkName(chunk: SctpChunk): string {
-  switch (chunk.kind) {
-    case 'init':
-      return 'INIT'
-    case 'initAck':
-      return 'INIT ACK'
-    case 'abort':
-      return 'ABORT'
-    case 'other':
-      return CHUNK_NAMES[chunk.type] ?? `chunk ${chunk.type}`
-  }
+/** `COOKIE ACK, SACK`: every chunk, in order. */
+const chunkNames = (sctp: Sctp): string => chunksOf(sctp).map(chunkName).join(', ')
+
+const chunkName = (chunk: Chunk): string => {
+  const type = chunk.kind === 'unknown' ? chunk.type : CHUNK_TYPE[chunk.kind]
+  return CHUNK_NAMES[type] ?? `chunk ${type}`
 }
 
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
