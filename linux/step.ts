@@ -3,6 +3,7 @@ import type { Mac } from '../packet/mac.ts'
 import type { Frame, IpPacket } from '../packet/packet.ts'
 import type { Rule } from './netfilter/iptables/rule.ts'
 import type { NftRule } from './netfilter/nftables/ruleset.ts'
+import type { RuleList } from './netfilter/rule-list.ts'
 import type { IptablesTable, IpvsDestinationSpec, IpvsServiceSpec, Route } from './op.ts'
 import type { Origin } from './origin.ts'
 
@@ -54,7 +55,7 @@ export type StepBody =
       readonly rule: Rule
       readonly verdict: RuleVerdict
       /** The rules of the chain, to show the ones tried before. */
-      readonly rules: readonly Rule[]
+      readonly rules: RuleList<Rule>
       readonly triedFrom: number
       readonly origin: Origin
     }
@@ -64,7 +65,7 @@ export type StepBody =
       readonly table: IptablesTable
       readonly chain: string
       readonly policy: 'ACCEPT' | 'DROP' | 'RETURN'
-      readonly rules: readonly Rule[]
+      readonly rules: RuleList<Rule>
       readonly triedFrom: number
     }
   /** A rule of nf_tables matched; otherwise as `rule.match`. */
@@ -78,7 +79,7 @@ export type StepBody =
       readonly verdict: RuleVerdict
       /** The element of a map that decided; `origin` is then the element's. */
       readonly element?: { readonly set: string; readonly key: string }
-      readonly rules: readonly NftRule[]
+      readonly rules: RuleList<NftRule>
       readonly triedFrom: number
       readonly origin: Origin
     }
@@ -88,7 +89,7 @@ export type StepBody =
       readonly table: string
       readonly chain: string
       readonly policy: 'ACCEPT' | 'DROP' | 'RETURN'
-      readonly rules: readonly NftRule[]
+      readonly rules: RuleList<NftRule>
       readonly triedFrom: number
     }
   | { readonly kind: 'mark.set'; readonly before: number; readonly after: number }

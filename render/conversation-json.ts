@@ -39,7 +39,7 @@ function plain(value: unknown, detail: Detail, key = '', parent?: object): unkno
   if (value instanceof Uint8Array) return hexOf(value)
   if (typeof value === 'number' && isMac(key, parent)) return formatMac(value as Mac)
   if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map((item) => plain(item, detail))
+  if (Symbol.iterator in value) return Array.from(value as Iterable<unknown>, (item) => plain(item, detail))
   if (isIp(value)) return formatIp(value)
   if (isPrefix(value)) return formatPrefix(value)
   if (isRule(value)) return ruleText(value)

@@ -219,10 +219,12 @@ function tried(
   { rules, triedFrom, table, chain }: Pick<RuleStep, 'rules' | 'triedFrom' | 'table' | 'chain'>,
   upTo: number,
 ): readonly HopLine[] {
-  return rules.slice(triedFrom - 1, upTo).map((rule, i) => ({
-    label: '  tried',
-    text: `${table} ${chain}:${triedFrom + i}  ${ruleText(rule)}`,
-  }))
+  const lines: HopLine[] = []
+  for (let number = triedFrom; number <= upTo; number++) {
+    const rule = rules.at(number - 1)
+    if (rule !== undefined) lines.push({ label: '  tried', text: `${table} ${chain}:${number}  ${ruleText(rule)}` })
+  }
+  return lines
 }
 
 function chainEndLines(step: ChainEndStep, { detail }: Around): readonly HopLine[] {

@@ -27,7 +27,7 @@ export function renderIptablesSave(
 }
 
 function tableLines(ruleset: Ruleset, { name, chains }: ListedTable, lens: Lens): readonly string[] {
-  const shown = chains.filter((chain) => lens.whole || chain.rules().some(({ origin }) => lens.keeps(origin)))
+  const shown = chains.filter((chain) => lens.whole || chain.lines.some(({ origin }) => lens.keeps(origin)))
   if (shown.length === 0) return []
   return [
     `*${name}`,
@@ -45,7 +45,6 @@ function orderOf(tables: readonly ListedTable[], backend: IptablesBackend): read
 
 /** A rule without any word still has its chain: `-A KUBE-FIREWALL`. */
 const ruleLines = (ruleset: Ruleset, chain: Chain, lens: Lens): readonly string[] =>
-  chain
-    .rules()
+  [...chain.rules]
     .filter(({ origin }) => lens.keeps(origin))
     .map((rule) => lens.line(`-A ${chain.name} ${printRule(ruleset.family, rule)}`.trimEnd(), rule.origin))

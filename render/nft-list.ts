@@ -1,21 +1,24 @@
 import type { DataType } from '../linux/netfilter/nftables/expression.ts'
 import type { NftBase } from '../linux/netfilter/nftables/object.ts'
 import { formatDuration } from '../linux/netfilter/nftables/parse-rule.ts'
+import { sortElements } from '../linux/netfilter/nftables/parse-set.ts'
 import { printKey, printNftRule, printValue } from '../linux/netfilter/nftables/print-rule.ts'
 import { listNftTable, type NftChain, type NftTable, type NftTables } from '../linux/netfilter/nftables/ruleset.ts'
 import type { ListedElement, NftSet } from '../linux/netfilter/nftables/set.ts'
+import { rememberedIn } from '../linux/netfilter/nftables/set-state.ts'
+import type { Netns } from '../linux/netns.ts'
 import { type Lens, WHOLE } from './lens.ts'
 
-/** `nft list ruleset` of nft 1.0.6. */
-export const renderNftRuleset = (tables: NftTables, lens: Lens = WHOLE): string =>
-  tables.map((table) => renderNftTable(table, lens)).join('')
+/** `nft list ruleset` of nft 1.0.6; with `live`, the elements too that rules have added there. */
+export const renderNftRuleset = (tables: NftTables, lens: Lens = WHOLE, live?: Netns): string =>
+  tables.map((table) => renderNftTable(table, lens, live)).join('')
 
-function renderNftTable(table: NftTable, lens: Lens): string {
+function renderNftTable(table: NftTable, lens: Lens, live: Netns | undefined): string {
   const { sets, chains } = listNftTable(table)
   const parts = [
-    ...sets.filter((set) => lens.whole || keptElements(set, lens).length > 0).map((set) => setText(set, lens)),
+    ...sets.filter((set) => lens.whole || keptElements(set, lens).length > 0).map((set) => setText(set, lens, live)),
     ...chains
-      .filter((chain) => lens.whole || chain.rules().some(({ origin }) => lens.keeps(origin)))
+      .filter((chain) => lens.whole || chain.lines.some(({ origin }) => lens.keeps(origin)))
       .map((chain) => chainText(chain, lens)),
   ]
   if (parts.length === 0 && !lens.whole) return ''
@@ -26,7 +29,7 @@ function renderNftTable(table: NftTable, lens: Lens): string {
 const keptElements = ({ elements }: NftSet, lens: Lens): readonly ListedElement[] =>
   lens.whole ? elements() : elements().filter(({ line }) => lens.keeps(line.origin))
 
-function setText(set: NftSet, lens: Lens): string {
+function setText(set: NftSet, lens: Lens, live: Netns | undefined): string {
   const { line, types } = set
   const elements = keptElements(set, lens)
   const { kind, flags, comment, timeout } = line
@@ -38,7 +41,7 @@ function setText(set: NftSet, lens: Lens): string {
     ...(flags === undefined ? [] : [`flags ${flags.join(',')}`]),
     ...(timeout === undefined ? [] : [`timeout ${formatDuration(timeout)}`]),
     ...(comment === undefined ? [] : [`comment "${comment}"`]),
-    ...(types === undefined || elements.length === 0 ? [] : [elementsText(types, elements)]),
+    ...(types === undefined ? [] : elementsText(types, [...elements, ...dynamicElements(set, types, live)])),
   ]
   return `\t${kind} ${line.name} {\n${lines.map((text) => `\t\t${text}\n`).join('')}\t}\n`
 }
@@ -46,14 +49,41 @@ function setText(set: NftSet, lens: Lens): string {
 const NEXT_LINE = ',\n\t\t\t     '
 
 /** nft's calculate_delim: how many elements stand in a line depends on their type. */
-function elementsText(types: readonly DataType[], elements: readonly ListedElement[]): string {
+function elementsText(types: readonly DataType[], elements: readonly ShownElement[]): readonly string[] {
+  if (elements.length === 0) return []
   const inLine = perLine(types)
   let text = ''
   for (const [i, element] of elements.entries()) {
     if (i > 0) text += i % inLine === 0 ? NEXT_LINE : ', '
     text += elementText(types, element)
   }
-  return `elements = { ${text} }`
+  return [`elements = { ${text} }`]
+}
+
+type ShownElement = Pick<ListedElement, 'key' | 'value'> & {
+  readonly line?: ListedElement['line']
+  /** ` expires 2h59m59s964ms`. */
+  readonly life?: string
+}
+
+/** What rules have added, in the order of a listing. */
+function dynamicElements(set: NftSet, types: readonly DataType[], live: Netns | undefined): readonly ShownElement[] {
+  if (live === undefined) return []
+  const now = live.host.kernel.now()
+  const elements = rememberedIn(live.netfilterState.nftSets, set, now).map(({ key, expires, timeout }) => ({
+    key: key.map((data) => ({ kind: 'value', data }) as const),
+    value: undefined,
+    life: `${timeout === undefined ? '' : ` timeout ${formatDuration(timeout)}`}${expires === undefined ? '' : ` expires ${lifeText(expires - now)}`}`,
+  }))
+  return sortElements(types, elements)
+}
+
+/** Milliseconds too, as nft tells how long an element has left. */
+function lifeText(nanoseconds: number): string {
+  const milliseconds = Math.floor(nanoseconds / 1_000_000)
+  const seconds = Math.floor(milliseconds / 1000)
+  const rest = milliseconds % 1000
+  return `${seconds === 0 ? '' : formatDuration(seconds)}${rest === 0 ? '' : `${rest}ms`}` || '0s'
 }
 
 function perLine(types: readonly DataType[]): number {
@@ -62,17 +92,16 @@ function perLine(types: readonly DataType[]): number {
   return type === 'ipv4_addr' ? 2 : 5
 }
 
-function elementText(types: readonly DataType[], { key, value, line }: ListedElement): string {
-  const comment = line.comment === undefined ? '' : ` comment "${line.comment}"`
-  return `${printKey(types, key)}${comment}${value === undefined ? '' : ` : ${printValue(value)}`}`
+function elementText(types: readonly DataType[], { key, value, line, life = '' }: ShownElement): string {
+  const comment = line?.comment === undefined ? '' : ` comment "${line.comment}"`
+  return `${printKey(types, key)}${life}${comment}${value === undefined ? '' : ` : ${printValue(value)}`}`
 }
 
 function chainText(chain: NftChain, lens: Lens): string {
   const lines = [
     ...(chain.comment === undefined ? [] : [`comment "${chain.comment}"`]),
     ...(chain.base === undefined ? [] : [baseText(chain.base)]),
-    ...chain
-      .rules()
+    ...[...chain.rules]
       .filter(({ origin }) => lens.keeps(origin))
       .map((rule) => lens.line(printNftRule(rule), rule.origin)),
   ]

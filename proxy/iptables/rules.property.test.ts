@@ -35,7 +35,7 @@ describe('for any Services and endpoints', () => {
           for (const table of listTables(ruleset)) {
             const found = new Set<string>()
             for (const chain of table.chains)
-              for (const { target } of chain.rules()) {
+              for (const { target } of chain.rules) {
                 if (target?.kind !== 'jump') continue
                 expect(resolveChain(ruleset.tables.get(table.name)!, chain, target.chain), target.chain).toBeDefined()
                 found.add(target.chain)
@@ -53,7 +53,7 @@ describe('for any Services and endpoints', () => {
         for (const ruleset of rulesetsOf(objects, of))
           for (const { chains } of listTables(ruleset))
             for (const chain of chains)
-              for (const [i, { target, matches }] of chain.rules().entries()) {
+              for (const [i, { target, matches }] of [...chain.rules].entries()) {
                 if (target?.kind !== 'jump' || !target.chain.startsWith('KUBE-SEP-')) continue
                 const sometimes = matches.some((match) => match.kind === 'statistic' || match.kind === 'recent')
                 expect(sometimes).toBe(i < chain.lines.length - 1)
@@ -68,7 +68,7 @@ describe('for any Services and endpoints', () => {
         const empty = objects.slices.map((one) => ({ ...one, endpoints: [] }))
         for (const ruleset of rulesetsOf({ ...objects, slices: empty }, of))
           for (const { chains } of listTables(ruleset))
-            for (const chain of chains) for (const { target } of chain.rules()) expect(target?.kind).not.toBe('dnat')
+            for (const chain of chains) for (const { target } of chain.rules) expect(target?.kind).not.toBe('dnat')
       }),
     )
   })

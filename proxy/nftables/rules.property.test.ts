@@ -40,7 +40,7 @@ function tablesOf(objects: Objects, of: (typeof NODES)[number], config: KubeProx
 function namesIn(table: NftTable) {
   const { chains } = listNftTable(table)
   return chains.flatMap((chain) =>
-    chain.rules().flatMap(({ statements }) =>
+    [...chain.rules].flatMap(({ statements }) =>
       statements.map((statement) => {
         expect(statement.kind).not.toBe('notModelled')
         return { chain, ...namesOf(statement) }

@@ -51,7 +51,7 @@ function runNamed(walk: Walk, table: 'nat' | 'filter', name: string): void {
 
 /** Runs a chain; true where the packet's fate is decided. */
 function run(walk: Walk, table: Table, chain: Chain): boolean {
-  for (const rule of chain.rules()) {
+  for (const rule of chain.rules) {
     if (!matches(walk, rule)) continue
     const isChance = rule.matches.some((match) => match.kind === 'statistic')
     if (takeTarget(walk, table, { chain, rule }) && !isChance) return true

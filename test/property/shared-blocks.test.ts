@@ -27,7 +27,7 @@ describe.each(LAB_NAMES)('%s', (lab) => {
     const rulesOn = (node: string): ReadonlySet<object> => {
       const iptables = built.blueprint.hosts.get(node)?.().netns.get('root')?.netfilter.iptables[4]
       const chain = iptables?.tables.get('nat')?.chains.get('KUBE-SERVICES')
-      return new Set(chain?.rules())
+      return new Set(chain?.rules)
     }
     const [first = '', second = ''] = names
     const others = rulesOn(second)

@@ -1,20 +1,22 @@
-import { type Family, type Ip, ipKey } from '../../../packet/ip.ts'
-import { bitsOf } from '../../../packet/prefix.ts'
+import type { Family } from '../../../packet/ip.ts'
+import type { IpPacket } from '../../../packet/packet.ts'
 import type { IptablesTable } from '../../op.ts'
 import { type IptablesBlock, type OwnChain, once, type RuleLine } from '../block.ts'
+import { type RuleList, ruleList } from '../rule-list.ts'
 import { readRule } from './parse.ts'
 import type { Rule, RuleSpec } from './rule.ts'
+import { indexByReach, reachOf } from './rule-reach.ts'
 
-/** One chain. Its rules are parsed when they are first asked for. */
+/** One chain. Its rules are parsed when they are asked for. */
 export interface Chain {
   readonly table: IptablesTable
   readonly name: string
   /** Of a built-in chain; undefined for a user's. */
   readonly policy: 'ACCEPT' | 'DROP' | undefined
   readonly lines: readonly RuleLine[]
-  readonly rules: () => readonly Rule[]
-  /** The indexes of the rules that may match a packet to `destination`, ascending; undefined: any may. */
-  readonly candidates: (destination: Ip) => readonly number[] | undefined
+  readonly rules: RuleList<Rule>
+  /** The indexes of the rules that may match a packet, ascending; undefined: any may. */
+  readonly candidates: (packet: IpPacket) => readonly number[] | undefined
   /** The block it belongs to, whose other chains it may jump to. */
   readonly block: BlockChains | undefined
 }
@@ -30,10 +32,11 @@ export function makeChain(
   head: Pick<Chain, 'table' | 'name' | 'policy'>,
   { lines, block }: { readonly lines: readonly RuleLine[]; readonly block?: BlockChains },
 ): Chain {
-  const rules = once(() => lines.map((line) => ruleOf(family, line)))
-  const index = once(() => (lines.length < INDEXED_FROM ? undefined : indexByDestination(rules())))
-  const candidates = (destination: Ip) => index()?.(destination)
-  return { lines, rules, candidates, block, ...head }
+  const parse = (line: RuleLine) => ruleOf(family, line)
+  const index = once(() =>
+    lines.length < INDEXED_FROM ? undefined : indexByReach(lines.map((line) => reachOf(family, line, parse))),
+  )
+  return { lines, rules: ruleList(lines, parse), candidates: (packet) => index()?.(packet), block, ...head }
 }
 
 const parsedRules: Readonly<Record<Family, WeakMap<RuleLine, Rule>>> = { 4: new WeakMap(), 6: new WeakMap() }
@@ -60,37 +63,6 @@ function unreadable(family: Family, line: RuleLine, reason: string): RuleSpec {
     protocol: undefined,
     matches: [],
     target: { kind: 'notModelled', text: `${line.args} (${reason})` },
-  }
-}
-
-/**
- * Finds the rules that a packet's destination leaves over. A linear walk tests the destination before anything that
- * has an effect, so the rules passed over are exactly rules that would not have matched.
- */
-function indexByDestination(rules: readonly Rule[]): ((destination: Ip) => readonly number[]) | undefined {
-  const exact = new Map<number | string, number[]>()
-  const others: number[] = []
-  for (const [i, { destination, family }] of rules.entries()) {
-    if (destination === undefined || destination.not || destination.prefix.length !== bitsOf(family)) others.push(i)
-    else {
-      const key = ipKey(destination.prefix.address)
-      const list = exact.get(key)
-      if (list === undefined) exact.set(key, [i])
-      else list.push(i)
-    }
-  }
-  if (others.length * 2 > rules.length) return undefined
-  const merged = new Map<number | string, readonly number[]>()
-  return (destination) => {
-    const key = ipKey(destination)
-    const own = exact.get(key)
-    if (own === undefined) return others
-    let both = merged.get(key)
-    if (both === undefined) {
-      both = [...own, ...others].sort((x, y) => x - y)
-      merged.set(key, both)
-    }
-    return both
   }
 }
 

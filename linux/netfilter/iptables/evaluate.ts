@@ -2,6 +2,7 @@ import type { IpSkb } from '../../skb.ts'
 import type { StepBody } from '../../step.ts'
 import { applyNatTarget } from '../nat-target.ts'
 import { ACCEPT, DROP, type HookState, type NfVerdict } from '../netfilter.ts'
+import type { RuleList } from '../rule-list.ts'
 import type { Chain } from './chain.ts'
 import { type MatchResult, matchRule } from './match.ts'
 import { entryName, type MatchPlace } from './place.ts'
@@ -41,7 +42,7 @@ export function walkTable(skb: IpSkb, state: HookState, table: Table): NfVerdict
       if (verdict !== undefined) return verdict
       continue
     }
-    const rule = walk.chain.rules()[walk.index]
+    const rule = walk.chain.rules.at(walk.index)
     if (rule === undefined) return DROP
     const verdict = found === 'unknown' ? notModelled(walk, rule, walk.unknown) : apply(walk, rule)
     if (verdict !== undefined) return verdict
@@ -50,8 +51,8 @@ export function walkTable(skb: IpSkb, state: HookState, table: Table): NfVerdict
 
 /** Moves `walk.index` to the next rule of the chain that matches, or may. */
 function findRule(walk: Walk): MatchResult {
-  const rules = walk.chain.rules()
-  const candidates = walk.chain.candidates(walk.skb.packet.dst)
+  const { rules } = walk.chain
+  const candidates = walk.chain.candidates(walk.skb.packet)
   if (candidates === undefined) {
     for (let i = walk.at; i < rules.length; i++) {
       const result = tryRule(walk, rules, i)
@@ -67,8 +68,8 @@ function findRule(walk: Walk): MatchResult {
   return 'no'
 }
 
-function tryRule(walk: Walk, rules: readonly Rule[], i: number): MatchResult {
-  const rule = rules[i]
+function tryRule(walk: Walk, rules: RuleList<Rule>, i: number): MatchResult {
+  const rule = rules.at(i)
   if (rule === undefined) return 'no'
   walk.index = i
   return matchRule(rule, walk)
@@ -189,7 +190,7 @@ function recordMatch(walk: Walk, rule: Rule, verdict: Extract<StepBody, { kind: 
     index: walk.index + 1,
     rule,
     verdict,
-    rules: chain.rules(),
+    rules: chain.rules,
     triedFrom: walk.triedFrom + 1,
     origin: rule.origin,
   })
@@ -202,7 +203,7 @@ function recordEnd(walk: Walk, policy: 'ACCEPT' | 'DROP' | 'RETURN'): void {
     table: chain.table,
     chain: chain.name,
     policy,
-    rules: chain.rules(),
+    rules: chain.rules,
     triedFrom: walk.triedFrom + 1,
   })
 }

@@ -24,6 +24,7 @@ import {
   type Rule,
   type StatisticMatch,
 } from './rule.ts'
+import { hasEffect } from './rule-reach.ts'
 
 /** `unknown`: everything that is modelled matches, but there is a part that is not. */
 export type MatchResult = 'no' | 'yes' | 'unknown'
@@ -50,9 +51,6 @@ export function matchRule(rule: Rule, place: MatchPlace): MatchResult {
   place.unknown = unknown
   return 'unknown'
 }
-
-const hasEffect = (match: Match): boolean =>
-  match.kind === 'recent' || match.kind === 'statistic' || match.kind === 'nfacct'
 
 /** A name that ends in `+` stands for all that begin so. No interface has an empty name. */
 function matchLink(test: LinkTest, name: string): boolean {

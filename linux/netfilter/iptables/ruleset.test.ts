@@ -32,7 +32,7 @@ function saved(ruleset: Ruleset): string[] {
     `*${name}`,
     ...chains.map((chain) => `:${chain.name} ${chain.policy ?? '-'}`),
     ...chains.flatMap((chain) =>
-      chain.rules().map((rule) => `-A ${chain.name} ${printRule(ruleset.family, rule)}`.trim()),
+      [...chain.rules].map((rule) => `-A ${chain.name} ${printRule(ruleset.family, rule)}`.trim()),
     ),
   ])
 }
@@ -151,11 +151,11 @@ describe('a block', () => {
         const next = table === undefined || from === undefined ? undefined : resolveChain(table, from, name)
         return next
       }, ruleset.tables.get('nat')?.chains.get('SERVICES'))
-    expect(one.tables.get('nat')?.chains.get('SERVICES')?.rules()).toHaveLength(1)
+    expect(one.tables.get('nat')?.chains.get('SERVICES')?.rules).toHaveLength(1)
     expect(one.tracker()?.chain.name).toBe('POSTROUTING')
     expect(made()).toBe(0)
     const sep = chain(one, 'SVC', 'SEP')
-    expect(sep?.rules()).toHaveLength(2)
+    expect(sep?.rules).toHaveLength(2)
     expect(chain(two, 'SVC', 'SEP')).toBe(sep)
     expect(chain(two, 'SVC', 'SEP', 'MARK-MASQ')).toBe(two.tables.get('nat')?.chains.get('MARK-MASQ'))
     expect(chain(two, 'SEP'), 'only the entries can be jumped to from outside').toBeUndefined()
@@ -164,8 +164,8 @@ describe('a block', () => {
 
   it('gives two machines the same rule objects, in the dispatch chain too', () => {
     const { block } = service()
-    const rules = [machine(block), machine(block)].map(
-      (ruleset) => ruleset.tables.get('nat')?.chains.get('SERVICES')?.rules()[0],
+    const rules = [machine(block), machine(block)].map((ruleset) =>
+      ruleset.tables.get('nat')?.chains.get('SERVICES')?.rules.at(0),
     )
     expect(rules[0]).toBeDefined()
     expect(rules[0]).toBe(rules[1])
@@ -174,8 +174,8 @@ describe('a block', () => {
   it('is read anew for the other family', () => {
     const { block } = service()
     const [six, four] = [machine(block, 6), machine(block, 4)]
-    expect(six.tables.get('nat')?.chains.get('SERVICES')?.rules()[0]?.target?.kind).toBe('notModelled')
-    expect(four.tables.get('nat')?.chains.get('SERVICES')?.rules()[0]?.target?.kind).toBe('jump')
+    expect(six.tables.get('nat')?.chains.get('SERVICES')?.rules.at(0)?.target?.kind).toBe('notModelled')
+    expect(four.tables.get('nat')?.chains.get('SERVICES')?.rules.at(0)?.target?.kind).toBe('jump')
   })
 
   it('is printed with the other chains', () => {

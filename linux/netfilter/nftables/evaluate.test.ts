@@ -370,7 +370,7 @@ describe('a set that rules add to', () => {
       from(one)
       one.now = 80e9
       const known = one.ns.netfilterState.nftSets.get('ip t a')
-      expect([...(known?.values() ?? [])].some((expires) => (expires ?? 0) > one.now)).toBe(still)
+      expect([...(known?.values() ?? [])].some(({ expires }) => (expires ?? 0) > one.now)).toBe(still)
     }
   })
 

@@ -55,8 +55,7 @@ export function walkNftChain(
 ): NfVerdict {
   const walk = newWalk(skb, state, { table, base })
   for (;;) {
-    const rules = walk.chain.rules()
-    const rule = rules[walk.at]
+    const rule = walk.chain.rules.at(walk.at)
     const verdict = rule === undefined ? endChain(walk) : step(walk, rule)
     if (verdict !== undefined) return verdict
   }
@@ -342,7 +341,7 @@ function record(walk: Walk, rule: NftRule, verdict: RuleVerdict): void {
     rule,
     verdict,
     ...(element === undefined ? {} : { element: { set: element.set, key: element.key } }),
-    rules: chain.rules(),
+    rules: chain.rules,
     triedFrom: walk.triedFrom + 1,
     origin: originOf(walk, rule),
   })
@@ -363,7 +362,7 @@ function recordEnd(walk: Walk, policy: 'ACCEPT' | 'DROP' | 'RETURN'): void {
     table: walk.table.name,
     chain: chain.name,
     policy,
-    rules: chain.rules(),
+    rules: chain.rules,
     triedFrom: walk.triedFrom + 1,
   })
 }

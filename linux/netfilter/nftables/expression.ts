@@ -48,7 +48,7 @@ export type Expression =
 
 export type Header = 'ip' | 'ip6' | 'tcp' | 'udp' | 'sctp' | 'th' | 'icmp' | 'icmpv6'
 export type PayloadField = 'saddr' | 'daddr' | 'protocol' | 'ttl' | 'sport' | 'dport' | 'flags' | 'type' | 'code'
-export type MetaKey = 'l4proto' | 'mark' | 'iifname' | 'oifname' | 'nfproto' | 'pkttype'
+export type MetaKey = 'l4proto' | 'mark' | 'iif' | 'iifname' | 'oifname' | 'nfproto' | 'pkttype'
 export type CtKey = 'state' | 'status' | 'direction'
 
 /** What one field of a key is compared with. */

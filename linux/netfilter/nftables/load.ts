@@ -128,6 +128,7 @@ function loadMeta(key: Extract<Expression, { kind: 'meta' }>['key'], { skb, stat
       return protocolOf(skb.packet)
     case 'mark':
       return skb.mark
+    case 'iif':
     case 'iifname':
       return state.in?.name ?? ''
     case 'oifname':

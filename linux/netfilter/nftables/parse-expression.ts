@@ -18,6 +18,8 @@ const FIELDS: Readonly<Record<Header, Partial<Record<PayloadField, DataType>>>> 
 const META: Readonly<Record<MetaKey, DataType>> = {
   l4proto: 'inet_proto',
   mark: 'mark',
+  // Compared by name: a device that goes and comes back has another index, and the rule no longer matches it.
+  iif: 'ifname',
   iifname: 'ifname',
   oifname: 'ifname',
   nfproto: 'nf_proto',
@@ -25,7 +27,7 @@ const META: Readonly<Record<MetaKey, DataType>> = {
 }
 
 /** Keys that may stand without the word `meta`. */
-const BARE_META: ReadonlySet<string> = new Set(['mark', 'iifname', 'oifname', 'pkttype'])
+const BARE_META: ReadonlySet<string> = new Set(['mark', 'iif', 'iifname', 'oifname', 'pkttype'])
 
 const CT: Readonly<Record<CtKey, DataType>> = {
   state: 'ct_state',

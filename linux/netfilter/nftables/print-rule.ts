@@ -118,7 +118,7 @@ export function printExpression(expression: Expression): string {
   }
 }
 
-const BARE: ReadonlySet<string> = new Set(['iifname', 'oifname'])
+const BARE: ReadonlySet<string> = new Set(['iif', 'iifname', 'oifname'])
 
 export function printSetRef(set: SetRef): string {
   if (set.kind === 'named') return `@${set.name}`

@@ -1,6 +1,7 @@
 import type { Family } from '../../../packet/ip.ts'
 import type { Origin } from '../../origin.ts'
 import { once } from '../block.ts'
+import { type RuleList, ruleList } from '../rule-list.ts'
 import { readTypes } from './data-type.ts'
 import type { NftRuleSpec, Statement } from './expression.ts'
 import type {
@@ -43,8 +44,8 @@ export interface NftChain {
   /** When a base chain came to its hook; the latest of equal priority runs first (nf_hook_entries_grow). */
   readonly registered: number
   readonly lines: readonly NftRuleLine[]
-  /** Parsed when first asked for. */
-  readonly rules: () => readonly NftRule[]
+  /** Parsed when asked for. */
+  readonly rules: RuleList<NftRule>
   /** The block it belongs to, whose other chains and sets it may name. */
   readonly block: MadeBlock | undefined
 }
@@ -109,6 +110,10 @@ export type NftChange = { readonly family: NftFamily; readonly table: string; re
 const NOT_THERE = 'Error: Could not process rule: No such file or directory'
 const TOO_LONG = `Error: comment too long, ${LONGEST_COMMENT} characters maximum allowed`
 
+/** `iif` stands for one device by its index, never for all whose names begin alike. */
+const ANY_INDEX = /\biif (?:!= )?[^ "]+\*(?: |$)/
+const NO_INTERFACE = 'Error: Interface does not exist'
+
 /** Does what nft would do; returns what it would complain about. */
 export function applyNftOp(builder: NftBuilder, op: NftChange): string | undefined {
   const key = `${op.family} ${op.table}`
@@ -166,6 +171,7 @@ function add(
         table.sets.set(object.name, { line: { ...object, origin }, elements: new Map() })
       return undefined
     case 'rule': {
+      if (ANY_INDEX.test(object.rule)) return NO_INTERFACE
       const chain = table.chains.get(object.chain)
       chain?.lines.push({ rule: object.rule, origin })
       return chain === undefined ? NOT_THERE : undefined
@@ -264,7 +270,7 @@ function groupBySet(blocks: readonly NftBlock[]): ReadonlyMap<string, readonly N
 }
 
 function makeChain(family: NftFamily, head: Omit<NftChain, 'rules' | 'block'>, block?: MadeBlock): NftChain {
-  return { ...head, rules: once(() => head.lines.map((line) => ruleOf(family, line))), block }
+  return { ...head, rules: ruleList(head.lines, (line) => ruleOf(family, line)), block }
 }
 
 const parsedRules: Readonly<Record<NftFamily, WeakMap<NftRuleLine, NftRule>>> = {
