@@ -324,16 +324,20 @@ function entryPairs(ours: Observed, kernel: Observed): Pair[] {
   )
 }
 
-/** Entries of one shape that the other side does not have, the first of ours with the first of the kernel's. */
+/** Entries that the other side does not have, each with the one of its shape that it is likest, the likest first. */
 function hiddenPairs(ours: Observed, kernel: Observed): Pair[] {
   return Object.entries(kernel.conntrack).flatMap(([place, entries]) => {
     const mine = ours.conntrack[place] ?? []
     const other = entries.filter(({ text }) => !mine.some((entry) => entry.text === text))
     const alone = mine.filter(({ text }) => !entries.some((entry) => entry.text === text))
-    return alone.flatMap((entry): Pair[] => {
-      const theirs = other.find(({ shape }) => shape === entry.shape)
-      return theirs === undefined ? [] : keyPairs(entry, theirs)
-    })
+    const likeness = (one: ListedEntry, theirs: ListedEntry) =>
+      one.keys.filter((key, i) => key === theirs.keys[i]).length
+    const pairs = alone.flatMap((one) =>
+      other
+        .filter(({ shape }) => shape === one.shape)
+        .map((theirs) => ({ one, theirs, likeness: likeness(one, theirs) })),
+    )
+    return pairs.sort((x, y) => y.likeness - x.likeness).flatMap(({ one, theirs }) => keyPairs(one, theirs))
   })
 }
 
