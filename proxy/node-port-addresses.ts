@@ -3,15 +3,21 @@ import { type Family, type Ip, isLoopback, LOOPBACK_V4, LOOPBACK_V6 } from '../p
 import { contains, hostPrefix, type Prefix } from '../packet/prefix.ts'
 import type { KubeProxyConfig } from './config.ts'
 import type { NodeIPs } from './node-ips.ts'
+import { proxyFeatures } from './versions.ts'
 
 /** On which addresses of the node one family of kube-proxy serves nodePorts (pkg/proxy/util/nodeport_addresses.go). */
 export type NodePortAddresses = { readonly kind: 'all' } | { readonly kind: 'cidrs'; readonly cidrs: readonly Prefix[] }
 
-/** A family without a CIDR of its own serves all addresses, even where the list limits the other family. */
+/**
+ * A family without a CIDR of its own serves all addresses, even where the list limits the other family; in nftables
+ * mode of 1.30 it serves the node's own one.
+ */
 export function nodePortAddresses(config: KubeProxyConfig, family: Family, nodeIPs: NodeIPs): NodePortAddresses {
   const asked = config.nodePortAddresses
   const cidrs = asked === 'primary' ? primaryAddresses(nodeIPs) : asked === 'all' ? [] : asked
   const own = cidrs.filter((cidr) => cidr.address.family === family)
+  if (own.length === 0 && config.mode === 'nftables' && proxyFeatures(config.version).nftServesNodeIP)
+    return { kind: 'cidrs', cidrs: [hostPrefix(nodeIPs[family])] }
   return own.length === 0 || own.some((cidr) => cidr.length === 0) ? { kind: 'all' } : { kind: 'cidrs', cidrs: own }
 }
 

@@ -1,6 +1,6 @@
 import { type Cluster, keyOf } from '../cluster/cluster.ts'
-import type { EndpointSlice, Protocol, Service } from '../cluster/objects.ts'
-import type { Family } from '../packet/ip.ts'
+import type { EndpointSlice, Protocol, Service, Endpoint as SliceEndpoint } from '../cluster/objects.ts'
+import { type Family, formatIp } from '../packet/ip.ts'
 import { type Endpoint, endpointOf, familyName } from './endpoint.ts'
 import { isProxied, type ServicePort, servicePort } from './service-port.ts'
 import { type ProxyFeatures, proxyFeatures } from './versions.ts'
@@ -73,7 +73,7 @@ function endpointsByPort(
       const key = portKey(port.name, port.protocol)
       const endpoints = found.get(key) ?? new Map<string, Endpoint>()
       found.set(key, endpoints)
-      for (const entry of slice.endpoints) {
+      for (const entry of features.sortsSliceEndpoints ? sortedEntries(slice) : slice.endpoints) {
         const endpoint = endpointOf(slice, entry, port.port)
         if (endpoint === undefined) continue
         const twin = endpoints.get(endpoint.text)
@@ -86,6 +86,12 @@ function endpointsByPort(
   }
   return new Map([...found].map(([key, endpoints]) => [key, sortEndpoints([...endpoints.values()])]))
 }
+
+const sortedEntries = (slice: EndpointSlice): readonly SliceEndpoint[] =>
+  slice.endpoints
+    .map((entry) => ({ entry, text: entry.addresses.map(formatIp).join() }))
+    .sort((x, y) => byText(x.text, y.text))
+    .map(({ entry }) => entry)
 
 /** As text, so `10.244.1.10:80` comes before `10.244.1.2:80`. */
 export const sortEndpoints = (endpoints: Endpoint[]): readonly Endpoint[] =>

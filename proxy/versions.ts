@@ -9,6 +9,10 @@ export interface ProxyFeatures {
   readonly nodeHints: boolean
   /** Of two endpoints with one address and port the last that does not end wins (1.36); before, one on this node. */
   readonly prefersLastingTwin: boolean
+  /** The endpoints of a slice are sorted by their addresses before the first of two alike is taken (until 1.30). */
+  readonly sortsSliceEndpoints: boolean
+  /** nftables mode: a bridge is matched by its index, so it must be there; a prefix of names never is (until 1.32). */
+  readonly nftMatchesInterfaceIndex: boolean
   /** Of the node's labels only its zone is watched (1.34); before, a change of any has everything written again. */
   readonly watchesOnlyZone: boolean
   /** Zone hints count only for Services with a topology annotation (until gate ServiceTrafficDistribution, on since 1.31). */
@@ -23,6 +27,10 @@ export interface ProxyFeatures {
   readonly nftFlushesMaps: boolean
   /** nftables mode: elements that lead to a firewall chain have a comment (1.30). */
   readonly nftFirewallComments: boolean
+  /** nftables mode: table, sets, maps and chains say what they are for (1.31; before, nft 1.0.6 was thought not to take it). */
+  readonly nftObjectComments: boolean
+  /** nftables mode: a family without an own CIDR in nodePortAddresses serves the node's address alone (1.30). */
+  readonly nftServesNodeIP: boolean
   /** nftables mode: its tables are those that are written here (1.30). */
   readonly nftModelled: boolean
   /** nftables mode: later syncs write only what changed (1.31). */
@@ -103,6 +111,8 @@ export function proxyFeatures(version: string): ProxyFeatures {
     anySourceRangeDisablesFirewall: minor >= 34,
     nodeHints: minor >= 34,
     prefersLastingTwin: minor >= 36,
+    sortsSliceEndpoints: minor < 31,
+    nftMatchesInterfaceIndex: minor < 33,
     watchesOnlyZone: minor >= 34,
     hintsNeedAnnotation: minor < 31,
     nftMarksInPlace: minor >= 36,
@@ -110,6 +120,8 @@ export function proxyFeatures(version: string): ProxyFeatures {
     nftClusterIPRuleNamesPort: minor < 34,
     nftFlushesMaps: minor < 33,
     nftFirewallComments: minor < 31,
+    nftObjectComments: minor >= 31,
+    nftServesNodeIP: minor === 30,
     nftModelled: minor >= 30,
     nftPartialSync: minor >= 31,
     readsServiceCIDRs: minor >= 33,

@@ -12,7 +12,7 @@ import { frameCommands } from './frame.ts'
 import { TABLE } from './names.ts'
 import { type NftSync, nftSync } from './sync.ts'
 import type { SyncSetup } from './sync-setup.ts'
-import { syncTable, tooLongComment } from './transaction.ts'
+import { refusedLine, syncTable } from './transaction.ts'
 
 /** kube-proxy in nftables mode (pkg/proxy/nftables/proxier.go, 1.30 to 1.36). */
 export const nftablesMode: ProxyMode = { name: 'nftables', compile: compileNftablesMode, laterSync }
@@ -30,16 +30,15 @@ function compileNftablesMode(cluster: Cluster, node: KubeNode, config: KubeProxy
 }
 
 /**
- * The table as the first sync leaves it. A comment that is too long has nft refuse the whole: then there is nothing,
- * and the op that stands for it is refused in its place.
+ * The table as the first sync leaves it. One line that nft does not take has it refuse the whole: then there is
+ * nothing, and the op that stands for it is refused in its place.
  */
 function syncOps(sync: NftSync): readonly Op[] {
   const { setup, services } = sync
-  const tooLong = tooLongComment(sync)
-  if (tooLong !== undefined) {
-    const { origin, ...element } = tooLong
+  const failing = refusedLine(sync)
+  if (failing !== undefined) {
+    const { origin } = failing
     const table: NftCommand = { kind: 'nft.add', object: { kind: 'table' }, origin }
-    const failing: NftCommand = { kind: 'nft.add', object: { kind: 'element', ...element }, origin }
     const undone: NftCommand = { kind: 'nft.delete', object: { kind: 'table' }, origin }
     return [table, failing, undone].map((command) => commandOp(setup, command))
   }

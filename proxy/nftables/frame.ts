@@ -110,7 +110,14 @@ export function frameCommands(setup: SyncSetup, { first }: { readonly first: boo
 }
 
 function add(writer: Writer, object: NftObject, reason: string): void {
-  writer.commands.push({ kind: 'nft.add', object, origin: writer.setup.origin(reason) })
+  writer.commands.push({ kind: 'nft.add', object: said(writer, object), origin: writer.setup.origin(reason) })
+}
+
+/** Comments of rules and elements are written by every release. */
+function said({ setup }: Writer, object: NftObject): NftObject {
+  if (setup.features.nftObjectComments || object.kind === 'element' || !('comment' in object)) return object
+  const { comment: _, ...silent } = object
+  return silent
 }
 
 function rule(writer: Writer, at: readonly [chain: string, rule: string], reason: string): void {

@@ -24,6 +24,8 @@ export interface SyncSetup {
   readonly masqueradeAll: boolean
   /** Matches traffic from a pod here, and its opposite; undefined: cannot be told. */
   readonly local: { readonly is: string; readonly not: string } | undefined
+  /** `local` asks for the index of devices by a prefix of their names, which nft refuses. */
+  readonly refusedDevice: boolean
   /** The addresses that serve nodePorts, as texts; `all`: every local one but loopback. */
   readonly nodePortIPs: 'all' | readonly string[]
   /** The node's address in this family; loopback where it has none. */
@@ -53,7 +55,8 @@ export function syncSetup(
     features,
     mark: masqueradeMark(config.masqueradeBit),
     masqueradeAll: config.masqueradeAll,
-    local: traffic && localMatch(ip, traffic),
+    local: traffic && localMatch(traffic, ip, features),
+    refusedDevice: features.nftMatchesInterfaceIndex && traffic?.kind === 'interfacePrefix',
     nodePortIPs:
       addresses.kind === 'all' ? 'all' : matchingAddresses(addresses.cidrs, facts).filter(served).map(formatIp),
     nodeIP: ips[family],
@@ -72,19 +75,24 @@ function serviceCIDRsOf({ serviceCIDRs, facts }: Cluster, family: Family): reado
   return [...new Set(own)].sort()
 }
 
-function localMatch(ip: 'ip' | 'ip6', traffic: LocalTraffic): { readonly is: string; readonly not: string } {
-  const [what, value] = matchWords(ip, traffic)
+function localMatch(
+  traffic: LocalTraffic,
+  ip: SyncSetup['ip'],
+  features: ProxyFeatures,
+): { readonly is: string; readonly not: string } {
+  const device = features.nftMatchesInterfaceIndex ? 'iif' : 'iifname'
+  const [what, value] = matchWords(traffic, ip, device)
   return { is: `${what} ${value}`, not: `${what} != ${value}` }
 }
 
-function matchWords(ip: 'ip' | 'ip6', traffic: LocalTraffic): readonly [string, string] {
+function matchWords(traffic: LocalTraffic, ip: SyncSetup['ip'], device: string): readonly [string, string] {
   switch (traffic.kind) {
     case 'source':
       return [`${ip} saddr`, formatPrefix(traffic.cidr)]
     case 'interface':
-      return ['iifname', traffic.name]
+      return [device, traffic.name]
     case 'interfacePrefix':
-      return ['iifname', `${traffic.prefix}*`]
+      return [device, `${traffic.prefix}*`]
     default:
       return traffic satisfies never
   }

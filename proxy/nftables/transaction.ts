@@ -1,5 +1,5 @@
 import type { Cluster } from '../../cluster/cluster.ts'
-import type { NftElement, NftElementLine } from '../../linux/netfilter/nftables/object.ts'
+import type { NftElement, NftElementLine, NftOwn } from '../../linux/netfilter/nftables/object.ts'
 import { LONGEST_COMMENT } from '../../linux/netfilter/nftables/object.ts'
 import { unchangedBetween } from '../service-changes.ts'
 import { isSeenOtherwise } from '../viewpoint.ts'
@@ -27,6 +27,8 @@ export interface SyncedTable {
   /** Chains of service ports that are in the table, also those that are empty and wait to be deleted. */
   readonly chains: ReadonlySet<string>
   readonly affinitySets: ReadonlySet<string>
+  /** What had nft refuse the transaction; the table is as it was. */
+  readonly refused: RefusedLine | undefined
 }
 
 /** The sets and maps that kube-proxy keeps a copy of, and what it calls each. */
@@ -49,6 +51,7 @@ export function syncTable(cluster: Cluster, sync: NftSync, before?: SyncedTable)
   const { setup, services } = sync
   const partial =
     before !== undefined &&
+    before.refused === undefined &&
     setup.features.nftPartialSync &&
     !isSeenOtherwise(before.sync.node, sync.node, setup.features)
   const flushes = !partial && setup.features.nftFlushesMaps
@@ -67,7 +70,7 @@ export function syncTable(cluster: Cluster, sync: NftSync, before?: SyncedTable)
     for (const { name } of own.chains) chains.add(name)
     for (const { name } of own.sets) affinitySets.add(name)
     for (const element of service.elements) ensureElement(writer, element)
-    if (!isUnchanged(service.port)) writeService(writer, service)
+    if (!isUnchanged(service.port)) writeService(writer, service.origin, own)
   }
   const reason = 'no Service uses it any more'
   for (const name of before?.chains ?? [])
@@ -78,7 +81,16 @@ export function syncTable(cluster: Cluster, sync: NftSync, before?: SyncedTable)
   for (const name of before?.affinitySets ?? [])
     if (!affinitySets.has(name)) push(writer, { kind: 'nft.delete', object: { kind: 'set', name } }, reason)
   removeUnused(writer, reason)
-  return { cluster, sync, commands: writer.commands, elements: writer.elements, chains, affinitySets }
+  const refused = refusedLine(sync)
+  const written =
+    refused === undefined
+      ? { elements: writer.elements, chains, affinitySets }
+      : {
+          elements: before?.elements ?? new Map(),
+          chains: before?.chains ?? new Set(),
+          affinitySets: before?.affinitySets ?? new Set(),
+        }
+  return { cluster, sync, commands: writer.commands, ...written, refused }
 }
 
 const known = ({ cluster, sync }: Pick<SyncedTable, 'cluster' | 'sync'>) => ({
@@ -113,8 +125,9 @@ function ensureElement(writer: Writer, line: NftElementLine): void {
   const value = element.value ?? ''
   writer.used.add(`${set} ${key}`)
   const old = there?.get(key)
-  if (old === value) return
-  if (old !== undefined) writer.commands.push(deletion(element, origin))
+  // Without a partial sync there is no copy to look into: each port writes the ClusterIP anew.
+  if (old === value && writer.sync.setup.features.nftPartialSync) return
+  if (old !== undefined && old !== value) writer.commands.push(deletion(element, origin))
   writer.commands.push({ kind: 'nft.add', object: { kind: 'element', ...element }, origin })
   there?.set(key, value)
 }
@@ -128,9 +141,7 @@ const deletion = (
   origin,
 })
 
-function writeService({ commands }: Writer, service: ServiceBlock): void {
-  const { sets, chains } = service.own()
-  const { origin } = service
+function writeService({ commands }: Writer, origin: ServiceBlock['origin'], { sets, chains }: NftOwn): void {
   for (const { name } of chains) {
     commands.push({ kind: 'nft.add', object: { kind: 'chain', name }, origin })
     commands.push({ kind: 'nft.flush', object: { kind: 'chain', name }, origin })
@@ -152,12 +163,28 @@ function removeUnused(writer: Writer, reason: string): void {
   }
 }
 
-/**
- * The element whose comment nft does not take: one of them makes the whole transaction fail, so that no Service of
- * the node is updated.
- */
-export function tooLongComment(sync: NftSync): NftElementLine | undefined {
+/** What nft does not take: one such line makes the whole transaction fail, so that no Service of the node is updated. */
+export type RefusedLine = NftCommand & { readonly kind: 'nft.add' }
+
+/** The first line that nft refuses: an element whose comment is too long, or a rule that asks for no single device. */
+export function refusedLine(sync: NftSync): RefusedLine | undefined {
+  return tooLongComment(sync) ?? (sync.setup.refusedDevice ? matchOfManyDevices(sync) : undefined)
+}
+
+function tooLongComment(sync: NftSync): RefusedLine | undefined {
   for (const { elements } of sync.services)
-    for (const element of elements) if ((element.comment ?? '').length > LONGEST_COMMENT) return element
+    for (const { origin, ...element } of elements)
+      if ((element.comment ?? '').length > LONGEST_COMMENT)
+        return { kind: 'nft.add', object: { kind: 'element', ...element }, origin }
+  return undefined
+}
+
+function matchOfManyDevices({ setup, services }: NftSync): RefusedLine | undefined {
+  const words = [setup.local?.is ?? '', setup.local?.not ?? '']
+  for (const service of services)
+    for (const { name, rules } of service.own().chains)
+      for (const { rule, origin } of rules)
+        if (words.some((word) => rule.includes(word)))
+          return { kind: 'nft.add', object: { kind: 'rule', chain: name, rule }, origin }
   return undefined
 }

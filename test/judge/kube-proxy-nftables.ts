@@ -5,7 +5,7 @@ import type { Family } from '../../packet/ip.ts'
 import { familiesOf } from '../../proxy/iptables/compile.ts'
 import { commandOp, nftablesMode } from '../../proxy/nftables/compile.ts'
 import { nftSync } from '../../proxy/nftables/sync.ts'
-import { type SyncedTable, syncTable, tooLongComment } from '../../proxy/nftables/transaction.ts'
+import { type RefusedLine, type SyncedTable, syncTable } from '../../proxy/nftables/transaction.ts'
 import { nftLines } from '../../render/nft-command.ts'
 import { renderNftRuleset } from '../../render/nft-list.ts'
 import { applyStep, type CaseObject, caseConfig, caseFacts, caseNode, type KubeProxyCase } from './kube-proxy-case.ts'
@@ -36,20 +36,13 @@ export function replayNftSyncs(recorded: KubeProxyCase): readonly NftReplay[] {
       now.set(family, table)
       const ops = table.commands.map((command) => commandOp(sync.setup, command))
       lines.push(...ops.flatMap(nftLines))
-      const refused = tooLongComment(sync)
+      const { refused } = table
       if (refused === undefined)
         for (const op of ops) {
           const trouble = applyNftOp(builder, op)
           if (trouble !== undefined) throw new Error(`${nftLines(op).join()}: ${trouble}`)
         }
-      else {
-        const add = commandOp(sync.setup, {
-          kind: 'nft.add',
-          object: { kind: 'element', ...refused },
-          origin: refused.origin,
-        })
-        error = errorText(nftLines(add)[0] ?? '', refused.comment ?? '')
-      }
+      else error = errorText(nftLines(commandOp(sync.setup, refused))[0] ?? '', refused.object)
     }
     synced = now
     const ops = nftablesMode.compile(cluster, node, config, facts)
@@ -76,8 +69,11 @@ function given(recorded: KubeProxyCase, objects: readonly CaseObject[]) {
 }
 
 /** nft quotes the line, and points at what it does not take. */
-function errorText(line: string, comment: string): string {
-  const quoted = `"${comment}"`
-  const pointer = `${' '.repeat(line.indexOf(quoted))}${'^'.repeat(quoted.length)}`
-  return `Error: comment too long, 128 characters maximum allowed\n${line}\n${pointer}\n`
+function errorText(line: string, object: RefusedLine['object']): string {
+  const [why, what] =
+    object.kind === 'rule'
+      ? ['Interface does not exist', /iif (?:!= )?(\S+)/.exec(object.rule)?.[1] ?? '']
+      : ['comment too long, 128 characters maximum allowed', 'comment' in object ? `"${object.comment}"` : '']
+  const pointer = `${' '.repeat(line.indexOf(what))}${'^'.repeat(what.length)}`
+  return `Error: ${why}\n${line}\n${pointer}\n`
 }
