@@ -2,6 +2,7 @@ import { formatIp } from '../packet/ip.ts'
 import { type IpPacket, TCP_FLAG, type Tcp, type TcpOption } from '../packet/packet.ts'
 import { defaultTtl, discoversMtu, ipSend } from './ip-output.ts'
 import { attachConntrack } from './netfilter/conntrack-table.ts'
+import { closeByReset } from './netfilter/conntrack-tcp.ts'
 import type { Link, Netns } from './netns.ts'
 import { type OutputRoute, recordOutput, routeOutput } from './route.ts'
 import { type IpSkb, newSkb } from './skb.ts'
@@ -216,6 +217,7 @@ export function sendReset(skb: IpSkb, by: string): void {
     flowLabel: family === 4 ? 0 : ns.host.kernel.draw(site, 0x100000),
     payload: resetFor(packet.payload),
   }
+  if (by === 'REJECT') closeByReset(skb)
   if (by === 'REJECT' && skb.bridge !== undefined) return sendByPort(skb, reset, { port: skb.bridge.physIn, route })
   // Only nf_send_reset ties its answer to the flow; a reset for want of a socket is looked up like any packet.
   ipSend(ns, { packet: reset, by, cause: skb.id, ...(by === 'REJECT' ? { answers: skb } : {}) }, route)

@@ -115,6 +115,17 @@ export function trackTcp(entry: ConntrackEntry, skb: IpSkb, direction: Direction
   return step(packet, next)
 }
 
+/**
+ * nf_ct_set_closing (Linux 6.3): a reset of the kernel's own for a rejected segment ends the flow, though the tracker
+ * does not see it.
+ */
+export function closeByReset(skb: IpSkb): void {
+  const entry = skb.ct?.entry
+  if (entry?.flow?.kind !== 'tcp' || !isConfirmed(entry)) return
+  if (entry.flow.state !== 'CLOSE') refresh(entry, skb.ns, timeoutOf(skb.ns, TIMEOUT.CLOSE))
+  entry.flow.state = 'CLOSE'
+}
+
 /** A packet on its way through the tracker. */
 interface TcpPacket {
   readonly entry: ConntrackEntry
