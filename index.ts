@@ -8,6 +8,9 @@
  *     if (probe.ok) console.log(render(trace(built, probe.value)))
  */
 
+/** A cluster after what kubectl would be told: `delete pod/client`, `apply -f after.yaml` with the files at hand. */
+export { type Changed, type ChangeOptions, changeByWords as change } from './cluster/change/change-cluster.ts'
+export { type Difference, differencesOf as differences } from './cluster/change/differences.ts'
 /** What a snapshot holds, what was filled in, what is missing and what is wrong. */
 export { type CheckReport, check } from './cluster/check.ts'
 export type { Cluster, Loaded } from './cluster/cluster.ts'
@@ -18,6 +21,8 @@ export { type LoadOptions, load } from './cluster/load.ts'
 export type { Assumption, Diagnostic, SourceLocation } from './cluster/source.ts'
 /** One walk, or one for each way that its random choices can fall. */
 export { type AskOptions as TraceOptions, ask as trace, askAll as traceAll } from './engine/ask.ts'
+/** One question before and after changes of the cluster, in one world: conntrack, affinity and sockets stay. */
+export { type AcrossOptions, type Phase, traceAcross } from './engine/ask-across.ts'
 /** A cluster made ready to be walked; nodes are compiled when a packet reaches them. */
 export { type BuildOptions, type Built, build } from './engine/build.ts'
 export type { Conversation } from './engine/conversation.ts'
@@ -30,6 +35,7 @@ export { renderCheck } from './render/check-text.ts'
 export { renderConversationJson as renderJson } from './render/conversation-json.ts'
 export { renderConversation as render } from './render/conversation-text.ts'
 export { renderPcapng } from './render/pcapng.ts'
+export { renderPhases as renderAcross } from './render/phases-text.ts'
 /** What a node or pod holds, in its tools' own text. */
 export { type ShownNoun, type ShowOptions, show } from './render/show.ts'
 export type { TextOptions } from './render/text-options.ts'

@@ -65,6 +65,29 @@ function questionOptions(command: Command): Command {
     .option('--seed <number>', 'seed of every random choice', whole(0, MOST_SEEDS), 1)
 }
 
+/** A question that is asked before tables are looked at. */
+function askedOptions(command: Command): Command {
+  return command
+    .option('--from <endpoint>', 'first this one asks --to: tables hold then what that left in them')
+    .option('--to <endpoint>', 'whom --from asks')
+    .addOption(new Option('--protocol <name>', 'what is sent').choices(PROTOCOLS))
+    .option('--source-port <port>', 'the port that the client sends from', whole(1, 65_535))
+    .option('--seed <number>', 'seed of every random choice', whole(0, MOST_SEEDS), 1)
+}
+
+/** Asking more than once, of machines that remember. */
+function againOptions(command: Command): Command {
+  return command
+    .option('--repeat <times>', 'ask again and again: conntrack, affinity and caches remember', whole(1, 1000))
+    .option('--every <seconds>', 'between the beginnings of two requests', whole(1, 1_000_000), 1)
+    .option(
+      '--then <change>',
+      "then the cluster changes, and the same client asks again by the socket it kept: 'apply -f FILE', 'delete pod/NAME', 'scale deploy/NAME --replicas=0' ... (repeatable)",
+      more,
+    )
+    .option('--anew', 'with --then: the client asks again by a new socket')
+}
+
 /** Colours and characters; on every command that writes for people. */
 function lookOptions(command: Command): Command {
   return command
@@ -91,19 +114,11 @@ function program(done: (code: number) => void): Command {
     .showHelpAfterError('  do: podwalk --help tells the commands, podwalk COMMAND --help their options')
     .exitOverride()
 
-  textOptions(questionOptions(root.command('trace')))
+  textOptions(againOptions(questionOptions(root.command('trace'))))
     .description('one conversation, packet by packet, there and back')
     .addOption(
       new Option('--explore <what>', 'every way that random choices can fall, with probabilities').choices(['all']),
     )
-    .option('--repeat <times>', 'ask again and again: conntrack, affinity and caches remember', whole(1, 1000))
-    .option('--every <seconds>', 'between the beginnings of two requests', whole(1, 1_000_000), 1)
-    .option(
-      '--then <change>',
-      "then the cluster changes, and the same client asks again by the socket it kept: 'apply -f FILE', 'delete pod/NAME', 'scale deploy/NAME --replicas=0' ... (repeatable)",
-      more,
-    )
-    .option('--anew', 'with --then: the client asks again by a new socket')
     .option('--via <node>', 'packets from outside enter the cluster at this node; all: a verdict for each node')
     .action((options) => done(trace(options)))
 
@@ -143,15 +158,17 @@ function program(done: (code: number) => void): Command {
     )
     .action((options) => done(dnsServer(options)))
 
-  snapshotOptions(root.command('show <what>'))
+  againOptions(askedOptions(snapshotOptions(root.command('show <what>'))))
     .description(`what a node holds, as its own tools print it: ${NOUNS}`)
     .option('--node <name>', 'on this node')
     .option('--pod <name>', 'in this pod')
-    .option('-n, --namespace <name>', 'namespace of the pod')
+    .option('-n, --namespace <name>', 'namespace of names without one')
     .option('-6, --six', 'the IPv6 side')
     .option('--table <name>', 'routing table')
     .option('--zone <name>', 'of records: only those of this DNS zone')
     .option('--service <name>', 'of rules: only those of this Service')
+    .option('--stats', 'of ipvs: packets and octets, ipvsadm -Ln --stats')
+    .option('--connections', 'of ipvs: the connections, ipvsadm -Lnc')
     .option('--origin', 'of rules and records: behind each, who put it there, for which object')
     .addOption(
       new Option('--as <form>', 'of rules: as the tool lists them, or as kube-proxy feeds them').choices(SHOWN_AS),

@@ -24,8 +24,24 @@ export interface Phase {
 
 /** What remains when everything has been asked. */
 export interface Aftermath {
+  readonly stages: readonly Stage[]
+  /** One for each stage. */
   readonly phases: readonly Phase[]
   readonly network: Network
+}
+
+/** How a question is asked across changes. */
+export interface AcrossOptions extends AskOptions, Partial<Repeats> {
+  /** The client opens another socket each time; else it keeps the one it has. */
+  readonly anew?: boolean
+}
+
+/** The same question in each state of a cluster, in one world; each state comes of the one before it by a change. */
+export function traceAcross(states: readonly Built[], probe: Probe, options: AcrossOptions = {}): readonly Phase[] {
+  const { times = 1, every = 1_000_000_000, anew = false } = options
+  const asked = anew ? probe : { ...probe, keeps: true }
+  const stages = states.map((built): Stage => ({ built, probe: asked }))
+  return askAcross(stages, { times, every }, options).phases
 }
 
 /**
@@ -66,5 +82,5 @@ export function askAcross(stages: readonly Stage[], { times, every }: Repeats, o
     })
     return { walks, ...(change === undefined ? {} : { change }) }
   })
-  return { phases, network }
+  return { stages, phases, network }
 }

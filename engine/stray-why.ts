@@ -1,5 +1,4 @@
 import { keyOf } from '../cluster/cluster.ts'
-import { STATUS } from '../linux/netfilter/conntrack.ts'
 import { formatIp, type Ip, ipKey, sameIp } from '../packet/ip.ts'
 import { formatSocket } from '../packet/text.ts'
 import type { StrayFlow } from '../proxy/stray-flows.ts'
@@ -19,7 +18,8 @@ export function strayWhy(built: Built, { request }: Conversation, { machines }: 
 
 type Request = NonNullable<Conversation['request']>
 
-function trackedWhy(built: Built, { name, strays }: MachineChange, sent: Request['sent']): readonly Why[] {
+function trackedWhy(built: Built, { name, proxy, strays }: MachineChange, sent: Request['sent']): readonly Why[] {
+  if (proxy?.mode === 'ipvs') return []
   const { payload, src, dst } = sent
   const stray = strays.find(({ entry: { original } }) => {
     const ports =
@@ -27,9 +27,8 @@ function trackedWhy(built: Built, { name, strays }: MachineChange, sent: Request
     return ports && sameIp(original.src, src) && sameIp(original.dst, dst)
   })
   if (stray === undefined) return []
-  const { reply, status } = stray.entry
-  const translated = (status & STATUS.dstNat) !== 0
-  const where = translated
+  const { reply } = stray.entry
+  const where = !sameIp(reply.src, dst)
     ? `${formatSocket(reply.src, reply.srcKey)}, ${leadsTo(built, stray, reply.src)}`
     : `${formatIp(dst)} itself, as when no rule translated it`
   return [

@@ -1,4 +1,4 @@
-import { type ConntrackEntry, STATUS } from '../linux/netfilter/conntrack.ts'
+import type { ConntrackEntry } from '../linux/netfilter/conntrack.ts'
 import { type Ip, ipKey, sameIp } from '../packet/ip.ts'
 import { PROTOCOL } from '../packet/packet.ts'
 import { changesUdpEndpoints, type EndpointsChange } from './conntrack-cleanup.ts'
@@ -56,12 +56,12 @@ const find = (ports: ByDestination, { original: { protocol, dst, dstKey } }: Con
   ports.get(destination(protocol, dst, dstKey)) ?? ports.get(`${protocol} * ${dstKey}`)
 
 function fateOf(
-  { original, reply, status }: ConntrackEntry,
+  { original, reply }: ConntrackEntry,
   called: ServicePort,
   after: ServicePort | undefined,
 ): StrayFlow['leadsTo'] | undefined {
-  const translated = (status & STATUS.dstNat) !== 0 && !sameIp(original.dst, reply.src)
-  if (!translated) {
+  // A virtual server's flows are translated by the director, and not marked so.
+  if (sameIp(original.dst, reply.src)) {
     // A node port's own address may be served by the machine itself.
     const isVirtual = [called.clusterIP, ...called.externalIPs, ...called.loadBalancerVIPs].some((ip) =>
       sameIp(ip, original.dst),

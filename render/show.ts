@@ -4,24 +4,29 @@ import { podNetns } from '../cni/pod-netns.ts'
 import { podRoot } from '../dns/pod/files.ts'
 import type { Built } from '../engine/build.ts'
 import { corefileMap } from '../engine/coredns-pods.ts'
+import type { Network } from '../engine/network.ts'
 import { servedZone } from '../engine/served-zone.ts'
 import type { HostConfig, NetnsConfig } from '../linux/host-config.ts'
+import { expireConnections } from '../linux/ipvs/connection-table.ts'
+import { listConntrack } from '../linux/netfilter/conntrack-table.ts'
+import type { Netns } from '../linux/netns.ts'
 import { type Op, ROOT_NETNS } from '../linux/op.ts'
 import type { Family } from '../packet/ip.ts'
 import { type Parsed, parsed, refused } from '../packet/parsed.ts'
-import { renderBridgeFdb } from './bridge-fdb.ts'
+import { type LearnedMacs, renderBridgeFdb } from './bridge-fdb.ts'
 import { opCommands } from './commands.ts'
 import { renderIpAddr, renderIpLink } from './ip-addr.ts'
-import { configuredNeighbors, renderIpNeigh } from './ip-neigh.ts'
+import { configuredNeighbors, neighborsOf, renderIpNeigh } from './ip-neigh.ts'
 import { renderIpRoute } from './ip-route.ts'
 import { renderIpRule } from './ip-rule.ts'
 import { renderIpset } from './ipset-save.ts'
 import { renderIptablesSave } from './iptables-save.ts'
-import { renderIpvs } from './ipvsadm.ts'
+import { renderIpvs, renderIpvsConnections, renderIpvsStats } from './ipvsadm.ts'
 import { type Lens, type LensOptions, lensOf } from './lens.ts'
 import { namesOnHost } from './netns-name.ts'
 import { renderNftRuleset } from './nft-list.ts'
 import { renderSysctl } from './sysctl.ts'
+import { renderRecent } from './xt-recent.ts'
 import { zoneLines } from './zone-text.ts'
 
 /** Where to look: a machine of the underlay, or a pod as `[NAMESPACE/]NAME`. */
@@ -40,7 +45,14 @@ export interface ShowOptions extends ShowPlace, LensOptions {
   readonly table?: string
   /** DNS zone; all unless said. */
   readonly zone?: string
+  /** The machines after somebody has asked something: tables are then shown with what traffic has left in them. */
+  readonly after?: Pick<Network, 'hosts'>
+  /** Of virtual servers: `ipvsadm -Ln --stats`, or `-Lnc`. */
+  readonly ipvs?: ShownIpvs
 }
+
+export const SHOWN_IPVS = ['stats', 'connections'] as const
+export type ShownIpvs = (typeof SHOWN_IPVS)[number]
 
 export const SHOWN_AS = ['save', 'restore'] as const
 export type ShownAs = (typeof SHOWN_AS)[number]
@@ -57,30 +69,45 @@ interface Shown {
   readonly table: string
   readonly as: ShownAs
   readonly lens: Lens
+  /** The namespace at run time, where somebody has asked something. */
+  readonly live: Netns | undefined
+  readonly ipvs: ShownIpvs | undefined
+  /** A question was asked before. */
+  readonly asked: boolean
 }
 
 /** What can be shown, by the noun of the node's own tool. */
 export const SHOWN = {
   addr: { about: 'ip addr', show: (shown) => text(renderIpAddr(shown)) },
   commands: { about: 'the commands that would make it', show: commands },
+  conntrack: {
+    about: 'conntrack -L, after a question',
+    show: (shown) =>
+      afterwards(shown, 'conntrack', ({ live, family }) => (live === undefined ? [] : listConntrack(live, family))),
+  },
   env: { about: 'environment of the first container', show: environment },
-  fdb: { about: 'bridge fdb show', show: ({ netns }) => text(renderBridgeFdb(netns)) },
+  fdb: {
+    about: 'bridge fdb show',
+    show: ({ netns, live }) => text(renderBridgeFdb(netns, { learned: learnedBy(live) })),
+  },
   hosts: { about: '/etc/hosts', show: (shown) => file(shown, '/etc/hosts') },
   ip6tables: { about: 'ip6tables-save', show: (shown) => rules({ ...shown, family: 6 }) },
   ipset: { about: 'ipset save', show: ({ netns }) => text(renderIpset(netns.netfilter.sets)) },
   iptables: { about: 'iptables-save', show: rules },
-  ipvs: {
-    about: 'ipvsadm -Ln, before any traffic',
-    show: ({ netns, lens }) => text(renderIpvs(netns.netfilter.ipvs, undefined, lens)),
-  },
+  ipvs: { about: 'ipvsadm -Ln', show: virtualServers },
   link: { about: 'ip -d link', show: (shown) => text(renderIpLink(shown, 'details')) },
   neigh: {
-    about: 'ip neigh, before any traffic',
-    show: ({ netns }) => text(renderIpNeigh(configuredNeighbors(netns))),
+    about: 'ip neigh',
+    show: ({ netns, live }) => text(renderIpNeigh(live === undefined ? configuredNeighbors(netns) : neighborsOf(live))),
   },
   nft: {
     about: 'nft list ruleset',
-    show: (shown) => asFed(shown) ?? parsed(renderNftRuleset(shown.netns.netfilter.nftables, shown.lens)),
+    show: (shown) => asFed(shown) ?? parsed(renderNftRuleset(shown.netns.netfilter.nftables, shown.lens, shown.live)),
+  },
+  recent: {
+    about: 'the lists of -m recent, after a question',
+    show: (shown) =>
+      afterwards(shown, 'recent', ({ live }) => (live === undefined ? [] : renderRecent(live.netfilterState.recent))),
   },
   resolv: { about: '/etc/resolv.conf', show: (shown) => file(shown, '/etc/resolv.conf') },
   route: { about: 'ip route', show: ({ netns, family, table }) => text(renderIpRoute(netns.fib, { family, table })) },
@@ -124,6 +151,9 @@ export function show(built: Built, noun: ShownNoun, options: ShowOptions): Parse
     table: options.table ?? 'main',
     as: options.as ?? 'save',
     lens: lensOf(options),
+    live: options.after?.hosts.get(place.value.host)?.netns.get(place.value.netns),
+    ipvs: options.ipvs,
+    asked: options.after !== undefined,
   })
 }
 
@@ -150,6 +180,33 @@ function podPlace(built: Built, name: string, { namespace }: ShowPlace): Parsed<
   if (pod.value.spec.nodeName === '') return refused(`pod ${keyOf(pod.value.meta)} is on no node yet`)
   return parsed({ host: pod.value.spec.nodeName, netns: podNetns(pod.value), root: podRoot(pod.value) })
 }
+
+/** What only traffic makes: without a question there is nothing to be shown. */
+function afterwards(shown: Shown, noun: string, lines: (shown: Shown) => readonly string[]): Parsed<string> {
+  if (shown.asked) return text(lines(shown))
+  return refused(
+    `${noun} is empty before anybody has asked anything: say what is asked first, --from pod/NAME --to svc/NAME`,
+  )
+}
+
+function virtualServers({ netns, live, lens, ipvs }: Shown): Parsed<string> {
+  const state = live?.netfilterState.ipvs
+  const config = netns.netfilter.ipvs
+  switch (ipvs) {
+    case undefined:
+      return text(renderIpvs(config, state, lens))
+    case 'stats':
+      return text(renderIpvsStats(config, state))
+    case 'connections':
+      if (live !== undefined) expireConnections(live)
+      return text(renderIpvsConnections(state, live?.host.kernel.now() ?? 0))
+    default:
+      return ipvs satisfies never
+  }
+}
+
+const learnedBy = (live: Netns | undefined): LearnedMacs =>
+  new Map([...(live?.links.values() ?? [])].map(({ name, fdb }) => [name, fdb.learned]))
 
 const text = (lines: readonly string[]): Parsed<string> => parsed(lines.map((line) => `${line}\n`).join(''))
 

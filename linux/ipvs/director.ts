@@ -181,7 +181,7 @@ function expireNow(skb: IpSkb, connection: IpvsConnection): 'drop' | undefined {
   if (!old) return undefined
   drop(
     skb,
-    'IPVS: the connection before had the same ports; its conntrack entry ends now, and the next SYN begins anew',
+    `IPVS: the connection before had the same ports; its conntrack entry ends now, and the next ${skb.packet.payload.kind === 'tcp' ? 'SYN' : 'packet'} begins anew`,
   )
   return 'drop'
 }

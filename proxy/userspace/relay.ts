@@ -74,18 +74,63 @@ const FIRST_DIAL_FD = 500_000
  *
  * Argument: `services`, as `emitRelayTable` writes it.
  */
-export const relay: Program<RelayState, RelayNote> = { name: RELAY_PROGRAM, start, step }
+export const relay: Program<RelayState, RelayNote> = { name: RELAY_PROGRAM, start, step, told }
 
 function start({ args }: ProcessContext): Result {
   const services = parseRelayTable(args.services ?? '').map(
-    (service, i): Balancer => ({ ...service, listener: 3 + i, next: undefined, affinities: new Map() }),
+    (service, i): Balancer => ({
+      ...service,
+      listener: FIRST_LISTENER + i,
+      next: undefined,
+      affinities: new Map(),
+    }),
   )
-  const syscalls = services.flatMap(({ listener: fd, protocol, port, boundTo }): Syscall[] => [
-    { kind: 'socket', fd, family: boundTo?.family ?? 4, type: protocol },
-    { kind: 'bind', fd, port, ...(boundTo === undefined ? {} : { ip: boundTo }) },
-    ...(protocol === 'tcp' ? [{ kind: 'listen', fd } as const] : []),
-  ])
-  return { state: { services, relayed: new Map(), nextFd: FIRST_DIAL_FD }, syscalls }
+  return { state: { services, relayed: new Map(), nextFd: FIRST_DIAL_FD }, syscalls: services.flatMap(listen) }
+}
+
+const FIRST_LISTENER = 3
+
+const listen = ({ listener: fd, protocol, port, boundTo }: Balancer): Syscall[] => [
+  { kind: 'socket', fd, family: boundTo?.family ?? 4, type: protocol },
+  { kind: 'bind', fd, port, ...(boundTo === undefined ? {} : { ip: boundTo }) },
+  ...(protocol === 'tcp' ? [{ kind: 'listen', fd } as const] : []),
+]
+
+/**
+ * Other Services and endpoints (proxier.go OnServiceUpdate, roundrobin.go OnEndpointsUpdate): a service whose endpoints
+ * changed begins its round anew, and affinity to those that are gone is forgotten. Connections go on, whatever became of
+ * their Service.
+ */
+function told(state: RelayState, { args }: ProcessContext): Result {
+  const wanted = parseRelayTable(args.services ?? '')
+  const isSame = (x: RelayService, y: RelayService) =>
+    x.name === y.name && x.protocol === y.protocol && x.port === y.port
+  const syscalls: Syscall[] = []
+  const kept = state.services.map((balancer): Balancer => {
+    const now = wanted.find((service) => isSame(service, balancer))
+    if (now !== undefined) return changed(balancer, now)
+    if (balancer.listener === CLOSED) return balancer
+    syscalls.push({ kind: 'close', fd: balancer.listener })
+    return { ...balancer, endpoints: [], listener: CLOSED }
+  })
+  let fd = Math.max(FIRST_LISTENER - 1, ...kept.map(({ listener }) => listener))
+  const added = wanted
+    .filter((service) => !kept.some((balancer) => isSame(balancer, service) && balancer.listener !== CLOSED))
+    .map((service): Balancer => ({ ...service, listener: ++fd, next: undefined, affinities: new Map() }))
+  syscalls.push(...added.flatMap(listen))
+  return { state: { ...state, services: [...kept, ...added] }, syscalls }
+}
+
+/** A listener that is no more; its place in the list stays, as connections know it by that. */
+const CLOSED = -1
+
+function changed(balancer: Balancer, now: RelayService): Balancer {
+  if (balancer.listener === CLOSED) return balancer
+  const text = ({ endpoints }: RelayService) => endpoints.map(({ ip, port }) => hostPort(ip, port)).join()
+  if (text(balancer) === text(now)) return { ...balancer, ...now }
+  const there = new Set(now.endpoints.map(({ ip, port }) => hostPort(ip, port)))
+  const affinities = new Map([...balancer.affinities].filter(([, { to }]) => there.has(hostPort(to.ip, to.port))))
+  return { ...balancer, ...now, next: undefined, affinities }
 }
 
 function step(state: RelayState, event: ProcessEvent, context: ProcessContext): Result {

@@ -12,6 +12,7 @@ const NOUNS = Object.keys(SHOWN) as readonly MachineNoun[]
 const LINES: Readonly<Record<MachineNoun, RegExp>> = {
   addr: /^(\d+: \S+: <[A-Z_,0-9]*> mtu \d+ |\s+(link\/|inet6? |valid_lft ))/,
   commands: /^(ip |bridge |sysctl |iptables |ip6tables |ipset |printf |mkdir |cat |# |[A-Za-z/.\-\d:]|$|\s)/,
+  conntrack: /^(tcp|udp|icmp) +\d+ \d+ .*src=\S+ dst=\S+ .*src=\S+ dst=\S+ .*mark=0 use=1$/,
   env: /^[A-Z_][A-Z0-9_]*=/i,
   fdb: /^([0-9a-f]{2}:){5}[0-9a-f]{2} dev \S+/,
   hosts: /^(#|[0-9a-f.:]+\t\S|$)/,
@@ -22,11 +23,16 @@ const LINES: Readonly<Record<MachineNoun, RegExp>> = {
   link: /^(\d+: \S+: <|\s)/,
   neigh: /^\S+ dev \S+ /,
   nft: /^(table |\}$|\t|$)/,
+  recent: /^\/proc\/net\/xt_recent\/\S+:src=\S+ ttl: \d+ last_seen: \d+ oldest_pkt: \d+ \d/,
   resolv: /^(nameserver|search|options) /,
   route: /^((default|blackhole|unreachable|[0-9a-f.:/]+) ?|\s)/,
   rule: /^\d+:\tfrom /,
   sysctl: /^[\w.\-/]+ = /,
 }
+
+/** What only traffic makes. */
+const AFTERWARDS: readonly MachineNoun[] = ['conntrack', 'recent']
+const QUESTION = ['--from', 'pod/client', '--to', 'svc/my-nginx:80', '--repeat', '2'] as const
 
 /** What only pods have. */
 const OF_PODS: readonly MachineNoun[] = ['env']
@@ -36,14 +42,16 @@ describe.each(LAB_NAMES)('%s', (lab) => {
   const node = cluster.nodes.find(({ meta }) => meta.name === 'xianchaonode1')?.meta.name ?? ''
 
   test.each(NOUNS)('%s of a node', (noun) => {
-    const ran = podwalk('show', noun, '--node', node, '--lab', lab)
+    const asked = AFTERWARDS.includes(noun) ? QUESTION : []
+    const ran = podwalk('show', noun, '--node', node, '--lab', lab, ...asked)
     if (OF_PODS.includes(noun)) return expect(ran).toMatchObject({ code: 2, out: '' })
     expect(ran).toMatchObject({ code: 0, err: '' })
     expect(wrongLines(noun, ran.out)).toEqual([])
   })
 
   test.each(NOUNS)('%s of a pod', (noun) => {
-    const ran = podwalk('show', noun, '--pod', 'client', '--lab', lab)
+    const asked = AFTERWARDS.includes(noun) ? QUESTION : []
+    const ran = podwalk('show', noun, '--pod', 'client', '--lab', lab, ...asked)
     expect(ran).toMatchObject({ code: 0, err: '' })
     expect(wrongLines(noun, ran.out)).toEqual([])
   })
