@@ -57,7 +57,10 @@ export function show(noun: string, options: ShowOptions): number {
     ...(options.connections === true ? { ipvs: 'connections' } : options.stats === true ? { ipvs: 'stats' } : {}),
     family: options.six === true ? 6 : 4,
   })
-  if (!shown.ok) throw new Stop(shown.reason, { todo: `podwalk show ${noun} --node NODE or --pod POD` })
+  if (!shown.ok) {
+    const hasPlace = options.node !== undefined || options.pod !== undefined
+    throw new Stop(shown.reason, { todo: hasPlace ? EXAMPLE(noun) : `podwalk show ${noun} --node NODE or --pod POD` })
+  }
   print(shown.value)
   return EXIT.yes
 }
@@ -75,7 +78,8 @@ function asked(built: Built, noun: string, options: ShowOptions): { built: Built
   return { built: stages.at(-1)?.built ?? built, after: network }
 }
 
-const EXAMPLE = (noun: string): string => `podwalk show ${noun} --node NODE --from pod/client --to svc/my-nginx`
+const EXAMPLE = (noun: string): string =>
+  `podwalk show ${noun} --node NODE, and for what traffic leaves --from pod/client --to svc/my-nginx`
 
 function serviceKey({ cluster }: Built, said: string, namespace = 'default'): string {
   const [name = '', own] = said

@@ -32,12 +32,12 @@ export function renderIpvs(config: IpvsConfig, state?: IpvsState, lens: Lens = W
 }
 
 /** `ipvsadm -Ln --stats`. */
-export function renderIpvsStats(config: IpvsConfig, state?: IpvsState): readonly string[] {
+export function renderIpvsStats(config: IpvsConfig, state?: IpvsState, lens: Lens = WHOLE): readonly string[] {
   return [
     HEAD,
     `${'Prot LocalAddress:Port'.padEnd(33)} ${['Conns', 'InPkts', 'OutPkts', 'InBytes', 'OutBytes'].map((head) => head.padStart(8)).join(' ')}`,
     '  -> RemoteAddress:Port',
-    ...sortServices(config.services).flatMap((service) => [
+    ...sortServices(config.services.filter(({ origin }) => lens.keeps(origin))).flatMap((service) => [
       `${serviceName(service).padEnd(33)}${statsText(state?.services.get(keyOfService(service))?.stats)}`,
       ...destinationsOf(service, state).map(
         ({ address, port, stats }) => `  -> ${addressPort({ address, port }).padEnd(28)}${statsText(stats)}`,
@@ -47,11 +47,17 @@ export function renderIpvsStats(config: IpvsConfig, state?: IpvsState): readonly
 }
 
 /** `ipvsadm -Lnc`, in the order in which the connections were made: the kernel's is that of its hash table. */
-export function renderIpvsConnections(state: IpvsState | undefined, now: number): readonly string[] {
+export function renderIpvsConnections(
+  state: IpvsState | undefined,
+  now: number,
+  lens: Lens = WHOLE,
+): readonly string[] {
   return [
     'IPVS connection entries',
     `pro expire ${'state'.padEnd(11)} ${'source'.padEnd(18)} ${'virtual'.padEnd(18)} destination`,
-    ...[...(state?.all ?? [])].map((connection) => connectionLine(connection, now)),
+    ...[...(state?.all ?? [])]
+      .filter(({ service }) => lens.keeps(service.config.origin))
+      .map((connection) => connectionLine(connection, now)),
   ]
 }
 

@@ -196,10 +196,10 @@ function virtualServers({ netns, live, lens, ipvs }: Shown): Parsed<string> {
     case undefined:
       return text(renderIpvs(config, state, lens))
     case 'stats':
-      return text(renderIpvsStats(config, state))
+      return text(renderIpvsStats(config, state, lens))
     case 'connections':
       if (live !== undefined) expireConnections(live)
-      return text(renderIpvsConnections(state, live?.host.kernel.now() ?? 0))
+      return text(renderIpvsConnections(state, live?.host.kernel.now() ?? 0, lens))
     default:
       return ipvs satisfies never
   }
