@@ -15,11 +15,14 @@ const isRoot = process.getuid?.() === 0 && spawnSync('ip', ['netns', 'list']).st
 const reason = !isRoot ? 'not root, or no ip netns' : missing.length > 0 ? `there is no ${missing.join(', ')}` : ''
 if (reason !== '') console.warn(`SCTP against the real stack is skipped: ${reason}`)
 
-describe.skipIf(reason !== '' && process.env.CI === undefined)('a real stack understands us, and the kernel what passes it', () => {
-  test.each(PLANS)('$name', { timeout: 60_000 }, async (plan) => {
-    const { recorded, told } = await record(plan)
-    expect(told).toEqual(plan.told)
-    expect(replayRouter(plan, recorded)).toEqual(recordedRouter(recorded))
-    if (process.env.RECORD === '1') writeFileSync(caseFile(plan.name), `${JSON.stringify(recorded, null, 1)}\n`)
-  })
-})
+describe.skipIf(reason !== '' && process.env.CI === undefined)(
+  'a real stack understands us, and the kernel what passes it',
+  () => {
+    test.each(PLANS)('$name', { timeout: 60_000 }, async (plan) => {
+      const { recorded, told } = await record(plan)
+      expect(told).toEqual(plan.told)
+      expect(replayRouter(plan, recorded)).toEqual(recordedRouter(recorded))
+      if (process.env.RECORD === '1') writeFileSync(caseFile(plan.name), `${JSON.stringify(recorded, null, 1)}\n`)
+    })
+  },
+)
