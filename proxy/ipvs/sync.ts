@@ -6,7 +6,7 @@ import type { Origin } from '../../linux/origin.ts'
 import { type Family, formatIp, type Ip, ipKey, isLinkLocal, isLoopback, sameIp } from '../../packet/ip.ts'
 import { contains, formatPrefix } from '../../packet/prefix.ts'
 import type { Endpoint } from '../endpoint.ts'
-import { chooseEndpoints, type EndpointChoice, type Viewpoint } from '../endpoint-choice.ts'
+import { chooseEndpoints, type EndpointChoice, seenFrom, type Viewpoint } from '../endpoint-choice.ts'
 import { matchingAddresses } from '../node-port-addresses.ts'
 import { endpointOrigin, servicePortOrigin } from '../origin.ts'
 import { serviceMap } from '../service-map.ts'
@@ -110,7 +110,8 @@ interface Seen {
   readonly protocol: string
 }
 
-function addServicePort(building: Building, port: ServicePort): void {
+function addServicePort(building: Building, given: ServicePort): void {
+  const port = seenFrom(given, building.from.node)
   const origin = servicePortOrigin(port)
   const choice = chooseEndpoints(port, building.from)
   const seen: Seen = { port, choice, origin, protocol: port.protocol.toLowerCase() }
