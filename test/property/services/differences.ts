@@ -133,6 +133,8 @@ export function inMode(
   flow: Flow,
   mode: ProxyModeName,
 ): { readonly outcome: Outcome; readonly difference: Difference | undefined } {
+  // No mode does anything with it.
+  if (flow.service.ofOtherProxy) return { outcome: expected(world, flow), difference: undefined }
   const difference = DIFFERENCES.find(({ modes, holds }) => modes.includes(mode) && holds(world, flow))
   return { outcome: difference?.outcome(world, flow) ?? expected(world, flow), difference }
 }

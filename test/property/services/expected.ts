@@ -23,6 +23,7 @@ import {
  * through the node for. Where modes differ from it, `differences.ts` names the difference.
  */
 export function expected(world: World, flow: Flow): Outcome {
+  if (flow.service.ofOtherProxy) return flow.to.startsWith('nodePort') ? REFUSED : PASSED
   switch (flow.to) {
     case 'clusterIP':
       return toClusterIP(world, flow)

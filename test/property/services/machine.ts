@@ -171,7 +171,11 @@ function outcomeOf({ steps, sent }: Seen, to: { readonly ip: Ip; readonly port: 
 const isRefusal = (packet: IpPacket): boolean =>
   isReset(packet) || (packet.payload.kind === 'icmp' && packet.payload.body.kind === 'error')
 
-const isReset = ({ payload }: IpPacket): boolean => payload.kind === 'tcp' && (payload.flags & TCP_FLAG.rst) !== 0
+/** Of TCP, or the ABORT of SCTP. */
+const isReset = ({ payload }: IpPacket): boolean =>
+  payload.kind === 'tcp'
+    ? (payload.flags & TCP_FLAG.rst) !== 0
+    : payload.kind === 'sctp' && payload.chunk.kind === 'abort'
 
 function masquerades(step: StepBody): boolean {
   if (step.kind === 'rule.match') return step.rule.target?.kind === 'masquerade'

@@ -23,6 +23,10 @@ export interface SomeService {
   readonly internalLocal: boolean
   readonly affinity: boolean
   readonly hasExternalIP: boolean
+  /** False: `allocateLoadBalancerNodePorts: false` (KEP-1864); of a LoadBalancer only. */
+  readonly hasNodePort: boolean
+  /** Another proxy than kube-proxy serves it (label service.kubernetes.io/service-proxy-name). */
+  readonly ofOtherProxy: boolean
   /** Words of RANGES; of a LoadBalancer only. */
   readonly sourceRanges: readonly Range[]
   readonly endpoints: readonly SomeEndpoint[]
@@ -93,12 +97,16 @@ const anyService = (number: number): fc.Arbitrary<SomeService> =>
       internalLocal: fc.boolean(),
       affinity: fc.boolean(),
       hasExternalIP: fc.boolean(),
+      hasNodePort: fc.integer({ min: 0, max: 3 }).map((n) => n > 0),
+      ofOtherProxy: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
       sourceRanges: fc.oneof(fc.constant([]), fc.subarray(['near', 'far', 'everybody'] as const, { maxLength: 2 })),
       endpoints: fc
         .integer({ min: 0, max: 4 })
         .chain((count) => fc.tuple(...Array.from({ length: count }, (_, i) => anyEndpoint(i)))),
     })
-    .map((one) => (one.type === 'LoadBalancer' ? one : { ...one, sourceRanges: [] }))
+    .map((one) =>
+      one.type === 'LoadBalancer' ? one : { ...one, sourceRanges: [], hasNodePort: one.type === 'NodePort' },
+    )
 
 export const anyWorld: fc.Arbitrary<World> = fc.record({
   family: fc.constantFrom(4, 6),
@@ -142,7 +150,8 @@ export const clusterOf = ({ family, services }: World): Cluster =>
     services: services.map((one) =>
       service(`s${one.number}`, {
         type: one.type,
-        ports: [{ port: SERVICE_PORT, protocol: one.protocol, nodePort: one.type === 'ClusterIP' ? 0 : nodePort(one) }],
+        ports: [{ port: SERVICE_PORT, protocol: one.protocol, nodePort: one.hasNodePort ? nodePort(one) : 0 }],
+        labels: one.ofOtherProxy ? { 'service.kubernetes.io/service-proxy-name': 'other' } : {},
         externalTrafficPolicy: one.externalLocal ? 'Local' : 'Cluster',
         internalTrafficPolicy: one.internalLocal ? 'Local' : 'Cluster',
         sessionAffinity: one.affinity ? 'ClientIP' : 'None',
@@ -200,13 +209,13 @@ export function flowsOf({ services }: World): readonly Flow[] {
   )
 }
 
-function destinations({ type, hasExternalIP }: SomeService): readonly To[] {
+function destinations({ type, hasExternalIP, hasNodePort }: SomeService): readonly To[] {
   return [
     'clusterIP',
     'other port of clusterIP',
     ...(hasExternalIP ? (['externalIP'] as const) : []),
     ...(type === 'LoadBalancer' ? (['balancer', 'other port of balancer'] as const) : []),
-    ...(type === 'ClusterIP' ? [] : (['nodePort', 'nodePort on the bridge', 'nodePort on loopback'] as const)),
+    ...(hasNodePort ? (['nodePort', 'nodePort on the bridge', 'nodePort on loopback'] as const) : []),
   ]
 }
 
