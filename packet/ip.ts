@@ -65,7 +65,36 @@ export const ipPlus = (ip: Ip, n: number): Ip => ({ ...ip, d: (ip.d + n) >>> 0 }
  * IPv6 text of RFC 4291 §2.2. Zone identifiers (`%eth0`) are refused.
  */
 export function parseIp(text: string): Parsed<Ip> {
+  const plain = plainIpv4(text)
+  if (plain !== undefined) return parsed(ipv4(plain))
   return text.includes(':') ? parseIpv6(text) : parseIpv4(text)
+}
+
+const DOT = 46
+const ZERO = 48
+
+/** The value of a right IPv4 text, character by character; undefined: somebody must tell what is wrong with it. */
+function plainIpv4(text: string): number | undefined {
+  let value = 0
+  let octet = 0
+  let digits = 0
+  let octets = 1
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === DOT) {
+      if (digits === 0 || ++octets > 4) return undefined
+      value = value * 256 + octet
+      octet = 0
+      digits = 0
+    } else {
+      const digit = code - ZERO
+      if (digit < 0 || digit > 9 || (digits > 0 && octet === 0)) return undefined
+      octet = octet * 10 + digit
+      if (octet > 255) return undefined
+      digits++
+    }
+  }
+  return octets === 4 && digits > 0 ? value * 256 + octet : undefined
 }
 
 function parseIpv4(text: string): Parsed<Ip> {

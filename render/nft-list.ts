@@ -1,9 +1,9 @@
 import type { DataType } from '../linux/netfilter/nftables/expression.ts'
 import type { NftBase } from '../linux/netfilter/nftables/object.ts'
-import { formatDuration } from '../linux/netfilter/nftables/parse-rule.ts'
+import { formatDuration, readNftRule } from '../linux/netfilter/nftables/parse-rule.ts'
 import { sortElements } from '../linux/netfilter/nftables/parse-set.ts'
 import { printKey, printNftRule, printValue } from '../linux/netfilter/nftables/print-rule.ts'
-import { listNftTable, type NftChain, type NftTable, type NftTables } from '../linux/netfilter/nftables/ruleset.ts'
+import { type NftTable, type NftTablePart, type NftTables, nftTableParts } from '../linux/netfilter/nftables/ruleset.ts'
 import type { ListedElement, NftSet } from '../linux/netfilter/nftables/set.ts'
 import { rememberedIn } from '../linux/netfilter/nftables/set-state.ts'
 import type { Netns } from '../linux/netns.ts'
@@ -14,13 +14,16 @@ export const renderNftRuleset = (tables: NftTables, lens: Lens = WHOLE, live?: N
   tables.map((table) => renderNftTable(table, lens, live)).join('')
 
 function renderNftTable(table: NftTable, lens: Lens, live: Netns | undefined): string {
-  const { sets, chains } = listNftTable(table)
-  const parts = [
-    ...sets.filter((set) => lens.whole || keptElements(set, lens).length > 0).map((set) => setText(set, lens, live)),
-    ...chains
-      .filter((chain) => lens.whole || chain.lines.some(({ origin }) => lens.keeps(origin)))
-      .map((chain) => chainText(chain, lens)),
-  ]
+  const sets: string[] = []
+  const chains: string[] = []
+  for (const made of nftTableParts(table)) {
+    for (const set of made.sets)
+      if (lens.whole || keptElements(set, lens).length > 0) sets.push(setText(set, lens, live))
+    for (const chain of made.chains)
+      if (lens.whole || chain.lines.some(({ origin }) => lens.keeps(origin)))
+        chains.push(chainText(table.family, chain, lens))
+  }
+  const parts = [...sets, ...chains]
   if (parts.length === 0 && !lens.whole) return ''
   const comment = table.comment === undefined ? '' : `\tcomment "${table.comment}"\n`
   return `table ${table.family} ${table.name} {\n${comment}${parts.join('\n')}}\n`
@@ -97,15 +100,18 @@ function elementText(types: readonly DataType[], { key, value, line, life = '' }
   return `${printKey(types, key)}${life}${comment}${value === undefined ? '' : ` : ${printValue(value)}`}`
 }
 
-function chainText(chain: NftChain, lens: Lens): string {
-  const lines = [
-    ...(chain.comment === undefined ? [] : [`comment "${chain.comment}"`]),
-    ...(chain.base === undefined ? [] : [baseText(chain.base)]),
-    ...[...chain.rules]
-      .filter(({ origin }) => lens.keeps(origin))
-      .map((rule) => lens.line(printNftRule(rule), rule.origin)),
-  ]
-  return `\tchain ${chain.name} {\n${lines.map((text) => `\t\t${text}\n`).join('')}\t}\n`
+/** Rules are read for their listing alone: a walk meets few of them. */
+function chainText(
+  family: NftTable['family'],
+  { name, base, comment, lines }: NftTablePart['chains'][number],
+  lens: Lens,
+): string {
+  let text = `\tchain ${name} {\n`
+  if (comment !== undefined) text += `\t\tcomment "${comment}"\n`
+  if (base !== undefined) text += `\t\t${baseText(base)}\n`
+  for (const { rule, origin } of lines)
+    if (lens.keeps(origin)) text += `\t\t${lens.line(printNftRule(readNftRule(family, rule)), origin)}\n`
+  return `${text}\t}\n`
 }
 
 const baseText = ({ type, hook, priority, policy }: NftBase): string =>

@@ -1,4 +1,3 @@
-import { once } from '../../linux/netfilter/block.ts'
 import type {
   NftBlock,
   NftChainLines,
@@ -106,7 +105,7 @@ function makeBlock(service: Service): ServiceBlock {
     entries: (['cluster', 'local', 'external', 'firewall'] as const).flatMap((kind) =>
       has[kind] ? [names[kind]] : [],
     ),
-    own: once(() => ownOf(service)),
+    own: () => ownOf(service),
   }
 }
 

@@ -60,6 +60,7 @@ export interface NftBlock {
   readonly elements: readonly NftElementLine[]
   /** Chains by which the block is entered; the others are reachable from these only. */
   readonly entries: readonly string[]
+  /** Made anew each time: who walks them keeps them, who prints them does not. */
   readonly own: () => NftOwn
 }
 

@@ -78,17 +78,24 @@ function readPart(cursor: Cursor): Expression | undefined {
   return plain === undefined ? undefined : readOperators(cursor, plain)
 }
 
-const OPERATORS: Readonly<Record<string, '&' | '|' | '^'>> = {
-  '&': '&',
-  and: '&',
-  '|': '|',
-  or: '|',
-  '^': '^',
-  xor: '^',
+function operatorOf(word: string): '&' | '|' | '^' | undefined {
+  switch (word) {
+    case '&':
+    case 'and':
+      return '&'
+    case '|':
+    case 'or':
+      return '|'
+    case '^':
+    case 'xor':
+      return '^'
+    default:
+      return undefined
+  }
 }
 
 function readOperators(cursor: Cursor, left: Expression): Expression | undefined {
-  const operator = OPERATORS[peek(cursor)]
+  const operator = operatorOf(peek(cursor))
   if (operator === undefined) return left
   cursor.at++
   const right = takeNumber(cursor)

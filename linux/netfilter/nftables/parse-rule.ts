@@ -5,7 +5,7 @@ import type { Comparison, DataType, Expression, NatStatement, NftRuleSpec, State
 import type { NftFamily } from './object.ts'
 import { readExpression, readValue, typesOf } from './parse-expression.ts'
 import { readOperand, readSetRef, readVerdict } from './parse-set.ts'
-import { atEnd, type Cursor, next, openCursor, peek, rest, take, takeNumber } from './tokens.ts'
+import { atEnd, type Cursor, next, openCursor, peek, peekQuoted, rest, take, takeNumber } from './tokens.ts'
 
 /**
  * A rule from the text that nft is given or lists. What is not emulated, or cannot be read, is kept from there on as
@@ -32,9 +32,7 @@ export function readNftRule(family: NftFamily, text: string): NftRuleSpec {
 
 /** `comment "..."` stands last. */
 function readComment(cursor: Cursor): string | undefined {
-  const text = cursor.tokens[cursor.at + 1]
-  if (peek(cursor) !== 'comment' || text?.quoted !== true || cursor.at + 2 !== cursor.tokens.length) return undefined
-  return text.text
+  return peek(cursor) === 'comment' && cursor.at + 2 === cursor.words.length ? peekQuoted(cursor, 1) : undefined
 }
 
 function readStatement(family: NftFamily, cursor: Cursor): Statement | undefined {
@@ -99,7 +97,7 @@ function readMatch(cursor: Cursor): Statement | undefined {
   const written = COMPARISONS.has(peek(cursor)) ? (next(cursor) as Comparison) : undefined
   const comparison = written ?? '=='
   const word = peek(cursor)
-  if (word === '{' || (word.startsWith('@') && !cursor.tokens[cursor.at]?.quoted)) {
+  if (word === '{' || word.startsWith('@')) {
     const set = readSetRef(cursor, { types, values: undefined })
     if (set === undefined || (comparison !== '==' && comparison !== '!=')) return undefined
     const lone = set.kind === 'anonymous' && writtenAlone(cursor) ? set.elements[0]?.key : undefined
@@ -114,7 +112,7 @@ function readMatch(cursor: Cursor): Statement | undefined {
 /** Whether the set that was just read was written with one element: nft makes a plain comparison of it. */
 function writtenAlone(cursor: Cursor): boolean {
   let at = cursor.at - 2
-  while (at >= 0 && cursor.tokens[at]?.text !== '{') if (cursor.tokens[at--]?.text === ',') return false
+  while (at >= 0 && cursor.words[at] !== '{') if (cursor.words[at--] === ',') return false
   return true
 }
 
@@ -233,6 +231,7 @@ type NatTarget = Pick<NatStatement, 'address' | 'ports'>
 
 /** `10.0.0.1`, `10.0.0.1:80`, `10.0.0.1-10.0.0.5:80-90`, `fd00::1`, `[fd00::1]:80`, `[fd00::1]-[fd00::5]:80-90`. */
 function readAddressAndPort(text: string): NatTarget | undefined {
+  if (!/^[[\da-f:]/i.test(text)) return undefined
   const match = PLAIN.exec(text) ?? BRACKETED.exec(text)
   if (match === null) return undefined
   const [, low = '', high = low, first, second] = match
@@ -265,16 +264,20 @@ function readNatFlags(
   cursor: Cursor,
   target: Omit<NatStatement, 'random' | 'fullyRandom' | 'persistent'>,
 ): NatStatement {
-  const flags = new Set<string>()
+  const flags: string[] = []
   while (NAT_FLAGS.has(peek(cursor))) {
-    flags.add(next(cursor))
+    flags.push(next(cursor))
     if (!take(cursor, ',')) break
   }
+  const { kind, addressAndPort, address, ports } = target
   return {
-    ...target,
-    random: flags.has('random'),
-    fullyRandom: flags.has('fully-random'),
-    persistent: flags.has('persistent'),
+    kind,
+    addressAndPort,
+    address,
+    ports,
+    random: flags.includes('random'),
+    fullyRandom: flags.includes('fully-random'),
+    persistent: flags.includes('persistent'),
   }
 }
 

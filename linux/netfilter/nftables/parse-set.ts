@@ -2,7 +2,7 @@ import { compareIp, type Ip, ipPlus, sameIp } from '../../../packet/ip.ts'
 import { bitsOf, lastIp, maskIp, networkOf, parsePrefix } from '../../../packet/prefix.ts'
 import { dataBytes, isHostOrder, readData } from './data-type.ts'
 import type { Data, DataType, ElementValue, NftVerdict, Operand, SetElement, SetRef } from './expression.ts'
-import { type Cursor, next, openCursor, peek, take } from './tokens.ts'
+import { atEnd, type Cursor, next, openCursor, peek, take } from './tokens.ts'
 
 /** What a set's keys and values are made of; `values` undefined: it is no map. */
 export interface SetShape {
@@ -42,13 +42,13 @@ function readElement(cursor: Cursor, shape: SetShape): SetElement | undefined {
 export function parseKey(text: string, types: readonly DataType[]): readonly Operand[] | undefined {
   const cursor = openCursor(text)
   const key = cursor === undefined ? undefined : readKey(cursor, types)
-  return cursor !== undefined && cursor.at === cursor.tokens.length ? key : undefined
+  return cursor !== undefined && atEnd(cursor) ? key : undefined
 }
 
 export function parseElementValue(text: string, values: readonly DataType[] | 'verdict'): ElementValue | undefined {
   const cursor = openCursor(text)
   const value = cursor === undefined ? undefined : readElementValue(cursor, values)
-  return cursor !== undefined && cursor.at === cursor.tokens.length ? value : undefined
+  return cursor !== undefined && atEnd(cursor) ? value : undefined
 }
 
 function readKey(cursor: Cursor, types: readonly DataType[]): readonly Operand[] | undefined {
@@ -97,10 +97,8 @@ export function readVerdict(cursor: Cursor): NftVerdict | undefined {
 
 /** One value, prefix or range; a prefix of full length is a value. */
 export function readOperand(cursor: Cursor, type: DataType): Operand | undefined {
-  const token = cursor.tokens[cursor.at]
-  if (token === undefined) return undefined
-  cursor.at++
-  const { text } = token
+  if (atEnd(cursor)) return undefined
+  const text = next(cursor)
   if (type === 'ifname')
     return text.endsWith('*') ? { kind: 'begins', text: text.slice(0, -1) } : { kind: 'value', data: text }
   const data = readData(type, text)

@@ -1,6 +1,5 @@
 import type { Family } from '../../../packet/ip.ts'
 import type { Origin } from '../../origin.ts'
-import { once } from '../block.ts'
 import { type RuleList, ruleList } from '../rule-list.ts'
 import { readTypes } from './data-type.ts'
 import type { NftRuleSpec, Statement } from './expression.ts'
@@ -241,13 +240,10 @@ function finishTable(builder: TableBuilder): NftTable {
   const { family, name, comment, blocks } = builder
   const entries = new Map<string, NftBlock>()
   for (const block of blocks) for (const entry of block.entries) entries.set(entry, block)
-  const inBlocks = once(() => groupBySet(blocks))
+  const elements = groupBySet(builder)
   const sets = new Map<string, NftSet>()
-  for (const { line, elements } of builder.sets.values())
-    sets.set(
-      line.name,
-      makeSet(setId(family, name, line.name), line, () => [...elements.values(), ...(inBlocks().get(line.name) ?? [])]),
-    )
+  for (const { line } of builder.sets.values())
+    sets.set(line.name, makeSet(setId(family, name, line.name), line, elements.get(line.name) ?? NO_ELEMENTS))
   const chains = new Map<string, NftChain>()
   for (const [chain, head] of builder.chains)
     chains.set(chain, makeChain(family, { table: name, name: chain, ...head }))
@@ -256,37 +252,30 @@ function finishTable(builder: TableBuilder): NftTable {
 
 const setId = (family: NftFamily, table: string, set: string): string => `${family} ${table} ${set}`
 
-/** Of two blocks that give a key another value the later one has it: each puts its own in the other's place. */
-function groupBySet(blocks: readonly NftBlock[]): ReadonlyMap<string, readonly NftElementLine[]> {
-  const bySet = new Map<string, Map<string, NftElementLine>>()
+const NO_ELEMENTS: ReadonlyMap<string, NftElementLine> = new Map()
+
+/**
+ * Elements by set and key, the table's own before those of blocks. Of two blocks that give a key another value the
+ * later one has it: each puts its own in the other's place.
+ */
+function groupBySet({ sets, blocks }: TableBuilder): ReadonlyMap<string, ReadonlyMap<string, NftElementLine>> {
+  const bySet = new Map([...sets].map(([name, { elements }]) => [name, new Map(elements)]))
   for (const block of blocks)
     for (const element of block.elements) {
-      const elements = bySet.get(element.set) ?? new Map<string, NftElementLine>()
-      bySet.set(element.set, elements)
-      const known = elements.get(element.key)
-      if (known === undefined || known.value !== element.value) elements.set(element.key, element)
+      const elements = bySet.get(element.set)
+      const known = elements?.get(element.key)
+      if (known === undefined || known.value !== element.value) elements?.set(element.key, element)
     }
-  return new Map([...bySet].map(([set, elements]) => [set, [...elements.values()]]))
+  return bySet
 }
 
 function makeChain(family: NftFamily, head: Omit<NftChain, 'rules' | 'block'>, block?: MadeBlock): NftChain {
   return { ...head, rules: ruleList(head.lines, (line) => ruleOf(family, line)), block }
 }
 
-const parsedRules: Readonly<Record<NftFamily, WeakMap<NftRuleLine, NftRule>>> = {
-  ip: new WeakMap(),
-  ip6: new WeakMap(),
-  inet: new WeakMap(),
-}
-
-/** The parsed rule of a line: one object per line, however many machines share the line. */
-function ruleOf(family: NftFamily, line: NftRuleLine): NftRule {
-  const known = parsedRules[family].get(line)
-  if (known !== undefined) return known
-  const { statements, comment } = readNftRule(family, line.rule)
-  const rule: NftRule = { kind: 'nft', origin: line.origin, statements, comment }
-  parsedRules[family].set(line, rule)
-  return rule
+function ruleOf(family: NftFamily, { rule, origin }: NftRuleLine): NftRule {
+  const { statements, comment } = readNftRule(family, rule)
+  return { kind: 'nft', origin, statements, comment }
 }
 
 const madeBlocks = new WeakMap<NftBlock, MadeBlock>()
@@ -295,30 +284,22 @@ const madeBlocks = new WeakMap<NftBlock, MadeBlock>()
 export function madeBlock(table: Pick<NftTable, 'family' | 'name'>, block: NftBlock): MadeBlock {
   const known = madeBlocks.get(block)
   if (known !== undefined) return known
-  const own = block.own()
-  const chains = new Map<string, NftChain>()
-  const sets = new Map<string, NftSet>()
-  const made: MadeBlock = { chains, sets }
-  for (const set of own.sets)
-    sets.set(
-      set.name,
-      makeSet(setId(table.family, table.name, set.name), set, () => []),
-    )
-  for (const chain of own.chains) chains.set(chain.name, ownChain(table, chain, made))
+  const made = makeBlock(table, block)
   madeBlocks.set(block, made)
   return made
 }
 
-const ownChain = (
-  table: Pick<NftTable, 'family' | 'name'>,
-  { name, rules }: NftChainLines,
-  made: MadeBlock,
-): NftChain =>
-  makeChain(
-    table.family,
-    { table: table.name, name, base: undefined, comment: undefined, registered: 0, lines: rules },
-    made,
-  )
+function makeBlock(table: Pick<NftTable, 'family' | 'name'>, block: NftBlock): MadeBlock {
+  const own = block.own()
+  const chains = new Map<string, NftChain>()
+  const sets = new Map(own.sets.map((set) => [set.name, ownSet(table, set)]))
+  const made: MadeBlock = { chains, sets }
+  for (const chain of own.chains) chains.set(chain.name, ownChain(table, chain, made))
+  return made
+}
+
+const ownChain = (table: Pick<NftTable, 'family' | 'name'>, own: NftChainLines, made: MadeBlock): NftChain =>
+  makeChain(table.family, { table: table.name, registered: 0, ...ownHead(own) }, made)
 
 /** The chain that a rule or map seen from `from` means by `name`. */
 export function resolveNftChain(table: NftTable, from: NftChain, name: string): NftChain | undefined {
@@ -331,15 +312,39 @@ export function resolveNftChain(table: NftTable, from: NftChain, name: string): 
 export const resolveNftSet = (table: NftTable, from: NftChain, name: string): NftSet | undefined =>
   from.block?.sets.get(name) ?? table.sets.get(name)
 
-/** Everything of a table in the order it was made, blocks last. */
+/** What a listing shows of a table. */
+export interface NftTablePart {
+  readonly sets: readonly NftSet[]
+  readonly chains: readonly Pick<NftChain, 'name' | 'base' | 'comment' | 'lines'>[]
+}
+
+/**
+ * Everything of a table in the order it was made: its own, then block by block. Nothing is kept of a block that no
+ * packet has come to: there may be ten thousand.
+ */
+export function* nftTableParts(table: NftTable): Generator<NftTablePart> {
+  yield { sets: [...table.sets.values()], chains: [...table.chains.values()] }
+  for (const block of table.blocks) {
+    const { sets, chains } = block.own()
+    yield { sets: sets.map((set) => ownSet(table, set)), chains: chains.map(ownHead) }
+  }
+}
+
+const ownSet = (table: Pick<NftTable, 'family' | 'name'>, set: NftSetLine): NftSet =>
+  makeSet(setId(table.family, table.name, set.name), set, NO_ELEMENTS)
+
+/** What is a chain that no hook runs. */
+const ownHead = ({ name, rules }: NftChainLines) => ({ name, base: undefined, comment: undefined, lines: rules })
+
+/** Everything of a table as two lists, as it is walked. */
 export function listNftTable(table: NftTable): {
   readonly sets: readonly NftSet[]
   readonly chains: readonly NftChain[]
 } {
-  const made = table.blocks.map((block) => madeBlock(table, block))
+  const parts = [table, ...table.blocks.map((block) => madeBlock(table, block))]
   return {
-    sets: [...table.sets.values(), ...made.flatMap(({ sets }) => [...sets.values()])],
-    chains: [...table.chains.values(), ...made.flatMap(({ chains }) => [...chains.values()])],
+    sets: parts.flatMap(({ sets }) => [...sets.values()]),
+    chains: parts.flatMap(({ chains }) => [...chains.values()]),
   }
 }
 
@@ -353,17 +358,17 @@ const TRACKING_WORDS = /\b(ct|dnat|snat|masquerade|redirect)\b/
 export function nftTracks(tables: NftTables, family: Family): boolean {
   const seeing = tables.filter((table) => sees(table, family))
   return (
-    seeing.some((table) => [...table.chains.values()].some((chain) => tracksIn(table.family, chain))) ||
+    seeing.some((table) => [...table.chains.values()].some((chain) => tracksIn(chain))) ||
     seeing.some((table) =>
-      table.blocks.some((block) =>
-        [...madeBlock(table, block).chains.values()].some((chain) => tracksIn(table.family, chain)),
-      ),
+      table.blocks.some((block) => [...madeBlock(table, block).chains.values()].some((chain) => tracksIn(chain))),
     )
   )
 }
 
-const tracksIn = (family: NftFamily, chain: NftChain): boolean =>
-  chain.lines.some((line) => TRACKING_WORDS.test(line.rule) && ruleOf(family, line).statements.some(needsTracking))
+const tracksIn = (chain: NftChain): boolean =>
+  chain.lines.some(
+    (line, i) => TRACKING_WORDS.test(line.rule) && chain.rules.at(i)?.statements.some(needsTracking) === true,
+  )
 
 function needsTracking(statement: Statement): boolean {
   switch (statement.kind) {

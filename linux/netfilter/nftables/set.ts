@@ -1,7 +1,7 @@
 import { compareIp, ipKey } from '../../../packet/ip.ts'
 import { contains } from '../../../packet/prefix.ts'
 import { once } from '../block.ts'
-import { readTypes } from './data-type.ts'
+import { formatData, readTypes } from './data-type.ts'
 import type { Data, DataType, ElementValue, Operand, SetElement } from './expression.ts'
 import type { NftElementLine, NftSetLine } from './object.ts'
 import { parseElementValue, parseKey, sortElements } from './parse-set.ts'
@@ -27,17 +27,59 @@ export interface ListedElement extends SetElement {
 /** A found element of a set; anonymous ones have no line. */
 export type FoundElement = SetElement & { readonly line?: NftElementLine }
 
-export function makeSet(id: string, line: NftSetLine, lines: () => readonly NftElementLine[]): NftSet {
+/** `lines`: its elements by the text of their keys. */
+export function makeSet(id: string, line: NftSetLine, lines: ReadonlyMap<string, NftElementLine>): NftSet {
   const types = readTypes(line.type)
-  const elements = once(() => lines().flatMap((element) => elementOf(line, element) ?? []))
-  const index = once(() => indexElements(elements()))
+  const elements = once(() => [...lines.values()].flatMap((element) => elementOf(line, element) ?? []))
   return {
     id,
     line,
     types,
     elements: once(() => (types === undefined ? elements() : sortElements(types, [...elements()]))),
-    find: (key) => index()(key) as ListedElement | undefined,
+    find: types === undefined ? () => undefined : finder(line, types, lines),
   }
+}
+
+/**
+ * Finds elements by the text of their key, and reads those alone that are found: a map may have ten thousand. Elements
+ * that are spelled otherwise than nft lists them, prefixes and ranges are read at once.
+ */
+function finder(
+  set: NftSetLine,
+  types: readonly DataType[],
+  lines: ReadonlyMap<string, NftElementLine>,
+): NftSet['find'] {
+  const plain = plainKeys(types)
+  const odd: ListedElement[] = []
+  for (const [text, line] of lines) {
+    if (plain?.test(text) === true) continue
+    const element = elementOf(set, line)
+    if (element !== undefined && !(isExact(element) && printKey(types, element.key) === text)) odd.push(element)
+  }
+  const index = odd.length === 0 ? undefined : indexElements(odd)
+  return (key) => {
+    const line = lines.get(keyText(types, key))
+    const found = line === undefined ? undefined : elementOf(set, line)
+    return found ?? (index?.(key) as ListedElement | undefined)
+  }
+}
+
+const keyText = (types: readonly DataType[], key: readonly Data[]): string =>
+  key.map((data, i) => formatData(types[i] ?? 'integer', data)).join(' . ')
+
+const isExact = ({ key }: SetElement): boolean => key.every(({ kind }) => kind === 'value')
+
+/** Texts of single values that are listed as they are written. */
+const PLAIN: Partial<Record<DataType, string>> = {
+  ipv4_addr: '(?:0|[1-9]\\d{0,2})(?:\\.(?:0|[1-9]\\d{0,2})){3}',
+  inet_proto: '(?:tcp|udp|sctp)',
+  inet_service: '(?:0|[1-9]\\d{0,4})',
+}
+
+/** Undefined where a type has no such texts. */
+function plainKeys(types: readonly DataType[]): RegExp | undefined {
+  const texts = types.map((type) => PLAIN[type])
+  return texts.includes(undefined) ? undefined : new RegExp(`^${texts.join(' \\. ')}$`)
 }
 
 const parsedElements = new WeakMap<NftElementLine, ListedElement>()
