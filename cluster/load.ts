@@ -32,11 +32,19 @@ export function load(inputs: readonly InputFile[], options: LoadOptions = {}): L
   const labs = readLabs(snapshot.labs, snapshot.sources)
   const lab = { ...labs.lab, ...options.lab }
   const completed = completeCluster({ snapshot, lab, refused: options.refused ?? 'use', before: options.before })
-  const diagnostics: Diagnostic[] = [...snapshot.diagnostics, ...labs.diagnostics, ...completed.diagnostics]
+  const told = withoutLaterRefusals(snapshot.diagnostics, completed.diagnostics)
+  const diagnostics: Diagnostic[] = [...told, ...labs.diagnostics, ...completed.diagnostics]
   if (snapshot.found.length === 0) diagnostics.push(noObjects(inputs))
   const cluster: Cluster = deepFreeze(completed.cluster)
   diagnostics.push(...crossChecks({ cluster, sources: snapshot.sources, labs: snapshot.labs }))
   return { cluster, diagnostics, sources: snapshot.sources, input: snapshot.input }
+}
+
+/** The API server gives addresses and ports before it looks at anything else, and where that fails it says no more. */
+function withoutLaterRefusals(read: readonly Diagnostic[], completed: readonly Diagnostic[]): readonly Diagnostic[] {
+  const first = new Set(completed.flatMap(({ refused, object }) => (refused ? (object ?? []) : [])))
+  if (first.size === 0) return read
+  return read.filter(({ refused, object }) => !refused || object === undefined || !first.has(object))
 }
 
 function noObjects(inputs: readonly InputFile[]): Diagnostic {

@@ -59,7 +59,11 @@ export function completeCluster({ snapshot, lab, refused, before, ongoing }: Com
       },
       filling.assume,
     )
-  const refusals = refusedServices(read.services, facts.serviceCIDRs, snapshot.sources)
+  const refusals = refusedServices(groupByKind(snapshot.found).services, {
+    ranges: facts.serviceCIDRs,
+    sources: snapshot.sources,
+    keeps: new Set(read.services.map(({ draft }) => objectName('Service', draft.meta))),
+  })
   diagnostics.push(...refusals)
   const groups = refused === 'drop' ? { ...read, services: without(read.services, refusals) } : read
   const nodes = completeNodes(

@@ -10,7 +10,8 @@ export function defaultService(
   draft: ServiceDraft,
   families: readonly IpFamily[],
 ): Omit<Service, 'kind' | 'at' | 'assumed'> {
-  const { clusterIPGiven: _, clusterIPsGiven: __, sessionAffinityTimeoutGiven: ___, ...service } = draft
+  const { clusterIPGiven: _, clusterIPsGiven: __, sessionAffinityTimeoutGiven: ___, ...open } = draft
+  const { addressesRefused: ____, clusterIPTexts: _____, ...service } = open
   const { ipFamilies, ipFamilyPolicy } = familiesOf(draft, families)
   return {
     ...service,

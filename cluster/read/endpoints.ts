@@ -1,4 +1,3 @@
-import { formatIp } from '../../packet/ip.ts'
 import type {
   Endpoint,
   EndpointAddress,
@@ -14,18 +13,20 @@ import {
   children,
   flag,
   has,
-  ips,
-  listPlace,
+  integer,
+  isPort,
+  note,
   oneOf,
   optionalText,
   type Place,
   port,
   refuse,
+  refusePort,
   specIp,
   text,
 } from './place.ts'
 import { refuseSpecialIp } from './special-ip.ts'
-import { refuseFamily, validateSlice, validateSubset } from './validate-endpoints.ts'
+import { sliceAddresses, validateSlice, validateSubset } from './validate-endpoints.ts'
 
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'] as const
 const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6'] as const
@@ -49,22 +50,25 @@ function endpointPortOf(entry: Place): EndpointPort {
   const appProtocol = optionalText(entry, 'appProtocol')
   return {
     name: text(entry, 'name'),
-    port: has(entry, 'port') ? port(entry, 'port') : undefined,
-    protocol: oneOf(entry, 'protocol', { values: PROTOCOLS, absent: 'TCP' }),
+    port: has(entry, 'port') ? slicePort(entry) : undefined,
+    protocol: oneOf(entry, 'protocol', { values: PROTOCOLS, absent: 'TCP', optional: true }),
     ...(appProtocol === undefined ? {} : { appProtocol }),
   }
+}
+
+/** The number of a slice's port, which the API server does not look at; 0 where it is none. */
+function slicePort(entry: Place): number {
+  const number = integer(entry, 'port', 0)
+  if (isPort(number)) return number
+  note(entry, 'port', { severity: 'warning', code: 'port-invalid', text: `is ${number}, which is no port` })
+  return 0
 }
 
 function endpointOf(entry: Place, addressType: EndpointSlice['addressType']): Endpoint {
   const conditions = child(entry, 'conditions')
   const ready = flag(conditions, 'ready', true)
-  const addresses = addressType === 'FQDN' ? [] : ips(entry, 'addresses')
   const wanted = addressType === 'IPv6' ? 6 : 4
-  for (const [i, address] of addresses.entries()) {
-    if (address.family !== wanted && addressType !== 'FQDN')
-      refuseFamily(entry, i, { written: formatIp(address), addressType })
-    refuseSpecialIp(listPlace(entry, 'addresses'), i, address)
-  }
+  const addresses = sliceAddresses(entry, addressType)
   const hints = child(entry, 'hints')
   return {
     addresses: addresses.filter((address) => address.family === wanted),
@@ -101,7 +105,7 @@ function subsetOf(subset: Place): EndpointSubset {
   validateSubset(subset)
   const addresses = children(subset, 'addresses').flatMap(addressOf)
   const notReadyAddresses = children(subset, 'notReadyAddresses').flatMap(addressOf)
-  if (!has(subset, 'addresses') && !has(subset, 'notReadyAddresses'))
+  if (children(subset, 'addresses').length + children(subset, 'notReadyAddresses').length === 0)
     refuse(subset, undefined, {
       code: 'required',
       text: 'Required value: must specify `addresses` or `notReadyAddresses`',
@@ -111,6 +115,7 @@ function subsetOf(subset: Place): EndpointSubset {
 
 function endpointsPortOf(entry: Place): EndpointsPort {
   const appProtocol = optionalText(entry, 'appProtocol')
+  if (!has(entry, 'port')) refusePort(entry, 'port', 0)
   return {
     name: text(entry, 'name'),
     port: port(entry, 'port'),
@@ -120,9 +125,13 @@ function endpointsPortOf(entry: Place): EndpointsPort {
 }
 
 function addressOf(entry: Place): EndpointAddress[] {
-  const ip = specIp(entry, 'ip', text(entry, 'ip'))
-  if (ip === undefined) return []
-  refuseSpecialIp(entry, 'ip', ip)
+  const written = text(entry, 'ip')
+  const ip = specIp(entry, 'ip', written)
+  if (ip === undefined) {
+    refuse(entry, 'ip', { code: 'ip-invalid', text: `Invalid value: "${written}": must be a valid IP address` })
+    return []
+  }
+  refuseSpecialIp(entry, 'ip', { ip, written })
   const { targetRef } = targetOf(entry)
   return [
     {

@@ -1,5 +1,5 @@
 import type { Meta } from '../objects.ts'
-import { refuseLabels } from './labels.ts'
+import { refuseAnnotations, refuseLabels } from './labels.ts'
 import { child, children, flag, has, note, optionalText, type Place, text, textMap } from './place.ts'
 
 /** It repeats the whole object; nothing reads it. */
@@ -13,6 +13,7 @@ export function readMeta(root: Place, scope: 'cluster' | 'namespaced'): Meta {
   const creationTimestamp = optionalText(meta, 'creationTimestamp')
   const deletionTimestamp = optionalText(meta, 'deletionTimestamp')
   refuseLabels(meta, 'labels')
+  refuseAnnotations(meta)
   const owner = children(meta, 'ownerReferences').find((reference) => flag(reference, 'controller'))
   if (!has(meta, 'name'))
     note(meta, has(meta, 'generateName') ? 'generateName' : undefined, { code: 'name-missing', text: 'has no name' })

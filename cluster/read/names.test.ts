@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { labelProblem, portNameProblem, subdomainProblem } from './names.ts'
+import { labelRule, portNameRule, subdomainRule } from './names.ts'
 
-const ok = (problem: string | undefined) => problem === undefined
+const ok = (problems: readonly string[]) => problems.length === 0
 
 describe('names', () => {
   it.each([
@@ -24,10 +24,6 @@ describe('names', () => {
     [`${`${'x'.repeat(62)}.`.repeat(4)}x`, false, true, false],
     [`${'x'.repeat(63)}.`.repeat(4), false, false, false],
   ])('"%s" as label %s, subdomain %s, port name %s', (name, label, subdomain, port) =>
-    expect([ok(labelProblem(name)), ok(subdomainProblem(name)), ok(portNameProblem(name))]).toEqual([
-      label,
-      subdomain,
-      port,
-    ]),
+    expect([ok(labelRule(name)), ok(subdomainRule(name)), ok(portNameRule(name))]).toEqual([label, subdomain, port]),
   )
 })

@@ -1,9 +1,9 @@
-import { containsPrefix, formatPrefix, type Prefix } from '../../packet/prefix.ts'
+import { containsPrefix, type Prefix } from '../../packet/prefix.ts'
 import { isList, isObject, type Json, member } from '../input/json-value.ts'
 import type { LabelExpression, LabelSelector, NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule } from '../objects.ts'
-import { labelValueProblem, qualifiedNameProblem, refuseLabels } from './labels.ts'
+import { labelValueRule, qualifiedNameRule, refuseLabels } from './labels.ts'
 import { readMeta } from './meta.ts'
-import { portNameProblem, refuseName } from './names.ts'
+import { portNameRule, refuseText } from './names.ts'
 import {
   child,
   children,
@@ -13,7 +13,6 @@ import {
   note,
   oneOf,
   type Place,
-  prefixes,
   refuse,
   refusePort,
   specCidr,
@@ -100,24 +99,27 @@ function ipBlockOf(block: Place): { cidr: Prefix; except: Prefix[] } | undefined
   }
   const cidr = specCidr(block, 'cidr', text(block, 'cidr'))
   if (cidr === undefined) return undefined
-  const except = prefixes(block, 'except')
-  for (const [i, range] of except.entries())
-    if (!containsPrefix(cidr, range) || range.length === cidr.length) {
-      const why = `Invalid value: "${formatPrefix(range)}": must be a strict subset of \`cidr\``
-      refuse(listPlace(block, 'except'), i, { code: 'ip-block-except', text: why })
+  const list = listPlace(block, 'except')
+  const except = texts(block, 'except').flatMap((written, i) => {
+    const range = specCidr(list, i, written)
+    if (range !== undefined && (!containsPrefix(cidr, range) || range.length === cidr.length)) {
+      const why = `Invalid value: "${written}": must be a strict subset of \`cidr\``
+      refuse(list, i, { code: 'ip-block-except', text: why })
     }
+    return range ?? []
+  })
   return { cidr, except }
 }
 
 function portOf(entry: Place): PolicyPort {
   const given = member(entry.value, 'port')
   if (typeof given === 'number') refusePort(entry, 'port', given)
-  else if (typeof given === 'string') refuseName(entry, 'port', portNameProblem)
+  else if (typeof given === 'string') refuseText(entry, 'port', { written: given, rule: portNameRule })
   else if (has(entry, 'port')) note(entry, 'port', { code: 'field-type', text: 'is neither a number nor a name' })
   const endPort = has(entry, 'endPort') ? integer(entry, 'endPort', NO_PORT) : undefined
   if (endPort !== undefined) refuseEndPort(entry, given, endPort)
   return {
-    protocol: oneOf(entry, 'protocol', { values: PROTOCOLS, absent: 'TCP' }),
+    protocol: oneOf(entry, 'protocol', { values: PROTOCOLS, absent: 'TCP', optional: true }),
     port: typeof given === 'number' || typeof given === 'string' ? given : has(entry, 'port') ? NO_PORT : undefined,
     endPort,
   }
@@ -129,7 +131,12 @@ function refuseEndPort(entry: Place, port: Json | undefined, endPort: number): v
   if (port === undefined || port === null) wrong('may not be specified when `port` is not specified')
   else if (typeof port !== 'number') wrong('may not be specified when `port` is non-numeric')
   else {
-    if (endPort < port) wrong('must be greater than or equal to `port`')
+    // The API server prints the other number.
+    if (endPort < port)
+      refuse(entry, 'endPort', {
+        code: 'end-port',
+        text: `Invalid value: ${port}: must be greater than or equal to \`port\``,
+      })
     refusePort(entry, 'endPort', endPort)
   }
 }
@@ -148,12 +155,9 @@ function expressionOf(expression: Place): LabelExpression {
   const written = text(expression, 'operator')
   const operator = OPERATORS.find((one) => one === written)
   const values = texts(expression, 'values')
-  refuseName(expression, 'key', qualifiedNameProblem)
-  for (const [i, value] of values.entries()) {
-    const why = labelValueProblem(value)
-    if (why !== undefined)
-      refuse(listPlace(expression, 'values'), i, { code: 'label-invalid', text: `Invalid value: "${value}": ${why}` })
-  }
+  refuseText(expression, 'key', { written: key, rule: qualifiedNameRule })
+  for (const [i, value] of values.entries())
+    refuseText(listPlace(expression, 'values'), i, { written: value, rule: labelValueRule })
   if (operator === undefined) {
     refuse(expression, 'operator', {
       code: 'value-unknown',

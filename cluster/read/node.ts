@@ -1,9 +1,8 @@
-import type { Prefix } from '../../packet/prefix.ts'
 import type { KubeNode, Taint } from '../objects.ts'
 import { readMeta } from './meta.ts'
-import { child, children, flag, has, ipAt, oneOf, optionalText, type Place, prefixes, specCidr, text } from './place.ts'
+import { child, children, flag, ipAt, oneOf, optionalText, type Place, text } from './place.ts'
 import { milliCpu, parseQuantity } from './quantity.ts'
-import { validateNodeSpec } from './validate-node.ts'
+import { nodePodCIDRs, validateNodeSpec } from './validate-node.ts'
 
 /** Reads a Node. Host bits of a podCIDR are cut off as the kubelet and the CNIs do. */
 export function readNode(root: Place): Omit<KubeNode, 'kind' | 'at' | 'assumed'> {
@@ -23,8 +22,8 @@ export function readNode(root: Place): Omit<KubeNode, 'kind' | 'at' | 'assumed'>
   const cpu = milliCpu(text(allocatable, 'cpu'))
   const memory = parseQuantity(text(allocatable, 'memory'))
   const pods = parseQuantity(text(allocatable, 'pods'))
-  const podCIDRs = podCIDRsOf(spec)
-  validateNodeSpec(spec, podCIDRs)
+  const podCIDRs = nodePodCIDRs(spec)
+  validateNodeSpec(spec)
   return {
     meta,
     podCIDRs,
@@ -40,13 +39,6 @@ export function readNode(root: Place): Omit<KubeNode, 'kind' | 'at' | 'assumed'>
     ...(memory === undefined ? {} : { allocatableMemory: memory }),
     ...(pods === undefined ? {} : { allocatablePods: pods }),
   }
-}
-
-function podCIDRsOf(spec: Place): Prefix[] {
-  if (has(spec, 'podCIDRs')) return prefixes(spec, 'podCIDRs')
-  const single = text(spec, 'podCIDR')
-  const range = single === '' ? undefined : specCidr(spec, 'podCIDR', single)
-  return range === undefined ? [] : [range]
 }
 
 const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const

@@ -14,11 +14,12 @@ import type {
 } from '../objects.ts'
 import type { SourceSpan } from '../source.ts'
 import { readEndpointSlice, readEndpoints } from './endpoints.ts'
+import { labelValueRule } from './labels.ts'
 import { readMeta } from './meta.ts'
-import { labelProblem, refuseName, subdomainProblem } from './names.ts'
+import { labelRule, refuseName, refuseText, subdomainRule } from './names.ts'
 import { readNetworkPolicy } from './network-policy.ts'
 import { readNode } from './node.ts'
-import { child, type FieldProblem, has, type Place, prefixes, raw, rootPlace, textMap } from './place.ts'
+import { child, type FieldProblem, has, type Place, prefixes, raw, rootPlace, text, textMap } from './place.ts'
 import { type PodDraft, readPod } from './pod.ts'
 import { readService, type ServiceDraft } from './service.ts'
 import { validateIngress } from './validate-ingress.ts'
@@ -70,14 +71,16 @@ const other =
 const READERS: Readonly<Record<string, (root: Place, item: Item) => Draft>> = {
   '/Node': (root) => ({ kind: 'Node', ...readNode(root) }),
   '/Namespace': (root) => {
-    refuseName(child(root, 'metadata'), 'name', labelProblem)
+    const meta = child(root, 'metadata')
+    refuseName(meta, 'name', labelRule)
+    // The API server writes the name into a label before it looks.
+    refuseText(meta, 'labels', { written: text(meta, 'name'), rule: labelValueRule })
     return { kind: 'Namespace', meta: readMeta(root, 'cluster') }
   },
   '/Pod': (root) => ({ kind: 'Pod', ...readPod(root) }),
   '/Service': (root) => {
     const draft = readService(root)
-    validateService(root, draft)
-    return { kind: 'Service', ...draft }
+    return { kind: 'Service', ...draft, addressesRefused: validateService(root, draft) }
   },
   '/Endpoints': (root) => ({ kind: 'Endpoints', ...readEndpoints(root) }),
   '/ConfigMap': (root) => ({ kind: 'ConfigMap', meta: readMeta(root, 'namespaced'), data: textMap(root, 'data') }),
@@ -151,7 +154,7 @@ export function readDraft(item: Item, problems: FieldProblem[]): Found | undefin
   const root = rootPlace(item.value, problems)
   const draft = read(root, item)
   const meta = child(root, 'metadata')
-  if (NAMED_BY_SUBDOMAIN.has(item.kind)) refuseName(meta, 'name', subdomainProblem)
+  if (NAMED_BY_SUBDOMAIN.has(item.kind)) refuseName(meta, 'name', subdomainRule)
   const version = member(meta.value, 'resourceVersion')
   return {
     draft,

@@ -1,5 +1,5 @@
 import { type Ip, parseIp, withoutLeadingZeros } from '../../packet/ip.ts'
-import { type Prefix, parsePrefix } from '../../packet/prefix.ts'
+import { formatPrefix, type Prefix, parsePrefix } from '../../packet/prefix.ts'
 import { type FieldPath, formatFieldPath } from '../input/field-path.ts'
 import { isList, isObject, type Json, type JsonObject, member, typeName } from '../input/json-value.ts'
 import type { Labels } from '../objects.ts'
@@ -14,7 +14,7 @@ export interface FieldProblem {
   readonly text: string
   readonly path: FieldPath
   /** The path that the API server prints, where it prints another one. */
-  readonly shown?: FieldPath
+  readonly shown?: FieldPath | string
   /** The API server would refuse the whole object for it. */
   readonly refusal: boolean
   readonly suggestion?: string
@@ -52,7 +52,7 @@ export interface Problem {
   readonly severity?: Diagnostic['severity']
   readonly suggestion?: string
   readonly refusal?: boolean
-  readonly shown?: FieldPath
+  readonly shown?: FieldPath | string
 }
 
 /** Notes a problem with member `key` of a place; `undefined` means the place itself. */
@@ -66,7 +66,10 @@ export function refuse(place: Place, key: string | number | undefined, problem: 
 }
 
 export const problemText = (problem: FieldProblem): string =>
-  `${formatFieldPath(problem.shown ?? problem.path)}${problem.refusal ? ':' : ''} ${problem.text}`.trim()
+  `${shownPath(problem)}${problem.refusal ? ':' : ''} ${problem.text}`.trim()
+
+const shownPath = ({ shown, path }: FieldProblem): string =>
+  typeof shown === 'string' ? shown : formatFieldPath(shown ?? path)
 
 function wrongType(place: Place, key: string, wanted: string): void {
   const value = member(place.value, key)
@@ -122,14 +125,17 @@ export function optionalText(place: Place, key: string): string | undefined {
   return has(place, key) ? text(place, key) : undefined
 }
 
-/** One of a closed list of texts; the absent one where it is another, for which the API server refuses the object. */
+/**
+ * One of a closed list of texts; the absent one where it is another, for which the API server refuses the object. Where
+ * the field is optional in Go, an empty text is not an absent one.
+ */
 export function oneOf<const T extends string>(
   place: Place,
   key: string,
-  of: { values: readonly T[]; absent: T; shown?: FieldPath },
+  of: { values: readonly T[]; absent: T; shown?: FieldPath; optional?: boolean },
 ): T {
   const found = text(place, key)
-  if (found === '') return of.absent
+  if (found === '' && (of.optional !== true || !has(place, key))) return of.absent
   const known = of.values.find((value) => value === found)
   if (known !== undefined) return known
   const meant = of.values.find((value) => value.toLowerCase() === found.toLowerCase())
@@ -228,26 +234,34 @@ export function ipAt(place: Place, key: string, code = 'ip-invalid'): Ip | undef
   return undefined
 }
 
-/** An address that somebody wrote into a spec: where it is wrong, the API server refuses the object. */
+/**
+ * An address that somebody wrote into a spec: where it is wrong, the API server refuses the object
+ * (k8s.io/apimachinery pkg/util/validation IsValidIPForLegacyField).
+ */
 export function specIp(place: Place, key: string | number, written: string): Ip | undefined {
-  const result = parseIp(plainNumbers(place, key, written))
-  if (result.ok) return result.value
-  const why = `Invalid value: "${written}": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)`
-  refuse(place, key, { code: 'ip-invalid', text: why, suggestion: result.reason })
-  return undefined
-}
-
-/** Leading zeros were once accepted and read as decimal; objects that are that old still work in their cluster. */
-export function plainNumbers(place: Place, key: string | number, written: string): string {
   const plain = withoutLeadingZeros(written)
+  const result = parseIp(plain)
+  if (!result.ok) {
+    const why = `Invalid value: "${written}": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)`
+    refuse(place, key, { code: 'ip-invalid', text: why, suggestion: result.reason })
+    return undefined
+  }
+  // Leading zeros were once accepted and read as decimal; objects that are that old still work in their cluster.
   if (plain !== written)
     refuse(place, key, {
       code: 'ip-leading-zeros',
       text: `Invalid value: "${written}": must not have leading 0s`,
       suggestion: `write ${plain}, which is how an old object is read`,
     })
-  return plain
+  if (isMapped(result.value))
+    refuse(place, key, {
+      code: 'ip-mapped',
+      text: `Invalid value: "${written}": must not be an IPv4-mapped IPv6 address`,
+    })
+  return result.value
 }
+
+const isMapped = (ip: Ip): boolean => ip.family === 6 && ip.a === 0 && ip.b === 0 && ip.c === 0xffff
 
 /** The right addresses of a member list of texts. */
 export function ips(place: Place, key: string): Ip[] {
@@ -255,13 +269,29 @@ export function ips(place: Place, key: string): Ip[] {
   return texts(place, key).flatMap((address, i) => specIp(list, i, address) ?? [])
 }
 
-/** A prefix that somebody wrote into a spec. Host bits are cut off: the API takes them in most places. */
+/**
+ * A prefix that somebody wrote into a spec (IsValidCIDRForLegacyField of the same package): without leading zeros and
+ * without host bits. Older API servers took both; the host bits are then cut off.
+ */
 export function specCidr(place: Place, key: string | number, written: string): Prefix | undefined {
-  const result = parsePrefix(plainNumbers(place, key, written.trim()), 'mask')
-  if (result.ok) return result.value
-  const why = `Invalid value: "${written}": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)`
-  refuse(place, key, { code: 'cidr-invalid', text: why, suggestion: result.reason })
-  return undefined
+  const plain = withoutLeadingZeros(written).replace(/\/0+(?=\d)/, '/')
+  const result = parsePrefix(plain, 'mask')
+  const wrong = (code: string, why: string, suggestion?: string) =>
+    refuse(place, key, {
+      code,
+      text: `Invalid value: "${written}": ${why}`,
+      ...(suggestion === undefined ? {} : { suggestion }),
+    })
+  if (!result.ok) {
+    wrong('cidr-invalid', 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)', result.reason)
+    return undefined
+  }
+  const meant = formatPrefix(result.value)
+  if (plain !== written) wrong('ip-leading-zeros', 'must not have leading 0s in IP or prefix length', `write ${plain}`)
+  else if (isMapped(result.value.address)) wrong('ip-mapped', 'must not have an IPv4-mapped IPv6 address')
+  else if (!parsePrefix(plain, 'refuse').ok)
+    wrong('cidr-host-bits', 'must not have bits set beyond the prefix length', `write ${meant}`)
+  return result.value
 }
 
 /** The right prefixes of a member list of texts. */
@@ -272,17 +302,19 @@ export function prefixes(place: Place, key: string): Prefix[] {
 
 const MAX_PORT = 65535
 
+export const isPort = (number: number): boolean => number >= 1 && number <= MAX_PORT
+
 /** A port number, 0 where it is absent or wrong. */
 export function port(place: Place, key: string): number {
   const number = integer(place, key, 0)
-  if (number >= 1 && number <= MAX_PORT) return number
+  if (isPort(number)) return number
   if (typeof member(place.value, key) === 'number') refusePort(place, key, number)
   return 0
 }
 
 /** Refuses a number that is no port. */
 export function refusePort(place: Place, key: string, number: number): void {
-  if (number >= 1 && number <= MAX_PORT) return
+  if (isPort(number)) return
   const why = `Invalid value: ${number}: must be between 1 and ${MAX_PORT}, inclusive`
   refuse(place, key, { code: 'port-invalid', text: why })
 }

@@ -140,9 +140,9 @@ describe('what the API server refuses', () => {
   it.each([
     [
       'port names are at most 15 characters in a pod',
-      `apiVersion: v1\nkind: Pod\n${meta}\nspec: {containers: [{name: c, ports: [{name: sixteen-letters-, containerPort: 80}]}]}`,
+      `apiVersion: v1\nkind: Pod\n${meta}\nspec: {containers: [{name: c, ports: [{name: sixteen-letters-x, containerPort: 80}]}]}`,
       [
-        '4 Pod default/x is invalid: spec.containers[0].ports[0].name: Invalid value: "sixteen-letters-": must be no more than 15 characters',
+        '4 Pod default/x is invalid: spec.containers[0].ports[0].name: Invalid value: "sixteen-letters-x": must be no more than 15 characters',
       ],
     ],
     [
@@ -220,9 +220,9 @@ describe('what the API server refuses', () => {
     ],
     [
       'a targetPort name of 16 letters',
-      `apiVersion: v1\nkind: Service\n${meta}\nspec: {ports: [{port: 80, targetPort: sixteen-letters-}]}`,
+      `apiVersion: v1\nkind: Service\n${meta}\nspec: {ports: [{port: 80, targetPort: sixteen-letters-x}]}`,
       [
-        '4 Service default/x is invalid: spec.ports[0].targetPort: Invalid value: "sixteen-letters-": must be no more than 15 characters',
+        '4 Service default/x is invalid: spec.ports[0].targetPort: Invalid value: "sixteen-letters-x": must be no more than 15 characters',
       ],
     ],
     [
@@ -241,7 +241,7 @@ describe('what the API server refuses', () => {
       'a source range',
       `apiVersion: v1\nkind: Service\n${meta}\nspec: {type: LoadBalancer, ports: [{port: 80}], loadBalancerSourceRanges: [10.0/8]}`,
       [
-        '4 Service default/x is invalid: spec.loadBalancerSourceRanges[0]: Invalid value: "10.0/8": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
+        '4 Service default/x is invalid: spec.LoadBalancerSourceRanges[0]: Invalid value: "10.0/8": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
       ],
     ],
     [
@@ -256,6 +256,7 @@ describe('what the API server refuses', () => {
       `apiVersion: v1\nkind: Service\n${meta}\nspec: {clusterIP: 10.96.1.1, clusterIPs: [10.96.1.1, 10.96.1.2, 10.96.1.3], ipFamilyPolicy: PreferDualStack, ports: [{port: 80}]}`,
       [
         '4 Service default/x is invalid: spec.clusterIPs: Invalid value: ["10.96.1.1","10.96.1.2","10.96.1.3"]: may only hold up to 2 values',
+        '4 Service default/x is invalid: spec.clusterIPs: Invalid value: ["10.96.1.1","10.96.1.2","10.96.1.3"]: may specify no more than one IP for each IP family',
       ],
     ],
     [
@@ -295,7 +296,7 @@ describe('what the API server refuses', () => {
       'an endPort below its port',
       `apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n${meta}\nspec: {podSelector: {}, ingress: [{ports: [{port: 90, endPort: 80}]}]}`,
       [
-        '4 NetworkPolicy default/x is invalid: spec.ingress[0].ports[0].endPort: Invalid value: 80: must be greater than or equal to `port`',
+        '4 NetworkPolicy default/x is invalid: spec.ingress[0].ports[0].endPort: Invalid value: 90: must be greater than or equal to `port`',
       ],
     ],
     [
@@ -539,12 +540,12 @@ describe('EndpointSlices', () => {
     expect([endpoint!.ready, endpoint!.serving, endpoint!.terminating]).toEqual(expected)
   })
 
-  it('ports: an absent name or number stays absent', () =>
+  it('ports: an absent name is empty, an absent number stays absent', () =>
     expect(
-      slice('addressType: IPv4\nports: [{port: 80}, {name: "", port: 81, appProtocol: h2c}, {name: all}]').ports,
+      slice('addressType: IPv4\nports: [{port: 80}, {name: "b", port: 81, appProtocol: h2c}, {name: all}]').ports,
     ).toEqual([
-      { name: undefined, port: 80, protocol: 'TCP' },
-      { name: '', port: 81, protocol: 'TCP', appProtocol: 'h2c' },
+      { name: '', port: 80, protocol: 'TCP' },
+      { name: 'b', port: 81, protocol: 'TCP', appProtocol: 'h2c' },
       { name: 'all', port: undefined, protocol: 'TCP' },
     ]))
 

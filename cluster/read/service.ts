@@ -1,4 +1,5 @@
-import { type Ip, parseIp } from '../../packet/ip.ts'
+import { type Ip, parseIp, withoutLeadingZeros } from '../../packet/ip.ts'
+import type { Prefix } from '../../packet/prefix.ts'
 import { member } from '../input/json-value.ts'
 import type { IpFamily, Labels, LoadBalancerIngress, Meta, Service, ServicePortSpec } from '../objects.ts'
 import { readMeta } from './meta.ts'
@@ -9,20 +10,18 @@ import {
   has,
   integer,
   ipAt,
-  ips,
   listPlace,
-  note,
   oneOf,
   optionalText,
   type Place,
-  plainNumbers,
   port,
-  prefixes,
-  refuse,
+  specCidr,
+  specIp,
   text,
   textMap,
   texts,
 } from './place.ts'
+import { refuseSpecialIp } from './special-ip.ts'
 
 /**
  * A Service as it was written. What depends on the cluster (families, addresses, node ports) is still open; the
@@ -36,9 +35,13 @@ export interface ServiceDraft
   readonly clusterIPGiven: boolean
   /** How many `clusterIPs` were given. */
   readonly clusterIPsGiven: number
+  /** The addresses as they were written. */
+  readonly clusterIPTexts: readonly string[]
   readonly ipFamilyPolicy: Service['ipFamilyPolicy'] | undefined
   readonly externalTrafficPolicy: Service['externalTrafficPolicy'] | undefined
   readonly sessionAffinityTimeoutGiven: boolean
+  /** Families or addresses do not fit each other: the API server looks no further, and gives it nothing. */
+  readonly addressesRefused: boolean
 }
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'] as const
@@ -66,22 +69,24 @@ export function readService(root: Place): ServiceDraft {
     clusterIPs: clusterIPs.ips,
     clusterIPGiven: text(spec, 'clusterIP') !== '',
     clusterIPsGiven: texts(spec, 'clusterIPs').length,
+    clusterIPTexts: clusterIPs.texts,
     headless: clusterIPs.headless,
-    ipFamilies: texts(spec, 'ipFamilies').flatMap((family, i) => familyOf(spec, family, i)),
-    ipFamilyPolicy:
-      policy === '' ? undefined : oneOf(spec, 'ipFamilyPolicy', { values: POLICIES, absent: 'SingleStack' }),
-    externalIPs: ips(spec, 'externalIPs'),
+    ipFamilies: texts(spec, 'ipFamilies').flatMap(familyOf),
+    ipFamilyPolicy: POLICIES.find((one) => one.toLowerCase() === policy.toLowerCase()),
+    externalIPs: externalIPsOf(spec),
     externalName: text(spec, 'externalName'),
     sessionAffinity: oneOf(spec, 'sessionAffinity', { values: ['ClientIP', 'None'], absent: 'None' }),
     sessionAffinityTimeout: integer(affinity, 'timeoutSeconds', AFFINITY_SECONDS),
     sessionAffinityTimeoutGiven: has(affinity, 'timeoutSeconds'),
-    externalTrafficPolicy:
-      external === ''
-        ? undefined
-        : oneOf(spec, 'externalTrafficPolicy', { values: ['Cluster', 'Local'], absent: 'Cluster' }),
-    internalTrafficPolicy: oneOf(spec, 'internalTrafficPolicy', { values: ['Cluster', 'Local'], absent: 'Cluster' }),
+    addressesRefused: false,
+    externalTrafficPolicy: (['Cluster', 'Local'] as const).find((one) => one.toLowerCase() === external.toLowerCase()),
+    internalTrafficPolicy: oneOf(spec, 'internalTrafficPolicy', {
+      values: ['Cluster', 'Local'],
+      absent: 'Cluster',
+      optional: true,
+    }),
     publishNotReadyAddresses: flag(spec, 'publishNotReadyAddresses'),
-    loadBalancerSourceRanges: prefixes(spec, 'loadBalancerSourceRanges'),
+    loadBalancerSourceRanges: sourceRangesOf(spec),
     allocateLoadBalancerNodePorts: flag(spec, 'allocateLoadBalancerNodePorts', true),
     healthCheckNodePort: integer(spec, 'healthCheckNodePort', 0),
     loadBalancerIngress: children(child(child(root, 'status'), 'loadBalancer'), 'ingress').map(ingressOf),
@@ -90,33 +95,49 @@ export function readService(root: Place): ServiceDraft {
   }
 }
 
+/** Blanks around a range are part of the API, and the API server prints the list with a capital letter. */
+function sourceRangesOf(spec: Place): Prefix[] {
+  const list = listPlace(spec, 'loadBalancerSourceRanges')
+  return texts(spec, 'loadBalancerSourceRanges').flatMap((range, i) => {
+    const before = list.problems.length
+    const found = specCidr(list, i, range.trim()) ?? []
+    const told = list.problems.splice(before)
+    list.problems.push(...told.map((one) => ({ ...one, shown: ['spec', 'LoadBalancerSourceRanges', i] })))
+    return found
+  })
+}
+
+/** Special addresses are refused in each that is otherwise right. */
+function externalIPsOf(spec: Place): Ip[] {
+  const list = listPlace(spec, 'externalIPs')
+  return texts(spec, 'externalIPs').flatMap((written, i) => {
+    const before = list.problems.length
+    const ip = specIp(list, i, written)
+    if (ip !== undefined && list.problems.length === before) refuseSpecialIp(list, i, { ip, written })
+    return ip ?? []
+  })
+}
+
 /** An empty selector is stored as none at all. */
 function selectorOf(spec: Place): Labels | undefined {
   const selector = textMap(spec, 'selector')
   return Object.keys(selector).length === 0 ? undefined : selector
 }
 
-function clusterIPsOf(spec: Place): { headless: boolean; ips: Ip[] } {
+function clusterIPsOf(spec: Place): { headless: boolean; ips: Ip[]; texts: readonly string[] } {
   const single = text(spec, 'clusterIP')
   const listed = texts(spec, 'clusterIPs')
-  if (single === HEADLESS || listed[0] === HEADLESS) return { headless: true, ips: [] }
+  if (single === HEADLESS || listed[0] === HEADLESS) return { headless: true, ips: [], texts: [] }
   const given = listed.length > 0 ? listed : single === '' ? [] : [single]
+  // What is wrong with them is told by validate-service.ts.
   const found = given.flatMap((address) => {
-    const key = listed.length > 0 ? 'clusterIPs' : 'clusterIP'
-    const result = parseIp(plainNumbers(spec, key, address))
-    if (result.ok) return [result.value]
-    note(spec, key, { code: 'ip-invalid', text: result.reason })
-    return []
+    const result = parseIp(withoutLeadingZeros(address))
+    return result.ok ? [result.value] : []
   })
-  return { headless: false, ips: found }
+  return { headless: false, ips: found, texts: given }
 }
 
-function familyOf(spec: Place, family: string, i: number): IpFamily[] {
-  if (family === 'IPv4' || family === 'IPv6') return [family]
-  const text = `Unsupported value: "${family}": supported values: "IPv4", "IPv6"`
-  refuse(listPlace(spec, 'ipFamilies'), i, { code: 'value-unknown', text })
-  return []
-}
+const familyOf = (family: string): IpFamily[] => (family === 'IPv4' || family === 'IPv6' ? [family] : [])
 
 function servicePortOf(entry: Place): ServicePortSpec {
   const number = port(entry, 'port')

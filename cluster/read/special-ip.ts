@@ -1,14 +1,14 @@
-import { formatIp, type Ip, isLinkLocal, isLoopback, isMulticast, isUnspecified } from '../../packet/ip.ts'
+import { type Ip, isLinkLocal, isLoopback, isMulticast, isUnspecified } from '../../packet/ip.ts'
 import { type Place, refuse } from './place.ts'
 
-/** ValidateNonSpecialIP of pkg/apis/core/validation: addresses that no endpoint and no externalIP may have. */
-export function refuseSpecialIp(place: Place, key: string | number, ip: Ip): void {
-  const why = specialness(ip)
-  if (why !== undefined) refuse(place, key, { code: 'ip-special', text: `Invalid value: "${formatIp(ip)}": ${why}` })
+/** ValidateEndpointIP of pkg/apis/core/validation: addresses that no endpoint and no externalIP may have. */
+export function refuseSpecialIp(place: Place, key: string | number, of: { ip: Ip; written: string }): void {
+  const why = specialness(of.ip, of.written)
+  if (why !== undefined) refuse(place, key, { code: 'ip-special', text: `Invalid value: "${of.written}": ${why}` })
 }
 
-function specialness(ip: Ip): string | undefined {
-  if (isUnspecified(ip)) return `may not be unspecified (${formatIp(ip)})`
+function specialness(ip: Ip, written: string): string | undefined {
+  if (isUnspecified(ip)) return `may not be unspecified (${written})`
   if (isLoopback(ip)) return 'may not be in the loopback range (127.0.0.0/8, ::1/128)'
   if (isLinkLocal(ip)) return 'may not be in the link-local range (169.254.0.0/16, fe80::/10)'
   if (isMulticast(ip) && isLinkLocalMulticast(ip))

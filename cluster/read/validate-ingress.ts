@@ -1,5 +1,13 @@
-import { parseIp, withoutLeadingZeros } from '../../packet/ip.ts'
-import { labelProblem, portNameProblem, refuseName, subdomainProblem } from './names.ts'
+import { parseIp } from '../../packet/ip.ts'
+import {
+  labelRule,
+  type NameRule,
+  portNameRule,
+  refuseGivenName,
+  refuseName,
+  refuseText,
+  subdomainRule,
+} from './names.ts'
 import { child, children, has, integer, listPlace, type Place, refuse, refusePort, text, texts } from './place.ts'
 
 const WILDCARD = /^\*\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
@@ -17,16 +25,16 @@ export function validateIngress(root: Place): void {
   if (rules.length === 0 && !has(spec, 'defaultBackend'))
     refuse(root, 'spec', {
       code: 'required',
-      text: 'Invalid value: null: either `defaultBackend` or `rules` must be specified',
+      text: `Invalid value: ${has(spec, 'rules') ? '[]' : 'null'}: either \`defaultBackend\` or \`rules\` must be specified`,
     })
   if (has(spec, 'defaultBackend')) validateBackend(child(spec, 'defaultBackend'))
   for (const rule of rules) validateRule(rule)
   for (const tls of children(spec, 'tls')) {
     const hosts = listPlace(tls, 'hosts')
     for (const [i, host] of texts(tls, 'hosts').entries()) refuseHost(hosts, i, host)
-    refuseName(tls, 'secretName', subdomainProblem)
+    refuseName(tls, 'secretName', subdomainRule)
   }
-  refuseName(spec, 'ingressClassName', subdomainProblem)
+  refuseGivenName(spec, 'ingressClassName', subdomainRule)
   validateClass(root, spec)
 }
 
@@ -38,19 +46,20 @@ function validateClass(root: Place, spec: Place): void {
   refuse(annotations, CLASS_ANNOTATION, {
     code: 'ingress-class',
     text: `Invalid value: "${annotated}": must match \`ingressClassName\` when both are specified`,
-    shown: ['annotations', CLASS_ANNOTATION],
+    shown: `annotations.${CLASS_ANNOTATION}`,
   })
 }
 
-function refuseHost(place: Place, key: string | number, host: string): void {
-  const problem = host.includes('*') ? (WILDCARD.test(host) ? undefined : WILDCARD_RULE) : subdomainProblem(host)
-  if (problem !== undefined) refuse(place, key, { code: 'host-invalid', text: `Invalid value: "${host}": ${problem}` })
-}
+const hostRule: NameRule = (host) =>
+  host.includes('*') ? (WILDCARD.test(host) ? [] : [WILDCARD_RULE]) : subdomainRule(host)
+
+const refuseHost = (place: Place, key: string | number, host: string): void =>
+  refuseText(place, key, { written: host, rule: hostRule })
 
 function validateRule(rule: Place): void {
   const host = text(rule, 'host')
   if (host !== '') {
-    if (parseIp(withoutLeadingZeros(host)).ok)
+    if (parseIp(host).ok)
       refuse(rule, 'host', {
         code: 'host-invalid',
         text: `Invalid value: "${host}": must be a DNS name, not an IP address`,
@@ -95,17 +104,25 @@ function validateBackend(backend: Place): void {
   if (!hasResource && !hasService) return wrong('resource or service backend is required')
   if (hasResource) {
     const resource = child(backend, 'resource')
+    refuseGivenName(resource, 'apiGroup', subdomainRule)
     for (const key of ['kind', 'name'])
       if (text(resource, key) === '') refuse(resource, key, { code: 'required', text: 'Required value' })
+      else refuseName(resource, key, pathSegmentRule)
     return
   }
   const service = child(backend, 'service')
   if (text(service, 'name') === '') refuse(service, 'name', { code: 'required', text: 'Required value' })
-  else refuseName(service, 'name', labelProblem)
+  else refuseName(service, 'name', labelRule)
   const port = child(service, 'port')
   const [name, number] = [text(port, 'name'), integer(port, 'number', 0)]
   if (name !== '' && number !== 0) wrong('cannot set both port name & port number')
-  else if (name !== '') refuseName(port, 'name', portNameProblem)
+  else if (name !== '') refuseName(port, 'name', portNameRule)
   else if (number !== 0) refusePort(port, 'number', number)
   else refuse(backend, undefined, { code: 'required', text: 'Required value: port name or number is required' })
+}
+
+/** IsPathSegmentName (k8s.io/apimachinery pkg/api/validate/content): what may stand in a URL. */
+const pathSegmentRule: NameRule = (name) => {
+  if (name === '.' || name === '..') return [`may not be '${name}'`]
+  return ['/', '%'].filter((part) => name.includes(part)).map((part) => `may not contain '${part}'`)
 }

@@ -1,4 +1,4 @@
-import { labelProblem, portNameProblem, refuseName, subdomainProblem } from './names.ts'
+import { labelRule, portNameRule, refuseName, refuseText, subdomainRule } from './names.ts'
 import {
   child,
   children,
@@ -20,8 +20,8 @@ const MAX_SEARCH_LENGTH = 2048
 
 /** What the API server refuses in the network part of a pod's spec (pkg/apis/core/validation ValidatePodSpec). */
 export function validatePodSpec(spec: Place): void {
-  refuseName(spec, 'hostname', labelProblem)
-  refuseName(spec, 'subdomain', labelProblem)
+  refuseName(spec, 'hostname', labelRule)
+  refuseName(spec, 'subdomain', labelRule)
   for (const key of ['containers', 'initContainers']) validatePorts(spec, key)
   validateDns(spec)
   for (const alias of children(spec, 'hostAliases')) {
@@ -32,11 +32,8 @@ export function validatePodSpec(spec: Place): void {
 
 /** Each of some names is a subdomain. */
 function refuseNames(place: Place, key: string): void {
-  for (const [i, name] of texts(place, key).entries()) {
-    const problem = subdomainProblem(name)
-    if (problem !== undefined)
-      refuse(listPlace(place, key), i, { code: 'name-invalid', text: `Invalid value: "${name}": ${problem}` })
-  }
+  for (const [i, name] of texts(place, key).entries())
+    refuseText(listPlace(place, key), i, { written: name, rule: subdomainRule })
 }
 
 function validatePorts(spec: Place, key: string): void {
@@ -47,7 +44,7 @@ function validatePorts(spec: Place, key: string): void {
     const names = new Set<string>()
     for (const port of children(container, 'ports')) {
       const name = text(port, 'name')
-      refuseName(port, 'name', portNameProblem)
+      refuseName(port, 'name', portNameRule)
       if (name !== '' && names.has(name))
         refuse(port, 'name', { code: 'duplicate', text: `Duplicate value: "${name}"` })
       names.add(name)
