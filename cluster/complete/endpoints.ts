@@ -63,7 +63,12 @@ function fieldsOf(pod: Pod, service: Service): Omit<EndpointAddress, 'ip'> {
   return {
     ...(hostname !== '' && subdomain === service.meta.name ? { hostname } : {}),
     ...(nodeName === '' ? {} : { nodeName }),
-    targetRef: { kind: 'Pod', namespace: pod.meta.namespace, name: pod.meta.name },
+    targetRef: {
+      kind: 'Pod',
+      namespace: pod.meta.namespace,
+      name: pod.meta.name,
+      ...(pod.meta.uid === undefined ? {} : { uid: pod.meta.uid }),
+    },
   }
 }
 
