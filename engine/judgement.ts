@@ -38,7 +38,11 @@ export function judge(built: Built, probe: Probe, exchange: Exchange): Judgement
     policies,
     refusals: refusalsOnTheWay(built, exchange),
     why: unknown === undefined ? whyOf(built.cluster, exchange) : [],
-    assumptions: [...noPolicies(built.cluster, probe, exchange), ...relevantAssumptions(built, exchange)],
+    assumptions: [
+      ...noPolicies(built.cluster, probe, exchange),
+      ...relevantAssumptions(built, exchange),
+      ...sctpModule(probe),
+    ],
     diagnostics: built.diagnostics,
   }
 }
@@ -133,6 +137,12 @@ function noPolicies(cluster: Cluster, probe: Probe, { packets }: Exchange): read
     },
   ]
 }
+
+/** No API object tells what a kernel can; without the module a socket cannot be had, and packets are for nobody. */
+const sctpModule = ({ kind }: Probe): readonly Assumption[] =>
+  kind === 'associate'
+    ? [{ code: 'sctp-module', text: 'every kernel on the way has SCTP (module sctp)', collect: 'lsmod | grep sctp' }]
+    : []
 
 const isServiceAddress = (cluster: Cluster, address: Ip): boolean => servicesAt(cluster, address).length > 0
 

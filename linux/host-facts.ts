@@ -43,6 +43,8 @@ export interface Capabilities {
    * nf_ct_resolve_clash_harsh (Linux 6a757c07e51f, February 2020), kept by its answers. Absent: one CPU, in turn.
    */
   readonly conntrackRace?: ConntrackRace
+  /** False: the kernel has no SCTP (its module is not loaded), and such packets are for nobody. Absent: it has. */
+  readonly sctp?: boolean
 }
 
 export type ConntrackRace = 'dropped' | 'kept'

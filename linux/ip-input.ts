@@ -70,6 +70,7 @@ function localDeliver(skb: IpSkb): void {
   if (!runHook(skb, 'input', { in: skb.dev })) return
   if (late && skb.packet.fragment !== undefined && !reassembleLocal(skb)) return
   const { payload } = skb.packet
+  const { capabilities } = skb.ns.host
   switch (payload.kind) {
     case 'tcp':
       return tcpReceive(skb, payload)
@@ -78,11 +79,16 @@ function localDeliver(skb: IpSkb): void {
     case 'icmp':
       return icmpReceive(skb, payload)
     case 'sctp':
-      return sctpReceive(skb, payload)
-    default: {
-      const detail = `nobody at ${formatIp(skb.packet.dst)} takes IP protocol ${payload.kind === 'raw' ? payload.protocol : payload.kind}`
-      skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'NO_SOCKET', detail })
-      return skb.ns.host.stack.icmpError(skb, { kind: 'protocolUnreachable' })
-    }
+      return capabilities.sctp === false ? unknownProtocol(skb) : sctpReceive(skb, payload)
+    default:
+      return unknownProtocol(skb)
   }
+}
+
+/** ip_protocol_deliver_rcu: nobody has registered for it. */
+function unknownProtocol(skb: IpSkb): void {
+  const { dst, payload } = skb.packet
+  const detail = `nobody at ${formatIp(dst)} takes IP protocol ${payload.kind === 'raw' ? payload.protocol : payload.kind}`
+  skb.ns.host.kernel.record(skb, { kind: 'drop', reason: 'NO_SOCKET', detail })
+  skb.ns.host.stack.icmpError(skb, { kind: 'protocolUnreachable' })
 }

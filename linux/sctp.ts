@@ -24,7 +24,7 @@ import { type Socket, wake } from './socket.ts'
 
 /** SCTP (RFC 9260), after Linux net/sctp/input.c, sm_statetable.c and sm_statefuns.c. One path is used per association. */
 
-/** sctp_rcv. The module is taken to be loaded, as it is once any process has opened an SCTP socket. */
+/** sctp_rcv. */
 export function sctpReceive(skb: IpSkb, packet: Sctp): void {
   const { ns } = skb
   const local = { ip: skb.packet.dst, port: packet.dstPort }
