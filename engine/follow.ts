@@ -147,6 +147,7 @@ function hopOf(steps: readonly Step[]): Hop {
 
 const BY_REASON: Partial<Record<DropReason, DispositionKind>> = {
   TTL_EXPIRED: 'ttlExpired',
+  RECURSION_LIMIT: 'loop',
   NEIGH_FAILED: 'neighborUnreachable',
   PKT_TOO_BIG: 'tooBig',
   IP_INNOROUTES: 'noRoute',

@@ -5,6 +5,7 @@ import { isRunning } from './carrier.ts'
 import { fitsDevice, sizeOf } from './forwardable.ts'
 import { gsoSegments } from './gso.ts'
 import { ipReceive } from './ip-input.ts'
+import { type Link, MAX_XMIT_RECURSION } from './netns.ts'
 import { deliverToTun } from './run-process.ts'
 import { isIp, type PacketType, type Skb, seenOn } from './skb.ts'
 import { vxlanXmit } from './vxlan.ts'
@@ -24,7 +25,21 @@ function transmit(skb: Skb): void {
   const { kernel } = skb.ns.host
   if (!dev.up) return drop(skb, `${dev.name} is down`)
   if (!isRunning(dev)) return drop(skb, `${dev.name} has no carrier`)
+  const { xmit } = skb.ns.host
+  if (xmit.recursion > MAX_XMIT_RECURSION.device && !hasQueue(dev))
+    return kernel.record(skb, { kind: 'drop', reason: 'RECURSION_LIMIT', detail: `dead loop on ${dev.name}` })
   kernel.record(skb, { kind: 'link.tx', link: dev.name, frame: seenOn(skb) })
+  xmit.recursion++
+  hardStartXmit(skb)
+  xmit.recursion--
+}
+
+const hasQueue = ({ type }: Link): boolean => type.kind === 'physical' || type.kind === 'tun'
+
+/** dev_hard_start_xmit: the driver takes it. */
+function hardStartXmit(skb: Skb): void {
+  const { dev } = skb
+  const { kernel } = skb.ns.host
   switch (dev.type.kind) {
     case 'loopback':
       return kernel.emit({ kind: 'backlog', skb })

@@ -30,7 +30,14 @@ const STACK: Stack = {
 /** A machine with nothing learned yet. Its programs are not started (see `startPrograms`). */
 export function boot(config: HostConfig, kernel: Kernel): Host {
   const netns = new Map<string, Netns>()
-  const host: Host = { name: config.name, capabilities: config.capabilities, netns, kernel, stack: STACK }
+  const host: Host = {
+    name: config.name,
+    capabilities: config.capabilities,
+    netns,
+    kernel,
+    stack: STACK,
+    xmit: { recursion: 0 },
+  }
   for (const space of config.netns.values()) netns.set(space.name, bootNetns(host, space))
   return host
 }

@@ -23,7 +23,16 @@ export interface Host {
   readonly netns: ReadonlyMap<string, Netns>
   readonly kernel: Kernel
   readonly stack: Stack
+  /** How many transmissions are under way inside one another (softnet_data.xmit). */
+  readonly xmit: { recursion: number }
 }
+
+/**
+ * Transmissions inside one another, as when a tunnel's packets lead into the tunnel: a device without a queue refuses
+ * the tenth (XMIT_RECURSION_LIMIT, net/core/dev.h), a tunnel its own packet when there are more than five
+ * (IP_TUNNEL_RECURSION_LIMIT, include/net/ip_tunnels.h, Linux 6.18.y; only the former before).
+ */
+export const MAX_XMIT_RECURSION = { device: 8, tunnel: 5 }
 
 /**
  * The places where lower code of the machine calls upper code: the kernel keeps function pointers there too

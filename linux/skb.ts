@@ -30,6 +30,8 @@ export interface Skb {
   socket: number | undefined
   /** The connected socket whose hash it carries (skb->hash, l4_hash); undefined: whoever asks makes one of its headers. */
   flowHash: string | undefined
+  /** The hash by ports that chose the outer port of its tunnel: a tunnel around that takes it too (skb_clear_hash_if_not_l4). */
+  tunnelHash: string | undefined
   /** It may be cut although it has DF, or is an IPv6 packet on its way (ignore_df). */
   mayCut: boolean
   /** Size of the largest fragment this packet was put together from, 0 if none (IPCB(skb)->frag_max_size). */
@@ -81,6 +83,7 @@ export function newSkb(dev: Link, packet: Skb['packet'], id: number): Skb {
     bridge: undefined,
     socket: undefined,
     flowHash: undefined,
+    tunnelHash: undefined,
     mayCut: false,
     fragMaxSize: 0,
     fragSizes: [],

@@ -235,6 +235,7 @@ export type DropReason =
   | 'LOCAL_MAC'
   | 'DUP_FRAG'
   | 'FRAG_REASM_TIMEOUT'
+  | 'RECURSION_LIMIT'
   | 'UNHANDLED_PROTO'
   | 'BLACKHOLE'
   | 'FAULT'

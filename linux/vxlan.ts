@@ -3,7 +3,7 @@ import { formatMac, type Mac, ZERO_MAC } from '../packet/mac.ts'
 import { type Frame, type IpPacket, PROTOCOL, type Udp } from '../packet/packet.ts'
 import { isLocalAddress } from './fib.ts'
 import { defaultTtl, ipLocalOut, selectIdent } from './ip-output.ts'
-import type { FdbEntry, Link, Netns } from './netns.ts'
+import { type FdbEntry, type Link, MAX_XMIT_RECURSION, type Netns } from './netns.ts'
 import { recordOutput, routeOutput } from './route.ts'
 import { type IpSkb, isIp, newSkb, type Skb } from './skb.ts'
 
@@ -51,13 +51,28 @@ function xmitOne(skb: Skb, remote: Ip, entry: FdbEntry): void {
   if (isLocalAddress(ns, remote)) return bypass(skb, dev, inner)
   if (route.kind !== 'ok')
     return kernel.record(skb, { kind: 'drop', reason: 'IP_OUTNOROUTES', detail: `outer packet: ${route.detail}` })
+  // udp_tunnel_dst_lookup.
+  if (route.route.dev === dev)
+    return kernel.record(skb, {
+      kind: 'drop',
+      reason: 'RECURSION_LIMIT',
+      detail: `circular route: the way to ${formatIp(remote)} is by ${dev.name} itself`,
+    })
+  const key = skb.tunnelHash ?? flowKey(inner, skb.flowHash)
   const outer: Udp = {
     kind: 'udp',
-    srcPort: sourcePort(skb, inner),
+    srcPort: sourcePort(skb, key),
     dstPort: port,
     noChecksum: !dev.type.udpChecksum,
     payload: { kind: 'vxlan', vni, frame: inner },
   }
+  const { xmit } = ns.host
+  if (xmit.recursion > MAX_XMIT_RECURSION.tunnel)
+    return kernel.record(skb, {
+      kind: 'drop',
+      reason: 'RECURSION_LIMIT',
+      detail: `dead loop on ${dev.name}: its own packets lead into it`,
+    })
   const packet: IpPacket = {
     kind: 'ip',
     src: route.source,
@@ -70,8 +85,12 @@ function xmitOne(skb: Skb, remote: Ip, entry: FdbEntry): void {
     payload: outer,
   }
   const encapsulated: Skb = { ...newSkb(route.route.dev, packet, skb.id), ns, mark: skb.mark, dst: route.route }
+  encapsulated.tunnelHash = hasPorts(inner) ? key : undefined
   recordOutput(encapsulated, remote, route.route, route.source)
+  // iptunnel_xmit, ip6tunnel_xmit.
+  xmit.recursion++
   ipLocalOut(encapsulated as IpSkb)
+  xmit.recursion--
 }
 
 /** encap_bypass_if_local: the remote is this machine itself; the frame is received at once. */
@@ -83,12 +102,12 @@ function bypass(skb: Skb, dev: Link, inner: Frame): void {
 }
 
 /** udp_flow_src_port: a hash of the inner flow, within the ephemeral range. The same flow keeps its port. */
-function sourcePort({ ns, dev, flowHash }: Skb, inner: Frame): number {
+function sourcePort({ ns, dev }: Skb, key: string): number {
   const site = {
     host: ns.host.name,
     netns: ns.name,
     purpose: 'vxlan-source-port',
-    entry: `${dev.name} ${flowKey(inner, flowHash)}`,
+    entry: `${dev.name} ${key}`,
   } as const
   const known = ns.state.flowPorts.get(site.entry)
   if (known !== undefined) return known
@@ -108,10 +127,12 @@ function flowKey(frame: Frame, flowHash: string | undefined): string {
   const transport = payload.payload
   const addresses = `${ipKey(payload.src)}>${ipKey(payload.dst)}`
   if (payload.fragment !== undefined) return flowHash === undefined ? addresses : `${addresses} ${flowHash}`
-  if (transport.kind === 'tcp' || transport.kind === 'udp' || transport.kind === 'sctp')
-    return `${addresses} ${transport.kind} ${transport.srcPort}>${transport.dstPort}`
+  if ('srcPort' in transport) return `${addresses} ${transport.kind} ${transport.srcPort}>${transport.dstPort}`
   return `${addresses} ${transport.kind}`
 }
+
+const hasPorts = ({ payload }: Frame): boolean =>
+  payload.kind === 'ip' && payload.fragment === undefined && 'srcPort' in payload.payload
 
 /** vxlan_rcv: true where the datagram was for a vxlan device of this namespace (whatever became of it). */
 export function vxlanReceive(skb: IpSkb, udp: Udp): boolean {

@@ -277,7 +277,12 @@ function transportPairs(packet: IpPacket, theirs: Transport): Pair[] {
     const { payload } = ours
     const other = theirs.payload
     if (payload.kind === 'vxlan' && other.kind === 'vxlan')
-      return [['tunnel-port', ours.srcPort, theirs.srcPort], ...pairs(payload.frame, other.frame)]
+      // NAT may have drawn it anew.
+      return [
+        ['tunnel-port', ours.srcPort, theirs.srcPort],
+        ['port', ours.srcPort, theirs.srcPort],
+        ...pairs(payload.frame, other.frame),
+      ]
     const ports: Pair[] = [
       ['port', ours.srcPort, theirs.srcPort],
       ['port', ours.dstPort, theirs.dstPort],

@@ -40,6 +40,14 @@ class Actors:
     def wait(self, seconds):
         self.poll.poll(seconds, 1)
 
+    def pass_over(self, file):
+        """A socket without a connection counts as hung up. Once that is told it takes its place in the order when it
+        is woken, not now."""
+        for _ in range(len(self.handlers)):
+            ready = self.poll.poll(0, 1)
+            if not ready or ready[0][0] == file:
+                return
+
     def pump(self):
         """One event at a time, in the order they became ready. Answers whether there was any."""
         moved = False
@@ -265,7 +273,8 @@ class TcpClient(Client):
 
     def connect(self):
         # Watched first: a handshake that ends inside connect() wakes the client before the server, and so must we.
-        self.actors.watch(self.socket.fileno(), self.ready, select.EPOLLOUT)
+        self.actors.watch(self.socket.fileno(), self.ready, select.EPOLLOUT | select.EPOLLET)
+        self.actors.pass_over(self.socket.fileno())
         number = self.socket.connect_ex((self.asked['to']['ip'], self.asked['to']['port']))
         if number not in (0, errno.EINPROGRESS):
             raise OSError(number, 'connect')
