@@ -92,6 +92,8 @@ export interface PodSpec {
   /** `spec.affinity` as it stands, read by the scheduler alone. */
   readonly affinity?: unknown
   readonly topologySpreadConstraints?: unknown
+  /** It has scheduling gates: no node is looked for until they are taken away. */
+  readonly gated?: true
 }
 
 export interface ResourceRequests {
@@ -279,6 +281,8 @@ export interface Workload
   readonly replicas: number
   readonly selector: LabelSelector
   readonly template: PodTemplate
+  /** Deployment only: it makes no new ReplicaSet. */
+  readonly paused?: true
   /** StatefulSet only. */
   readonly serviceName: string
   readonly ordinalsStart: number

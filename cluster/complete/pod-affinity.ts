@@ -1,5 +1,5 @@
 import { isList, isObject, type Json, type JsonObject, member } from '../input/json-value.ts'
-import type { KubeNode, LabelSelector, Namespace } from '../objects.ts'
+import type { KubeNode, LabelExpression, LabelSelector, Labels, Namespace } from '../objects.ts'
 import { selectorMatches } from '../selector.ts'
 import { nodeLabel, valueAt, weightOf } from './node-selection.ts'
 import {
@@ -20,6 +20,8 @@ interface Term {
   readonly namespaces: ReadonlySet<string>
   /** Labels of which the pod's own values are asked for too. */
   readonly ownKeys: readonly string[]
+  /** Labels of which the pod's own values must not be there (`mismatchLabelKeys`). */
+  readonly otherKeys: readonly string[]
   readonly weight: number
   /** The same for terms that match the same pods in the same domains. */
   readonly text: string
@@ -84,7 +86,15 @@ function termOf(term: JsonObject, { namespace, namespaces, short }: Home, weight
   const selected = ofNamespaces === undefined ? [] : namespacesSelected(namespaces, ofNamespaces)
   const all = [...named, ...own, ...selected]
   const text = short(JSON.stringify([key, selector ?? null, all]))
-  return { key, selector, namespaces: new Set(all), ownKeys: textsOf(member(term, 'matchLabelKeys')), weight, text }
+  return {
+    key,
+    selector,
+    namespaces: new Set(all),
+    ownKeys: textsOf(member(term, 'matchLabelKeys')),
+    otherKeys: textsOf(member(term, 'mismatchLabelKeys')),
+    weight,
+    text,
+  }
 }
 
 /** The values by which a pod meets a term, to be compared with those of the term's own pod; undefined if it does not. */
@@ -164,6 +174,15 @@ function countAt(node: KubeNode, { term, values, counts }: Count): number {
   return domain === undefined ? 0 : (counts.get(entry(values, domain)) ?? 0)
 }
 
+/** A term that asks for other values than the pod's own. */
+function unlike(term: Term, labels: Labels): Term {
+  const keys = term.otherKeys.filter((key) => Object.hasOwn(labels, key))
+  if (keys.length === 0 || term.selector === undefined) return term
+  const others = keys.map((key): LabelExpression => ({ key, operator: 'NotIn', values: [labels[key] ?? ''] }))
+  const selector = { ...term.selector, matchExpressions: [...term.selector.matchExpressions, ...others] }
+  return { ...term, selector, text: `${term.text} but ${JSON.stringify(others)}` }
+}
+
 /** The terms of pods: pods of one template share an affinity, which is read once. */
 function rememberedTerms(namespaces: readonly Namespace[]): (pod: Candidate) => Terms<OwnTerm> {
   const known = new Map<unknown, Map<string, Terms<Term>>>()
@@ -189,7 +208,7 @@ function rememberedTerms(namespaces: readonly Namespace[]): (pod: Candidate) => 
     const { affinity } = spec
     if (!isObject(affinity as Json | undefined)) return NO_TERMS
     const { near, apart, wishes } = read(affinity, namespace)
-    const own = (term: Term): OwnTerm => ({ ...term, own: ownLabels(term.ownKeys, labels) })
+    const own = (term: Term): OwnTerm => ({ ...unlike(term, labels), own: ownLabels(term.ownKeys, labels) })
     return { near: near.map(own), apart: apart.map(own), wishes: wishes.map(own) }
   }
 }

@@ -1,4 +1,4 @@
-import type { KubeNode, Namespace, PodSpec } from '../objects.ts'
+import type { ContainerPort, KubeNode, Namespace, PodSpec } from '../objects.ts'
 import { byText } from '../order.ts'
 import { fits, isTolerated, nodeLabel, preference } from './node-selection.ts'
 import type { Candidate, Placed } from './placed.ts'
@@ -8,8 +8,8 @@ import { spread } from './topology-spread.ts'
 
 /**
  * The part of kube-scheduler that decides where a made-up pod runs. Its filters decide whether a node takes a pod at
- * all: nodeName, nodeSelector, required node affinity, taints, cordon, requested CPU and memory, number of pods, spread
- * constraints, pod affinity and anti-affinity. Of those left, what the pod prefers counts first, then the node and zone
+ * all: nodeName, nodeSelector, required node affinity, taints, cordon, requested CPU and memory, number of pods, ports
+ * of the host, spread constraints, pod affinity and anti-affinity. Of those left, what the pod prefers counts first, then the node and zone
  * with the fewest pods of the same owner (weighed as podtopologyspread does by default), the fewest pods, and the first
  * name. The real scheduler weighs more, and draws lots.
  */
@@ -25,6 +25,7 @@ interface Load {
   milliCpu: number
   memory: number
   readonly ofOwner: Map<string, number>
+  readonly hostPorts: HostPort[]
 }
 
 export function scheduler(nodes: readonly KubeNode[], namespaces: readonly Namespace[] = []): Scheduler {
@@ -40,7 +41,7 @@ export function scheduler(nodes: readonly KubeNode[], namespaces: readonly Names
   const loadOf = (name: string): Load => {
     const known = loads.get(name)
     if (known !== undefined) return known
-    const load = { pods: 0, milliCpu: 0, memory: 0, ofOwner: new Map<string, number>() }
+    const load = { pods: 0, milliCpu: 0, memory: 0, ofOwner: new Map<string, number>(), hostPorts: [] }
     loads.set(name, load)
     return load
   }
@@ -49,6 +50,7 @@ export function scheduler(nodes: readonly KubeNode[], namespaces: readonly Names
     load.pods++
     load.milliCpu += pod.spec.requests?.milliCpu ?? 0
     load.memory += pod.spec.requests?.memory ?? 0
+    load.hostPorts.push(...hostPortsOf(pod.spec))
     load.ofOwner.set(pod.owner, (load.ofOwner.get(pod.owner) ?? 0) + 1)
     const node = byName.get(nodeName)
     if (node === undefined) return
@@ -59,12 +61,17 @@ export function scheduler(nodes: readonly KubeNode[], namespaces: readonly Names
   return {
     occupy,
     place(pod) {
+      if (pod.spec.gated === true && pod.spec.nodeName === '') return undefined
       const apart = spreading(pod)
       const near = neighbourly(pod)
+      const wanted = hostPortsOf(pod.spec)
       const takes = (node: KubeNode): boolean =>
         fits(node, pod.spec) &&
         (pod.spec.nodeName !== '' ||
-          (hasRoom(node, loadOf(node.meta.name), pod.spec) && apart.allows(node) && near.allows(node)))
+          (hasRoom(node, loadOf(node.meta.name), pod.spec) &&
+            wanted.every((port) => !loadOf(node.meta.name).hostPorts.some((taken) => collide(port, taken))) &&
+            apart.allows(node) &&
+            near.allows(node)))
       const scored = nodes.filter(takes).map((node) => {
         const load = loadOf(node.meta.name)
         return {
@@ -94,6 +101,27 @@ export function scheduler(nodes: readonly KubeNode[], namespaces: readonly Names
 const ZONE = 'topology.kubernetes.io/zone'
 
 const zoneKey = (node: KubeNode, { owner }: Candidate): string => `${nodeLabel(node, ZONE) ?? ''}\0${owner}`
+
+type HostPort = Pick<ContainerPort, 'protocol' | 'hostPort' | 'hostIP'>
+
+const NONE: readonly HostPort[] = []
+
+/** Ports of the host that a pod takes (pkg/scheduler/framework/plugins/nodeports); sidecars keep theirs too. */
+function hostPortsOf({ containers, initContainers }: PodSpec): readonly HostPort[] {
+  const running = initContainers.some(({ sidecar }) => sidecar)
+    ? [...containers, ...initContainers.filter(({ sidecar }) => sidecar)]
+    : containers
+  return running.some(({ ports }) => ports.some(({ hostPort }) => hostPort > 0))
+    ? running.flatMap(({ ports }) => ports.filter(({ hostPort }) => hostPort > 0))
+    : NONE
+}
+
+const isAny = (hostIP: string): boolean => hostIP === '' || hostIP === '0.0.0.0'
+
+const collide = (x: HostPort, y: HostPort): boolean =>
+  x.hostPort === y.hostPort &&
+  x.protocol === y.protocol &&
+  (x.hostIP === y.hostIP || isAny(x.hostIP) || isAny(y.hostIP))
 
 /** NodeResourcesFit; a node that does not tell what it has takes everything. A pod that asks for none always fits. */
 function hasRoom(node: KubeNode, load: Load, { requests }: PodSpec): boolean {

@@ -461,3 +461,66 @@ describe('what one workload asks is not answered for another', () => {
     ],
   ])('%s', (_, text, expected) => expect(placesOf(nodes() + text)).toEqual(expected))
 })
+
+describe('as a real scheduler and real controllers did', () => {
+  const daemons = (spec: string): string =>
+    `{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: d}, spec: {template: {metadata: {labels: {app: d}}, spec: {${spec}}}}}\n---\n`
+  const port = (more: string) => `containers: [{name: c, ports: [{containerPort: 80, ${more}}]}]`
+  const replicas = (name: string, count: number, spec: string) =>
+    `{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: ${name}}, spec: {replicas: ${count}, template: {metadata: {labels: {app: ${name}}}, spec: {${spec}}}}}\n---\n`
+  const small = { a1: ', allocatable: {pods: "1"}', a2: ', allocatable: {pods: "1"}', b1: ', allocatable: {pods: "1"}' }
+  const none = { x: ', allocatable: {pods: "0"}', ...small }
+
+  it.each([
+    ['no node is looked for while there are gates', deployment(2, 'schedulingGates: [{name: a/b}]'), ['-', '-']],
+    ['nor for pods of a DaemonSet', daemons('schedulingGates: [{name: a/b}]'), ['-', '-', '-', '-']],
+    ['no gate is no gate', deployment(1, 'schedulingGates: []'), ['a1']],
+    [
+      'pods of a DaemonSet are scheduled too: by anti-affinity',
+      podOf('there', { at: 'a1', labels: '{app: x}' }) + daemons(required('podAntiAffinity', term(ZONE))),
+      ['-', '-', 'b1', 'x'],
+    ],
+    ['a paused Deployment makes no pods', deployment(2, '').replace('spec: {', 'spec: {paused: true, '), []],
+    ['one port of the host on a node', replicas('r', 5, port('hostPort: 8080')), ['-', 'a1', 'a2', 'b1', 'x']],
+    [
+      'the same port of another protocol or address is another',
+      podOf('there', { at: 'a1', spec: port('hostPort: 8080, hostIP: 10.0.0.1') }) +
+        replicas('r', 1, `${port('hostPort: 8080, protocol: UDP')}, nodeSelector: {${HOST}: a1}`) +
+        replicas('s', 1, `${port('hostPort: 8080, hostIP: 10.0.0.2')}, nodeSelector: {${HOST}: a1}`) +
+        replicas('t', 1, `${port('hostPort: 8080, hostIP: 10.0.0.1')}, nodeSelector: {${HOST}: a1}`) +
+        replicas('u', 1, `${port('hostPort: 8080')}, nodeSelector: {${HOST}: a1}`),
+      ['-', '-', 'a1', 'a1'],
+    ],
+    [
+      'a sidecar keeps its port of the host',
+      replicas(
+        'r',
+        2,
+        `nodeSelector: {${HOST}: a1}, initContainers: [{name: s, restartPolicy: Always, ports: [{containerPort: 80, hostPort: 81}]}]`,
+      ),
+      ['-', 'a1'],
+    ],
+    [
+      'anti-affinity to other values than its own',
+      podOf('there', { at: 'a1', labels: '{app: x, version: v2}' }) +
+        podOf('there2', { at: 'a2', labels: '{app: x, version: v1}' }) +
+        deployment(4, required('podAntiAffinity', term(HOST, ', mismatchLabelKeys: [version]'))),
+      ['a2', 'b1', 'b1', 'x'],
+    ],
+  ])('%s', (_, text, expected) => expect(placesOf(nodes() + text)).toEqual(expected))
+
+  it.each([
+    ['b, a', replicas('b', 3, '') + replicas('a', 3, ''), 'b'],
+    ['a, b', replicas('a', 3, '') + replicas('b', 3, ''), 'a'],
+  ])('who stands first in the input takes the places that all want: %s', (_, text, first) => {
+    const { cluster } = loadText(nodes({}, none) + text)
+    const placed = cluster.pods.filter(({ spec }) => spec.nodeName !== '')
+    expect(new Set(placed.map(({ meta }) => meta.labels.app))).toEqual(new Set([first]))
+  })
+
+  it('the subdomain of a StatefulSet is its Service', () => {
+    const text =
+      '{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: s}, spec: {serviceName: other, replicas: 1, template: {spec: {subdomain: mine}}}}\n'
+    expect(loadText(text).cluster.pods.map(({ spec }) => spec.subdomain)).toEqual(['other'])
+  })
+})

@@ -87,13 +87,20 @@ export const keyOfWorkload = (workload: Pick<Workload, 'kind' | 'meta'>): string
 export const ownerKey = (meta: Meta): string | undefined =>
   meta.owner && `${meta.owner.kind} ${meta.namespace}/${meta.owner.name}`
 
-const byWorkload = (x: Workload, y: Workload): number => byName(x, y) || byText(x.kind, y.kind)
+/** As they stand in the input, as kubectl would apply them: who comes first takes a place that all want. */
+const byWorkload = (x: Workload, y: Workload): number =>
+  byText(x.at?.file ?? '', y.at?.file ?? '') ||
+  (x.at?.offset ?? 0) - (y.at?.offset ?? 0) ||
+  byName(x, y) ||
+  byText(x.kind, y.kind)
 
-/** The ReplicaSet of each Deployment that has none in the input. */
+/** The ReplicaSet of each Deployment that has none in the input; one that is paused makes none. */
 export function replicaSetsOf(workloads: readonly Workload[]): Workload[] {
   const owned = new Set(workloads.flatMap(({ meta }) => ownerKey(meta) ?? []))
   return workloads
-    .filter((workload) => workload.kind === 'Deployment' && !owned.has(keyOfWorkload(workload)))
+    .filter(
+      (workload) => workload.kind === 'Deployment' && workload.paused !== true && !owned.has(keyOfWorkload(workload)),
+    )
     .map((deployment) => {
       const hash = templateHash(deployment.template)
       const { uid: _, ...meta } = deployment.meta
@@ -179,9 +186,8 @@ function statefulPod(workload: Workload, ordinal: number): { name: string; of: P
   const name = `${workload.meta.name}-${ordinal}`
   const labels = { 'apps.kubernetes.io/pod-index': String(ordinal), 'statefulset.kubernetes.io/pod-name': name }
   const { spec } = workload.template
-  const subdomain = spec.subdomain === '' ? workload.serviceName : spec.subdomain
   const template = withLabels(workload.template, labels)
-  return { name, of: { ...template, spec: { ...spec, hostname: name, subdomain } } }
+  return { name, of: { ...template, spec: { ...spec, hostname: name, subdomain: workload.serviceName } } }
 }
 
 const jobPod = ({ meta, template }: Workload, i: number): { name: string; of: PodTemplate } => ({
@@ -226,7 +232,7 @@ function withTolerations(spec: PodSpec): PodSpec {
   return { ...spec, tolerations: [...spec.tolerations, ...added] }
 }
 
-/** Gives every pod its node: first those that have one, then manifests, then the made ones, in order of name. */
+/** Gives every pod its node: first those that have one, then manifests, then the made ones, as they stand in the input. */
 function place(sources: WorkloadSources, plans: readonly Plan[], filling: Filling): PlacedPod[] {
   const schedule = scheduler(sources.nodes, sources.namespaces)
   const topology = compareVersions(sources.kubernetesVersion, TOPOLOGY_LABELS_SINCE) >= 0
@@ -259,8 +265,7 @@ function place(sources: WorkloadSources, plans: readonly Plan[], filling: Fillin
         if (plan.ongoing !== undefined && hasOwn(placed, plan, node)) continue
         left--
         const pod = podOf(plan, node)
-        schedule.occupy(node.meta.name, candidateOf(pod))
-        put({ ...pod, node, at: plan.owner.at, ips: [] })
+        put({ ...pod, node: schedule.place(candidateOf(pod)), at: plan.owner.at, ips: [] })
       }
       continue
     }

@@ -89,6 +89,7 @@ function readPodSpec(spec: Place): PodSpec {
     serviceAccountName: text(spec, 'serviceAccountName') || text(spec, 'serviceAccount') || 'default',
     ...requestsOf(spec),
     ...(has(spec, 'affinity') ? { affinity: raw(spec, 'affinity') } : {}),
+    ...(children(spec, 'schedulingGates').length > 0 ? { gated: true as const } : {}),
     ...(has(spec, 'topologySpreadConstraints')
       ? { topologySpreadConstraints: raw(spec, 'topologySpreadConstraints') }
       : {}),

@@ -24,6 +24,8 @@ export function readWorkload(root: Place, kind: Workload['kind']): Omit<Workload
 function ofKind(root: Place, kind: Workload['kind']): Partial<Workload> {
   const spec = child(root, 'spec')
   switch (kind) {
+    case 'Deployment':
+      return flag(spec, 'paused') ? { paused: true } : {}
     case 'StatefulSet':
       return { podManagementPolicy: oneOf(spec, 'podManagementPolicy', MANAGEMENT) }
     case 'Job': {
