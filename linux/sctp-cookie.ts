@@ -4,7 +4,6 @@ import { get16, get32, put16, put32 } from '../packet/octets.ts'
 import { bodyOf, type Chunk, chunkLength, type InitChunk } from '../packet/sctp-chunk.ts'
 import { addressOf, addressParameter, readParameters, writeParameters } from '../packet/sctp-parameter.ts'
 import { hash32 } from './draw.ts'
-import { COOKIE_LIFE } from './sctp-association.ts'
 
 /**
  * The state cookie (RFC 9260 §5.1.3): a listener keeps nothing of an INIT and finds it here again. Laid out as struct
@@ -50,7 +49,7 @@ const AF = { 4: 2, 6: 10 } as const
 /** sctp_pack_cookie. */
 export function packCookie(
   cookie: Omit<SctpCookie, 'expiresAt'>,
-  { key, now }: { key: number; now: number },
+  { key, expiresAt }: { key: number; expiresAt: number },
 ): Uint8Array {
   const init = chunkOctets(cookie.peerInit)
   const addresses = cookie.bound.length > 1 ? writeParameters(cookie.bound.map(addressParameter)) : new Uint8Array(0)
@@ -61,7 +60,7 @@ export function packCookie(
   view.setUint32(4, cookie.peerTag, true)
   view.setUint32(8, cookie.myTieTag, true)
   view.setUint32(12, cookie.peerTieTag, true)
-  view.setBigUint64(16, BigInt(Math.round(now + COOKIE_LIFE)), true)
+  view.setBigUint64(16, BigInt(Math.round(expiresAt)), true)
   view.setUint16(24, cookie.outboundStreams, true)
   view.setUint16(26, cookie.inboundStreams, true)
   view.setUint32(28, cookie.initialTsn, true)

@@ -1,9 +1,17 @@
 import { formatIp, type Ip, sameIp } from '../packet/ip.ts'
+import { get32 } from '../packet/octets.ts'
 import type { InitChunk } from '../packet/sctp-chunk.ts'
 import { addressOf, PARAMETER, readParameters } from '../packet/sctp-parameter.ts'
 import type { Netns } from './netns.ts'
 import { sctpScope } from './sctp-addresses.ts'
-import { HEARTBEAT_INTERVAL, newAssociation, RTO_INITIAL, type SctpAssociation, tsnAdd } from './sctp-association.ts'
+import {
+  COOKIE_LIFE,
+  HEARTBEAT_INTERVAL,
+  newAssociation,
+  RTO_INITIAL,
+  type SctpAssociation,
+  tsnAdd,
+} from './sctp-association.ts'
 import { packCookie, type SctpCookie, unpackCookie } from './sctp-cookie.ts'
 import { drawTag, drawTsn, makeAbort, makeInit, makeInitAck, makeStaleCookie } from './sctp-make-chunk.ts'
 import { pathTo, reply, sendPacket } from './sctp-output.ts'
@@ -82,9 +90,15 @@ export function answerInit(
       peerInit: init,
       bound,
     },
-    { key, now: ns.host.kernel.now() },
+    { key, expiresAt: ns.host.kernel.now() + cookieLife(init) },
   )
   sendPacket(ns, socket, { bound, peer, tag: init.initiateTag, chunks: [makeInitAck(association)], cause: skb.id })
+}
+
+/** The peer may ask for a longer life, in milliseconds (net.sctp.cookie_preserve_enable 1). */
+function cookieLife({ parameters }: InitChunk): number {
+  const asked = readParameters(parameters).find(({ type }) => type === PARAMETER.cookiePreservative)
+  return COOKIE_LIFE + (asked?.value.length === 4 ? get32(asked.value, 0) * MILLISECOND : 0)
 }
 
 /** sctp_unpack_cookie: a cookie of ours that fits the packet and has not expired; the peer of an old one is told. */
@@ -221,11 +235,12 @@ export function beginAgain(
   { late, cause }: { readonly late: number; readonly cause: number },
 ): void {
   if (association.initErrors + 1 > MAX_STALE) return failAssociation(ns, socket, { errno: 'ETIMEDOUT' })
-  const preserve = Math.ceil((2 * late) / 1000)
+  const preserve = Math.floor((2 * late) / 1000)
   stopTimer(association, 't1Cookie')
   association.state = 'cookieWait'
   association.peerTag = 0
   association.initErrors++
+  association.initTimeout = RTO_INITIAL
   startTimer(ns, socket, 't1Init', association.initTimeout)
   reply(ns, socket, association, makeInit(socket, association, preserve), cause)
 }

@@ -212,6 +212,40 @@ describe('what is lost is sent again', () => {
     expect(told(both).filter((text) => text.includes('accepted'))).toEqual(['0 y accepted'])
   })
 
+  it('a cookie that has expired on the way is answered with an ERROR, and a longer life asked for', () => {
+    let echoes = 0
+    const both = conversation(losing((packet) => has('cookieEcho')(packet) && ++echoes <= 5))
+    expect(both.sent.map(line).slice(2, 13)).toEqual([
+      '0 x cookieEcho',
+      '3 x cookieEcho',
+      '9 x cookieEcho',
+      '21 x cookieEcho',
+      '45 x cookieEcho',
+      '93 x cookieEcho',
+      '93 y error',
+      '93 x init',
+      '93 y initAck',
+      '93 x cookieEcho',
+      '93 y cookieAck',
+    ])
+    const second = both.sent.filter(({ packet }) => has('init')(packet))[1]?.packet as IpPacket
+    const [init] = chunksIn(second)
+    const life = init?.kind === 'init' ? readParameters(init.parameters).at(-1) : undefined
+    // 33 s too late, and twice that in milliseconds.
+    expect(life).toEqual({ type: PARAMETER.cookiePreservative, value: Uint8Array.of(0, 1, 1, 0xd0) })
+    expect(told(both)).toEqual(['93 y accepted', '93 x connected', '93 y data', '93 x data', '93 y closed'])
+  })
+
+  it('a cookie with a wrong tag makes no association', () => {
+    const both = conversation({
+      pass: (packet, nth) =>
+        nth === 3 && packet.payload.kind === 'sctp'
+          ? [{ ...packet, payload: { ...packet.payload, verificationTag: 1 } }]
+          : [packet],
+    })
+    expect(told(both)[0]).toBe('3 y accepted')
+  })
+
   it('DATA after the timeout, which doubles; after ten of them the peer is given up with an ABORT', () => {
     const both = conversation(losing(has('data')), Y4, 900)
     const at = both.sent.filter(({ packet }) => has('data')(packet)).map(({ at }) => at / 1000)

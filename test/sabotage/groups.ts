@@ -2,6 +2,7 @@ import type { Group } from './change.ts'
 import { COREDNS_CHANGES } from './coredns-changes.ts'
 import { LINUX_CHANGES } from './linux-changes.ts'
 import { RESOLVER_CHANGES } from './resolver-changes.ts'
+import { SCTP_CHANGES } from './sctp-changes.ts'
 
 /** All sabotage, by the part of the product. A new part is one more entry with its own judge. */
 export const GROUPS: readonly Group[] = [
@@ -11,6 +12,19 @@ export const GROUPS: readonly Group[] = [
     live: ['npx', 'tsx', 'test/kernel/main.ts', '--scenarios', '1000', '--seed', '{seed}', '--minutes', '3'],
     atLeast: 86,
     changes: LINUX_CHANGES,
+  },
+  {
+    name: 'sctp',
+    command: [
+      'npx',
+      'tsx',
+      'test/sabotage/run-tests.ts',
+      'linux/sctp.test.ts',
+      'packet/sctp-chunk.test.ts',
+      'test/sctp/replay.test.ts',
+    ],
+    atLeast: 30,
+    changes: SCTP_CHANGES,
   },
   {
     name: 'resolvers',
