@@ -6,6 +6,7 @@ import { UPSTREAM_BEHAVE_PATH, UPSTREAM_ZONE_PATH } from '../dns/upstream.ts'
 import { type Op, ROOT_NETNS } from '../linux/op.ts'
 import type { Origin } from '../linux/origin.ts'
 import { type Ip, ipKey, parseIp } from '../packet/ip.ts'
+import { CLIENT } from './client.ts'
 import { hasResolvedStub, RESOLVED_STUB } from './machine-ops.ts'
 import type { UnderlayMachine } from './underlay.ts'
 
@@ -153,7 +154,9 @@ function listenOps({ netns, name, ports, said, taken, origin }: Listening): Op[]
     const sctp = chosen('SCTP', silent)
     if (tcp === '' && udp === '' && sctp === '') return []
     const args = { name, tcp, udp, ...(sctp === '' ? {} : { sctp }), ...(silent ? { answers: 'silent' } : {}) }
-    return [{ kind: 'process.start', netns, name: `${name}${suffix}`, program: 'listener', args, origin }]
+    // A pod may be called as the program that asks.
+    const process = `${name === CLIENT ? `${name} (server)` : name}${suffix}`
+    return [{ kind: 'process.start', netns, name: process, program: 'listener', args, origin }]
   }
   return [...start('', false), ...start(' (silent)', true)]
 }

@@ -8,7 +8,7 @@ import { mergeLabs, readLabs } from '../lab-document.ts'
 import type { Assumption, Diagnostic } from '../source.ts'
 import { sourceTexts } from '../source-texts.ts'
 import { changeObjects, type Objects } from './change-objects.ts'
-import type { Change } from './parse-change.ts'
+import { type Change, parseChanges } from './parse-change.ts'
 import { objectKey, recordedObjects, withMarks } from './recorded-objects.ts'
 import { runControllers } from './run-controllers.ts'
 
@@ -89,6 +89,12 @@ export function changeCluster(
       ...diagnostics.filter(({ object }) => object !== undefined && isNew(object, before)),
     ],
   })
+}
+
+/** The same for changes as people say them: `delete pod/client; apply -f after.yaml`. */
+export function changeByWords(before: Cluster, words: string, options: ChangeOptions = {}): Parsed<Changed> {
+  const changes = parseChanges(words)
+  return changes.ok ? changeCluster(before, changes.value, options) : changes
 }
 
 /** The next pod of a StatefulSet is called as the one before it, once that is gone. */

@@ -112,7 +112,12 @@ function mergedService(old: Kind<'Service'>, draft: Kind<'Service'>): Draft {
   const ports = keepsPorts ? draft.ports.map((port) => withNodePort(port, old.ports)) : draft.ports
   const address: Partial<ServiceDraft> =
     isSameSort && draft.clusterIPs.length === 0
-      ? { clusterIPs: old.clusterIPs, clusterIPGiven: true, clusterIPsGiven: old.clusterIPs.length }
+      ? {
+          clusterIPs: old.clusterIPs,
+          clusterIPTexts: old.clusterIPTexts,
+          clusterIPGiven: true,
+          clusterIPsGiven: old.clusterIPs.length,
+        }
       : {}
   return {
     ...draft,

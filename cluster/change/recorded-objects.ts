@@ -1,6 +1,9 @@
+import { formatIp } from '../../packet/ip.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Pod, Service } from '../objects.ts'
 import { type Found, kindOf } from '../read/object-kinds.ts'
+import type { PodDraft } from '../read/pod.ts'
+import type { ServiceDraft } from '../read/service.ts'
 import type { SourceSpan } from '../source.ts'
 
 /** Of objects that stand in no file; their marks are put back when the change is made. */
@@ -41,12 +44,14 @@ export function recordedObjects(cluster: Cluster): Map<string, Found> {
   return objects
 }
 
-const podDraft = ({ at: _, assumed: __, ...pod }: Pod) => ({ ...pod, hasStatus: true })
+const podDraft = ({ at: _, assumed: __, ...pod }: Pod): PodDraft & Pick<Pod, 'kind'> => ({ ...pod, hasStatus: true })
 
-const serviceDraft = ({ at: _, assumed: __, ...service }: Service) => ({
+const serviceDraft = ({ at: _, assumed: __, ...service }: Service): ServiceDraft & Pick<Service, 'kind'> => ({
   ...service,
   clusterIPGiven: true,
   clusterIPsGiven: service.clusterIPs.length,
+  clusterIPTexts: service.headless ? ['None'] : service.clusterIPs.map(formatIp),
+  addressesRefused: false,
   sessionAffinityTimeoutGiven: true,
 })
 
