@@ -16,19 +16,16 @@ export function servicesAt(cluster: Cluster, address: Ip): readonly Service[] {
 
 function indexServices({ services }: Cluster): ReadonlyMap<string | number, readonly Service[]> {
   const index = new Map<string | number, Service[]>()
-  for (const service of services)
-    for (const address of serviceAddresses(service)) {
-      const key = ipKey(address)
-      const known = index.get(key)
-      if (known === undefined) index.set(key, [service])
-      else if (!known.includes(service)) known.push(service)
-    }
+  const add = (address: Ip, service: Service): void => {
+    const key = ipKey(address)
+    const known = index.get(key)
+    if (known === undefined) index.set(key, [service])
+    else if (!known.includes(service)) known.push(service)
+  }
+  for (const service of services) {
+    for (const address of service.clusterIPs) add(address, service)
+    for (const address of service.externalIPs) add(address, service)
+    for (const { ip } of service.loadBalancerIngress) if (ip !== undefined) add(ip, service)
+  }
   return index
 }
-
-/** Every address that Service rules are written for. */
-export const serviceAddresses = (service: Service): readonly Ip[] => [
-  ...service.clusterIPs,
-  ...service.externalIPs,
-  ...service.loadBalancerIngress.flatMap((ingress) => (ingress.ip === undefined ? [] : [ingress.ip])),
-]

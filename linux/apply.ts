@@ -7,6 +7,7 @@ import type { HostConfig, LinkConfig, NetnsConfig, PermanentNeighbor, RefusedOp 
 import type { Capabilities } from './host-facts.ts'
 import { applyIpvsOp, finishIpvs, type IpvsBuilder, newIpvsBuilder } from './ipvs/ipvs-config.ts'
 import { linkConf } from './link-conf.ts'
+import { indexSets } from './netfilter/iptables/ipset.ts'
 import {
   applyIptablesOp,
   finishRulesets,
@@ -346,6 +347,7 @@ function freezeNetns(space: NetnsBuilder, capabilities: Capabilities): NetnsConf
   ])
   for (const link of links) for (const { table, entry } of automaticRoutes(link)) tables.get(table)?.push(entry)
   for (const [name, entries] of space.routes) tables.set(name, [...(tables.get(name) ?? []), ...entries])
+  indexSets(space.sets)
   const sysctls = new Map<string, number>()
   for (const [key, value] of space.sysctls) sysctls.set(key, numberOf(value))
   return {

@@ -45,13 +45,18 @@ export interface EndpointAt {
 /** The objects a view is made of. */
 export type DnsObjects = Pick<Cluster, 'namespaces' | 'services' | 'endpointSlices' | 'pods'> & {
   readonly others?: Cluster['others']
+  /** Where the cluster has them already. */
+  readonly index?: Pick<Cluster['index'], 'service' | 'slicesOfService'>
 }
 
 /** The view of a cluster. The reverse indexes are made when the first PTR or pod name asks for one. */
-export function dnsApiView(objects: DnsObjects, serial: number = newestTimestamp(objects)): DnsApiView {
+export function dnsApiView(objects: DnsObjects, serial?: number): DnsApiView {
   const namespaces = new Map(objects.namespaces.map((namespace) => [namespace.meta.name, namespace]))
-  const services = new Map(objects.services.map((service) => [keyOf(service.meta), service]))
-  const slices = grouped(objects.endpointSlices, (slice) => [`${slice.meta.namespace}/${slice.serviceName}`])
+  const services = objects.index?.service ?? new Map(objects.services.map((service) => [keyOf(service.meta), service]))
+  const slices =
+    objects.index?.slicesOfService ??
+    grouped(objects.endpointSlices, (slice) => [`${slice.meta.namespace}/${slice.serviceName}`])
+  const newest = lazy(() => newestTimestamp(objects))
   const imports = lazy(
     () => new Map((objects.others ?? []).flatMap(importOf).map((one) => [`${one.namespace}/${one.name}`, one])),
   )
@@ -71,7 +76,9 @@ export function dnsApiView(objects: DnsObjects, serial: number = newestTimestamp
   const byPodIp = lazy(() => grouped(objects.pods.filter(isListed), (pod) => pod.ips.map(formatIp)))
   return Object.freeze({
     synced: true,
-    serial,
+    get serial() {
+      return serial ?? newest()
+    },
     all: () => objects,
     namespace: (name: string) => namespaces.get(name)?.meta.labels,
     service: (namespace: string, name: string) => services.get(`${namespace}/${name}`),
@@ -190,9 +197,9 @@ function lazy<Value>(make: () => Value): () => Value {
 /** The newest creation among the objects, in seconds; 0 where none is dated. */
 function newestTimestamp({ services, endpointSlices, pods }: DnsObjects): number {
   let newest = 0
-  for (const { meta } of [...services, ...endpointSlices, ...pods] as readonly (Namespace | Service)[]) {
-    const time = meta.creationTimestamp === undefined ? Number.NaN : Date.parse(meta.creationTimestamp)
-    if (time > newest) newest = time
-  }
+  const texts = new Set<string>()
+  for (const list of [services, endpointSlices, pods] as readonly (readonly (Namespace | Service)[])[])
+    for (const { meta } of list) if (meta.creationTimestamp !== undefined) texts.add(meta.creationTimestamp)
+  for (const text of texts) newest = Math.max(newest, Date.parse(text) || 0)
   return Math.floor(newest / 1000)
 }

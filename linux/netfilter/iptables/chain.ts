@@ -1,7 +1,7 @@
 import type { Family } from '../../../packet/ip.ts'
 import type { IpPacket } from '../../../packet/packet.ts'
 import type { IptablesTable } from '../../op.ts'
-import { type IptablesBlock, type OwnChain, once, type RuleLine } from '../block.ts'
+import type { IptablesBlock, OwnChain, RuleLine } from '../block.ts'
 import { type RuleList, ruleList } from '../rule-list.ts'
 import { readRule } from './parse.ts'
 import type { Rule, RuleSpec } from './rule.ts'
@@ -33,10 +33,9 @@ export function makeChain(
   { lines, block }: { readonly lines: readonly RuleLine[]; readonly block?: BlockChains },
 ): Chain {
   const parse = (line: RuleLine) => ruleOf(family, line)
-  const index = once(() =>
-    lines.length < INDEXED_FROM ? undefined : indexByReach(lines.map((line) => reachOf(family, line, parse))),
-  )
-  return { lines, rules: ruleList(lines, parse), candidates: (packet) => index()?.(packet), block, ...head }
+  const index =
+    lines.length < INDEXED_FROM ? undefined : indexByReach(lines.map((line) => reachOf(family, line, parse)))
+  return { lines, rules: ruleList(lines, parse), candidates: (packet) => index?.(packet), block, ...head }
 }
 
 const parsedRules: Readonly<Record<Family, WeakMap<RuleLine, Rule>>> = { 4: new WeakMap(), 6: new WeakMap() }

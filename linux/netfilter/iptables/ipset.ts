@@ -19,6 +19,11 @@ interface SetIndex {
   readonly holds: (match: SetMatch, skb: IpSkb) => boolean
 }
 
+/** Reads the entries of all sets now, and not when the first packet asks. */
+export function indexSets(sets: ReadonlyMap<string, IpSet>): void {
+  for (const set of sets.values()) indexOf(set)
+}
+
 const indexes = new WeakMap<IpSet, SetIndex | string>()
 
 function indexOf(set: IpSet): SetIndex | string {
