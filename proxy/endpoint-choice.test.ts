@@ -41,7 +41,32 @@ const there = (last: number, more: Partial<EndpointText> = {}): EndpointText => 
   ...more,
 })
 
+/** Two entries of one address: on node1 it has stopped serving, elsewhere it is ready. */
+const TWINS = [there(1), here(1, GONE), there(9)]
+
 const ROWS: readonly Row[] = [
+  {
+    rule: 'of two with one address the one on this node, until 1.35',
+    version: 'v1.35.4',
+    endpoints: TWINS,
+    cluster: '9',
+    local: '',
+  },
+  {
+    rule: 'of two with one address that are elsewhere the first, until 1.35',
+    version: 'v1.35.4',
+    endpoints: [there(1), there(1, GONE), here(9)],
+    cluster: '1 9',
+    local: '',
+  },
+  { rule: 'of two with one address the last that does not end', endpoints: TWINS, cluster: '1 9', local: '' },
+  {
+    rule: 'of two with one address the first by all their addresses, until 1.30',
+    version: 'v1.30.9',
+    endpoints: [there(1, { more: ['10.0.0.7'] }), there(1, GONE), there(9)],
+    cluster: '9',
+    local: '',
+  },
   { rule: 'ready endpoints everywhere for policy Cluster', endpoints: [here(1), there(9)], cluster: '1 9', local: '' },
   {
     rule: 'an endpoint that is not ready is left out',

@@ -101,8 +101,6 @@ function unionUnlessMissing(hints: readonly (readonly string[] | undefined)[]): 
 
 type HintMode = 'none' | 'node' | 'zone'
 
-const TOPOLOGY_ANNOTATIONS = ['service.kubernetes.io/topology-aware-hints', 'service.kubernetes.io/topology-mode']
-
 /**
  * Hints count only when every ready endpoint has one and one of them names this node, or else its zone; otherwise all
  * ready endpoints are used.
@@ -115,11 +113,9 @@ function hintMode(port: ServicePort, topology: PortTopology, from: Viewpoint): H
   return topology.hintZones?.has(from.zone) ? 'zone' : 'none'
 }
 
-/** The Service once had to ask for it, with any value that is not "disabled"; the older annotation wins over the newer. */
-function asksForHints(port: ServicePort): boolean {
-  const { annotations } = port.service.meta
-  const value = TOPOLOGY_ANNOTATIONS.map((name) => annotations[name]).find((text) => text !== undefined) ?? ''
-  return value !== '' && value !== 'disabled' && value !== 'Disabled'
+/** The Service once had to ask for it, with any value that is not "disabled". */
+function asksForHints({ hintsAnnotation }: ServicePort): boolean {
+  return hintsAnnotation !== '' && hintsAnnotation !== 'disabled' && hintsAnnotation !== 'Disabled'
 }
 
 function choose(port: ServicePort, from: Viewpoint, mode: HintMode): EndpointChoice {

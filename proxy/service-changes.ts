@@ -33,8 +33,10 @@ function recordsOf({ cluster, family, ports }: KnownServices): ReadonlyMap<strin
   return records
 }
 
-function portText({ service: _, endpoints: __, spec: ___, ...record }: ServicePort): string {
-  return JSON.stringify(record)
+/** A list of source ranges that a `/0` has emptied is not the same to kube-proxy as one that was never there. */
+function portText({ service, endpoints: _, spec: __, ...record }: ServicePort): string {
+  const ranges = service.loadBalancerSourceRanges.some(({ address }) => address.family === record.family)
+  return JSON.stringify({ ...record, ranges })
 }
 
 function slicesText(cluster: Cluster, service: Service, family: Family): string {

@@ -30,6 +30,8 @@ export interface ServicePort {
   readonly healthCheckNodePort: number
   readonly externalPolicyLocal: boolean
   readonly internalPolicyLocal: boolean
+  /** What the Service says about topology hints; `''` where nothing, or where it is not read. */
+  readonly hintsAnnotation: string
   /** Of all conditions, sorted by `text`. */
   readonly endpoints: readonly Endpoint[]
 }
@@ -70,8 +72,16 @@ export function servicePort(
     healthCheckNodePort: service.type === 'LoadBalancer' && externalPolicyLocal ? service.healthCheckNodePort : 0,
     externalPolicyLocal,
     internalPolicyLocal: features.internalPolicy && service.internalTrafficPolicy === 'Local',
+    hintsAnnotation: features.readsHintsAnnotation ? hintsAnnotationOf(service) : '',
     endpoints,
   }
+}
+
+const TOPOLOGY_ANNOTATIONS = ['service.kubernetes.io/topology-aware-hints', 'service.kubernetes.io/topology-mode']
+
+/** The older annotation wins over the newer. */
+function hintsAnnotationOf({ meta }: Service): string {
+  return TOPOLOGY_ANNOTATIONS.map((name) => meta.annotations[name]).find((text) => text !== undefined) ?? ''
 }
 
 /** Go's ServicePortName.String(). */

@@ -7,6 +7,8 @@ export interface ProxyFeatures {
   readonly anySourceRangeDisablesFirewall: boolean
   /** EndpointSlice node hints are honoured (gate PreferSameTrafficDistribution: on since 1.34). */
   readonly nodeHints: boolean
+  /** What a Service says about hints is read (until 1.32), even where it no longer counts: a change has it written again. */
+  readonly readsHintsAnnotation: boolean
   /** Of two endpoints with one address and port the last that does not end wins (1.36); before, one on this node. */
   readonly prefersLastingTwin: boolean
   /** The endpoints of a slice are sorted by their addresses before the first of two alike is taken (until 1.30). */
@@ -110,6 +112,7 @@ export function proxyFeatures(version: string): ProxyFeatures {
   return {
     anySourceRangeDisablesFirewall: minor >= 34,
     nodeHints: minor >= 34,
+    readsHintsAnnotation: minor < 33,
     prefersLastingTwin: minor >= 36,
     sortsSliceEndpoints: minor < 31,
     nftMatchesInterfaceIndex: minor < 33,

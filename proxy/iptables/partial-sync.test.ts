@@ -76,6 +76,49 @@ describe('a partial sync', () => {
     expect(found.deleted).toBe(deleted)
   })
 
+  it.each([
+    ['v1.34.0', 'zone', 4],
+    ['v1.33.9', 'zone', 4],
+    ['v1.34.0', 'another label', 0],
+    ['v1.33.9', 'another label', 4],
+  ])('%s with another value of the node: %s, writes that many service ports anew', (version, what, written) => {
+    const plain = node('node1')
+    const other = {
+      ...plain,
+      meta: { ...plain.meta, labels: { [what === 'zone' ? 'topology.kubernetes.io/zone' : 'x']: 'b' } },
+    }
+    const cluster = smallCluster(BEFORE)
+    const at = (where: typeof plain): Synced => {
+      const given = { family: 4 as const, facts: machine([]), config: { ...DEFAULT_CONFIG, version } }
+      return { cluster, sync: iptablesSync(cluster, where, given) }
+    }
+    const [first, second] = [at(plain), at(other)]
+    const { isUnchanged } = changesBetween(first, second)
+    expect(second.sync.services.filter(({ port }) => !isUnchanged(port))).toHaveLength(written === 0 ? 0 : 3)
+  })
+
+  it.each([
+    ['v1.36.3', ['0.0.0.0/0'], true],
+    ['v1.36.3', ['::/0'], false],
+  ])('%s sees a change where source ranges become %j, although no rule does: %s', (version, sourceRanges, seen) => {
+    const lb = (more: Parameters<typeof service>[1]) =>
+      smallCluster({
+        services: [service('b', { type: 'LoadBalancer', ...more })],
+        slices: slicesOf([], ['10.244.1.6']),
+      })
+    const at = (cluster: ReturnType<typeof lb>): Synced => ({
+      cluster,
+      sync: iptablesSync(cluster, node('node1'), {
+        family: 4,
+        facts: machine([]),
+        config: { ...DEFAULT_CONFIG, version },
+      }),
+    })
+    const after = at(lb({ sourceRanges }))
+    const { isUnchanged } = changesBetween(at(lb({})), after)
+    expect(after.sync.services.map(({ port }) => isUnchanged(port))).toEqual([!seen])
+  })
+
   it('always writes the rules in the shared chains', () => {
     const { text } = partial(BEFORE)
     expect(text.match(/-A KUBE-SERVICES /g)).toHaveLength(4)

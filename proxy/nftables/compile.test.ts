@@ -310,6 +310,44 @@ describe('a release', () => {
   })
 
   it.each([
+    ['v1.32.9', 'iif cni0'],
+    ['v1.33.0', 'iifname cni0'],
+  ])('%s asks for a bridge by %s', (version, match) => {
+    const given = { version, detectLocal: { kind: 'bridgeInterface', bridge: 'cni0' } } as const
+    expect(rulesOf(version, 'external-', given).some((rule) => rule.startsWith(`${match} goto`))).toBe(true)
+  })
+
+  it.each([
+    ['v1.32.9', EVERYTHING, 'Error: Interface does not exist'],
+    ['v1.33.0', EVERYTHING, undefined],
+    ['v1.32.9', { nodes: NODES }, undefined],
+  ] as const)('%s asks for a prefix of interface names: nft says %#', (version, text, complaint) => {
+    const given = config({ version, detectLocal: { kind: 'interfaceNamePrefix', prefix: 'veth' } })
+    const builder = newNftBuilder({ next: 0 })
+    const ops = nftablesMode.compile(smallCluster(text), NODES[0]!, given, FACTS)
+    const complaints = ops.flatMap((op) =>
+      op.kind.startsWith('nft.') ? (applyNftOp(builder, op as Parameters<typeof applyNftOp>[1]) ?? []) : [],
+    )
+    expect(complaints[0]).toBe(complaint)
+  })
+
+  it.each([
+    ['v1.30.9', undefined],
+    ['v1.31.0', 'Active ClusterIPs'],
+  ])('%s says what a set is for: %s', (version, comment) => {
+    const [table] = tablesOf(EVERYTHING, NODES[0], { version })
+    expect(table?.sets.get('cluster-ips')?.line.comment).toBe(comment)
+  })
+
+  it.each([
+    ['v1.30.9', ['2001:db8::/32'], 'ip daddr @nodeport-ips'],
+    ['v1.31.0', ['2001:db8::/32'], 'fib daddr type local'],
+  ])('%s serves a family without addresses of its own for node ports, %j, by %s', (version, cidrs, match) => {
+    const rules = rulesOf(version, 'services', { mode: 'nftables', nodePortAddresses: cidrs.map(prefix) })
+    expect(rules.some((rule) => rule.startsWith(match))).toBe(true)
+  })
+
+  it.each([
     ['v1.30.9', 'default/local'],
     ['v1.31.0', ''],
   ])('%s says at the firewall whose it is: "%s"', (version, comment) => {

@@ -82,7 +82,11 @@ export function service(name: string, given: ServiceText = {}): Service {
   }
 }
 
-export type EndpointText = Partial<Omit<Endpoint, 'addresses'>> & { readonly ip: string }
+export type EndpointText = Partial<Omit<Endpoint, 'addresses'>> & {
+  readonly ip: string
+  /** Its other addresses. */
+  readonly more?: readonly string[]
+}
 
 export const READY = { ready: true, serving: true, terminating: false } as const
 export const NOT_READY = { ready: false, serving: false, terminating: false } as const
@@ -111,7 +115,11 @@ export function slice({ of, name, ports, endpoints, labels = {}, addressType }: 
     serviceName: own,
     addressType: addressType ?? (entries.some((entry) => entry.ip.includes(':')) ? 'IPv6' : 'IPv4'),
     ports: (ports ?? [{}]).map((port) => ({ name: '', port: 8080, protocol: 'TCP', ...port })),
-    endpoints: entries.map(({ ip: address, ...rest }) => ({ addresses: [ip(address)], ...READY, ...rest })),
+    endpoints: entries.map(({ ip: address, more = [], ...rest }) => ({
+      addresses: [address, ...more].map(ip),
+      ...READY,
+      ...rest,
+    })),
   }
 }
 

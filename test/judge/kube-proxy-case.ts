@@ -42,6 +42,8 @@ export interface CaseConfig {
   readonly interfaces: readonly { readonly name: string; readonly addresses: readonly string[] }[]
   readonly nfacct: boolean
   readonly randomFully: boolean
+  /** Of ipvs mode; `''` is the default. */
+  readonly scheduler?: string
 }
 
 export function caseConfig(recorded: KubeProxyCase): KubeProxyConfig {
@@ -62,7 +64,14 @@ export function caseConfig(recorded: KubeProxyCase): KubeProxyConfig {
       udpStreamTimeout: 0,
       tcpBeLiberal: false,
     },
-    ipvs: { scheduler: 'rr', strictARP: false, excludeCIDRs: [], tcpTimeout: 0, tcpFinTimeout: 0, udpTimeout: 0 },
+    ipvs: {
+      scheduler: config.scheduler ?? '',
+      strictARP: false,
+      excludeCIDRs: [],
+      tcpTimeout: 0,
+      tcpFinTimeout: 0,
+      udpTimeout: 0,
+    },
     featureGates: {},
     source: undefined,
   }

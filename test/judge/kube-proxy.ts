@@ -9,17 +9,26 @@ import { iptablesSync } from '../../proxy/iptables/sync.ts'
 import { renderIptablesSave } from '../../render/iptables-save.ts'
 import { judgeOfJsonFiles, type Replayed } from './judge.ts'
 import { applyStep, type CaseObject, caseConfig, caseFacts, caseNode, type KubeProxyCase } from './kube-proxy-case.ts'
+import { replayIpvsSyncs } from './kube-proxy-ipvs.ts'
 import { replayNftSyncs } from './kube-proxy-nftables.ts'
 import { storedCluster } from './stored-cluster.ts'
 
 /** Replays a case of the real kube-proxy: what we write, under the same keys. */
 export function replayKubeProxyCase(recorded: KubeProxyCase): Replayed {
   const { config } = recorded
-  if (config.mode !== 'iptables' && config.mode !== 'nftables')
-    return { kind: 'skipped', reason: `not recorded: kube-proxy mode ${config.mode}` }
-  const syncs = config.mode === 'nftables' ? replayNftSyncs(recorded) : firstAndSteps(recorded)
+  const replay = Object.hasOwn(REPLAYS, config.mode) ? REPLAYS[config.mode] : undefined
+  if (replay === undefined) return { kind: 'skipped', reason: `not recorded: kube-proxy mode ${config.mode}` }
+  const syncs = replay(recorded)
   const [first, ...steps] = syncs.map(({ texts }) => ({ expected: texts }))
   return { kind: 'result', value: { config: { mode: config.mode }, ...first, steps } }
+}
+
+type Texts = Readonly<Record<string, string>>
+
+const REPLAYS: Readonly<Record<string, (recorded: KubeProxyCase) => readonly { readonly texts: Texts }[]>> = {
+  iptables: firstAndSteps,
+  nftables: replayNftSyncs,
+  ipvs: replayIpvsSyncs,
 }
 
 /** What one sync gives: the texts by key, the node's tables, and what the next sync starts from. */

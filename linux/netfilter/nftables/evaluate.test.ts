@@ -70,6 +70,8 @@ describe('a rule matches', () => {
     ['meta mark & 0x1 == 0', true],
     ['meta mark & 0x1 != 0', false],
     ['iifname r0', true],
+    ['iif r0', true],
+    ['iif != r0', false],
     ['iifname "r*"', true],
     ['iifname != "r*"', false],
     ['iifname != q*', true],
