@@ -2,6 +2,7 @@ import type { Ip } from '../packet/ip.ts'
 import type { Frame } from '../packet/packet.ts'
 import type { Link, Netns } from './netns.ts'
 import type { ProcessEvent } from './process.ts'
+import type { FragmentUser } from './reassembly.ts'
 import type { SctpTimerName } from './sctp-association.ts'
 import type { Skb } from './skb.ts'
 
@@ -39,4 +40,5 @@ export type Timer =
       readonly turn: number
     }
   | { readonly kind: 'sctp'; readonly socket: number; readonly what: SctpTimerName; readonly turn: number }
+  | { readonly kind: 'fragments'; readonly user: FragmentUser; readonly key: string; readonly began: number }
   | { readonly kind: 'process'; readonly process: string; readonly id: string; readonly turn: number }

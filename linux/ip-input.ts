@@ -4,7 +4,7 @@ import { mayTellNoRoute } from './inet-peer.ts'
 import { ipForward } from './ip-forward.ts'
 import { runHook } from './ip-hook.ts'
 import { isInGroup } from './multicast.ts'
-import { reassembleLocal } from './reassembly.ts'
+import { gather } from './reassembly.ts'
 import { routeInput } from './route.ts'
 import { sctpReceive } from './sctp.ts'
 import type { IpSkb, PacketType } from './skb.ts'
@@ -66,9 +66,9 @@ function tellNoRoute(skb: IpSkb, error: 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES
 function localDeliver(skb: IpSkb): void {
   // ip6_protocol_deliver_rcu: in IPv6 the fragment header is read after INPUT, so each part passes it by itself.
   const late = skb.packet.src.family === 6
-  if (!late && skb.packet.fragment !== undefined && !reassembleLocal(skb)) return
+  if (!late && skb.packet.fragment !== undefined && !gather(skb, 'local')) return
   if (!runHook(skb, 'input', { in: skb.dev })) return
-  if (late && skb.packet.fragment !== undefined && !reassembleLocal(skb)) return
+  if (late && skb.packet.fragment !== undefined && !gather(skb, 'local')) return
   const { payload } = skb.packet
   const { capabilities } = skb.ns.host
   switch (payload.kind) {

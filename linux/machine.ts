@@ -9,6 +9,7 @@ import { type Neighbor, neighborTimer } from './neighbor.ts'
 import { newNetfilterState } from './netfilter/netfilter.ts'
 import type { Host, Kernel, Link, Netns, Stack } from './netns.ts'
 import type { Program } from './process.ts'
+import { fragmentTimer } from './reassembly.ts'
 import { processTimer, startProcess, wakeProcess } from './run-process.ts'
 import { sctpTimer } from './sctp-timeout.ts'
 import { newSkb } from './skb.ts'
@@ -135,6 +136,8 @@ export function handle(event: Exclude<MachineEvent, { kind: 'wire' }>): void {
           return tcpTimer(ns, timer.socket, timer.what, timer.turn)
         case 'sctp':
           return sctpTimer(ns, timer.socket, timer.what, timer.turn)
+        case 'fragments':
+          return fragmentTimer(ns, timer)
         case 'process':
           return processTimer(ns, timer.process, timer.id, timer.turn)
       }

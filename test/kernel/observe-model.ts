@@ -79,7 +79,7 @@ function entriesOf(ns: Netns, now: number) {
       original: tupleParts(entry.original),
       reply: tupleParts(entry.reply),
       status: entry.status,
-      mark: 0,
+      mark: entry.mark ?? 0,
       timeout: Math.floor((entry.timeout - now) / 1e9),
       tcpState: entry.flow?.kind === 'tcp' ? TCP_STATES.indexOf(entry.flow.state) : undefined,
     }),

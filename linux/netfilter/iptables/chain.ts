@@ -60,6 +60,7 @@ function unreadable(family: Family, line: RuleLine, reason: string): RuleSpec {
     in: undefined,
     out: undefined,
     protocol: undefined,
+    fragments: undefined,
     matches: [],
     target: { kind: 'notModelled', text: `${line.args} (${reason})` },
   }

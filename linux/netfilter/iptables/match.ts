@@ -1,6 +1,6 @@
 import { icmpTypeOf } from '../../../packet/icmp-type.ts'
 import { lengthOfIp } from '../../../packet/length.ts'
-import { protocolOf, type Tcp } from '../../../packet/packet.ts'
+import { type IpPacket, protocolOf, type Tcp } from '../../../packet/packet.ts'
 import { type Ports, portsOf } from '../../../packet/ports.ts'
 import { contains } from '../../../packet/prefix.ts'
 import { serverKey } from '../../ipvs/connection.ts'
@@ -39,6 +39,7 @@ export function matchRule(rule: Rule, place: MatchPlace): MatchResult {
   if (rule.in !== undefined && !matchLink(rule.in, state.in?.name ?? '')) return 'no'
   if (rule.out !== undefined && !matchLink(rule.out, state.out?.name ?? '')) return 'no'
   if (rule.protocol !== undefined && (protocolOf(packet) === rule.protocol.number) === rule.protocol.not) return 'no'
+  if (rule.fragments !== undefined && isLaterFragment(packet) === rule.fragments.not) return 'no'
   let unknown: string | undefined
   for (const match of rule.matches) {
     // Behind a match that may not hold, one with an effect must not have it.
@@ -51,6 +52,8 @@ export function matchRule(rule: Rule, place: MatchPlace): MatchResult {
   place.unknown = unknown
   return 'unknown'
 }
+
+const isLaterFragment = ({ fragment }: IpPacket): boolean => fragment !== undefined && fragment.offset > 0
 
 /** A name that ends in `+` stands for all that begin so. No interface has an empty name. */
 function matchLink(test: LinkTest, name: string): boolean {

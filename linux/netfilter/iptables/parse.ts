@@ -34,7 +34,15 @@ export function parseRule(family: Family, args: string): Parsed<RuleSpec> {
 export function readRule(family: Family, args: string): Parsed<RuleSpec> {
   const words = splitWords(args)
   if (!words.ok) return words
-  const reading: Reading = { family, words: words.value, at: 0, head: new Map(), parts: [], target: undefined }
+  const reading: Reading = {
+    family,
+    words: words.value,
+    at: 0,
+    head: new Map(),
+    fragments: undefined,
+    parts: [],
+    target: undefined,
+  }
   while (reading.at < reading.words.length) {
     const trouble = readOption(reading)
     if (trouble !== undefined) return refused(trouble)
@@ -48,6 +56,8 @@ interface Reading {
   at: number
   /** -s, -d, -i, -o and -p by their short names. */
   readonly head: Map<string, Given>
+  /** -f. */
+  fragments: { readonly not: boolean } | undefined
   readonly parts: Part[]
   target: Part | undefined
 }
@@ -103,15 +113,18 @@ function readOption(reading: Reading): string | undefined {
   const part = PART_OPTIONS[word]
   if (part !== undefined) return not ? `"!" may not stand before ${word}` : readPart(reading, part)
   if (word === '-4' || word === '-6') return wrongFamily(reading.family, word)
-  if (word === '-f' || word === '--fragment') return headNotModelled(reading, not ? '! -f' : '-f')
+  if (word === '-f' || word === '--fragments') return readFragments(reading, not)
   return readLongOption(reading, word, { not, first: undefined })
 }
 
 const wrongFamily = (family: Family, word: '-4' | '-6'): string | undefined =>
   word === `-${family}` ? undefined : `${word} in a rule of IPv${family}`
 
-function headNotModelled(reading: Reading, text: string): undefined {
-  reading.parts.push({ ...emptyPart('-m', text), text: [text], modelled: false })
+/** ipt_ip's IPT_F_FRAG, which IPv6 does not have: its fragments are found by their extension header. */
+function readFragments(reading: Reading, not: boolean): string | undefined {
+  if (reading.family === 6) return '-f in a rule of IPv6'
+  if (reading.fragments !== undefined) return '-f is given twice'
+  reading.fragments = { not }
   return undefined
 }
 
@@ -252,6 +265,7 @@ function finish(reading: Reading): Parsed<RuleSpec> {
     in: in_.value,
     out: out.value,
     protocol: protocol.value,
+    fragments: reading.fragments,
     matches,
     target: target.value,
   })

@@ -37,6 +37,7 @@ export function printRule(family: Family, rule: RuleSpec): string {
     const { number } = rule.protocol
     parts.push(`${not(rule.protocol)}-p ${PROTOCOL_NAMES.get(number) ?? number}`)
   }
+  if (rule.fragments !== undefined) parts.push(`${not(rule.fragments)}-f`)
   for (const match of rule.matches) parts.push(printMatch(family, match))
   if (rule.target !== undefined) parts.push(printTarget(rule.target))
   return parts.join(' ')

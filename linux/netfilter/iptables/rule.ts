@@ -18,6 +18,8 @@ export interface RuleSpec {
   readonly in: LinkTest | undefined
   readonly out: LinkTest | undefined
   readonly protocol: ProtocolTest | undefined
+  /** `-f`: later fragments only; all but those. */
+  readonly fragments: { readonly not: boolean } | undefined
   readonly matches: readonly Match[]
   /** Undefined: the rule only counts. */
   readonly target: Target | undefined

@@ -111,6 +111,31 @@ const overRouter: readonly Scenario[] = [
     flows: [{ ...CLIENT, ...udp('10.9.9.9', 9, 3000) }],
   },
   {
+    name: 'fragments-that-never-come',
+    about: 'Later fragments are lost on the way: the receiver waits, and tells the sender when its patience is over.',
+    lab: routed({
+      router: rules(4, 'filter', '-A FORWARD -f -j DROP'),
+      server: [sysctl('net.ipv4.ipfrag_time', 1)],
+    }),
+    standing: SERVERS,
+    observeMs: 1500,
+    flows: [{ ...CLIENT, ...udp(SERVER_IP, 53, 3000) }],
+  },
+  {
+    name: 'tracked-fragments-that-never-come',
+    about: 'The same where the receiver tracks connections: the packet waits before its rules.',
+    lab: routed({
+      router: rules(4, 'filter', '-A FORWARD -f -j DROP'),
+      server: [
+        sysctl('net.ipv4.ipfrag_time', 1),
+        ...rules(4, 'filter', '-A INPUT -m conntrack --ctstate INVALID -j DROP'),
+      ],
+    }),
+    standing: SERVERS,
+    observeMs: 1500,
+    flows: [{ ...CLIENT, ...udp(SERVER_IP, 53, 3000) }],
+  },
+  {
     name: 'notrack',
     about: 'What the raw table says is not to be tracked is not, and a rule can tell.',
     lab: routed({

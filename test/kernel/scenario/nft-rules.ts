@@ -253,6 +253,36 @@ const RULED: Readonly<Record<string, Ruled>> = {
     ],
     flows: [to(SERVER_IPS[4], 'udp', 53), to(SERVER_IPS[4], 'tcp', 80), to(SERVER_IPS[4], 'udp', 54)],
   },
+  counting: {
+    about: 'Limits and quotas that are used up, a log, marks of connections, hashes.',
+    nft: `${BOTH}
+      add rule inet t f log prefix "seen " level debug
+      add rule inet t f udp dport 53 limit rate 1/hour burst 2 packets counter
+      add rule inet t f udp dport 53 limit rate over 2/week burst 3 packets drop
+      add rule inet t f udp dport 54 limit rate 20 bytes/day burst 60 bytes counter
+      add rule inet t f udp dport 54 quota over 132 bytes used 44 bytes drop
+      add rule inet t f udp dport 55 quota 88 bytes counter
+      add rule inet t f ct state new tcp dport 80 ct mark set 0x5
+      add rule inet t f ct mark 0x5 meta mark set ct mark
+      add rule inet t f meta mark 0x5 ct mark set ct mark or 0x100
+      add rule inet t f ct mark & 0x100 != 0 counter
+      add rule inet t f udp dport 56 ct mark set meta mark or 0x7
+      add rule inet t f jhash ip saddr . ip daddr mod 16 seed 0xdeadbeef vmap { 0-3 : jump x, 4-7 : jump y }
+      add rule inet t f jhash ip6 daddr mod 8 seed 0x7 offset 10 10-13 counter
+      add rule inet t f udp sport 40000-65535 jhash udp dport mod 4 seed 0x1 { 0, 1 } counter
+      add rule inet t f meta mark set jhash ip daddr mod 256 seed 0x3 offset 256
+      add rule inet t f meta mark != 0 counter
+      add rule inet t x counter
+      add rule inet t y return`,
+    flows: [1, 2, 3, 4].flatMap(() =>
+      both((ip) => to(ip, 'udp', 53)).concat(
+        both((ip) => to(ip, 'udp', 54)),
+        both((ip) => to(ip, 'udp', 55)),
+        both((ip) => to(ip, 'udp', 56)),
+        both((ip) => to(ip, 'tcp', 80)),
+      ),
+    ),
+  },
   policies: {
     about: 'A chain that drops what no rule accepts.',
     nft: `

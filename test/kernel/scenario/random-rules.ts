@@ -89,6 +89,7 @@ function matchesOf(random: Random, around: Around, { table, chain, protocol }: P
       `-m addrtype ${not()}--dst-type ${random.pick(['LOCAL', 'UNICAST', around.family === 4 ? 'BROADCAST' : 'MULTICAST'])}`,
     )
   if (random.chance(0.05)) matches.push(`-m addrtype ${not()}--src-type ${random.pick(['LOCAL', 'UNICAST'])}`)
+  if (around.family === 4 && random.chance(0.03)) matches.push(`${not()}-f`)
   if (random.chance(0.05)) matches.push('-m statistic --mode nth --every 2 --packet 0')
   if (random.chance(0.1)) matches.push('-m comment --comment "made up"')
   return matches
