@@ -18,7 +18,7 @@ function renderNftTable(table: NftTable, lens: Lens, live: Netns | undefined): s
   const chains: string[] = []
   for (const made of nftTableParts(table)) {
     for (const set of made.sets)
-      if (lens.whole || keptElements(set, lens).length > 0) sets.push(setText(set, lens, live))
+      if (lens.keeps(set.line.origin) || keptElements(set, lens).length > 0) sets.push(setText(set, lens, live))
     for (const chain of made.chains)
       if (lens.whole || chain.lines.some(({ origin }) => lens.keeps(origin)))
         chains.push(chainText(table.family, chain, lens))

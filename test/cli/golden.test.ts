@@ -10,6 +10,10 @@ import { podwalk } from './run-podwalk.ts'
 
 const FOLDER = join(import.meta.dirname, '..', 'cases', 'golden')
 
+/** What is asked before tables are shown. */
+const ASKED = ['--from', 'pod/client', '--to', 'svc/my-nginx:80', '--repeat', '2']
+const STICKY = ['--lab', 'textbook-flannel-vxlan', '--from', 'pod/client', '--to', 'svc/sticky', '--repeat', '3']
+
 const GOLDENS: Readonly<Record<string, readonly string[]>> = {
   'vxlan-name-to-reply': ['trace', '--from', 'pod/client', '--to', 'http://my-nginx'],
   'vxlan-ping-headers': ['trace', '--from', 'pod/client', '--to', 'pod/near', '--protocol', 'icmp', '-v'],
@@ -25,6 +29,30 @@ const GOLDENS: Readonly<Record<string, readonly string[]>> = {
   'dns-bing': ['dns', '--from', 'pod/client', 'cn.bing.com'],
   'dns-bing-all-resolvers': ['dns', '--from', 'pod/client', 'cn.bing.com', '--resolver', 'all'],
   'compare-iptables-ipvs': ['compare', '--from', 'pod/client', '--to', 'svc/far', '--proxy', 'iptables,nftables,ipvs'],
+  'then-udp-to-nobody': [
+    ...['trace', '--lab', 'textbook-flannel-vxlan', '-f', 'docs/stale-flows.yaml', '--from', 'pod/client'],
+    ...['--to', 'svc/dns', '--then', 'scale deploy/dns --replicas=0'],
+  ],
+  'then-tcp-nftables': [
+    ...['trace', '--from', 'pod/client', '--to', 'http://my-nginx', '--proxy', 'nftables'],
+    ...['--then', 'rollout restart deploy/my-nginx'],
+  ],
+  'show-conntrack': ['show', 'conntrack', '--node', 'xianchaonode1', ...ASKED],
+  'show-neigh': ['show', 'neigh', '--node', 'xianchaonode1', ...ASKED],
+  'show-fdb': ['show', 'fdb', '--node', 'xianchaonode1', ...ASKED],
+  'show-ipvs-connections': ['show', 'ipvs', '--node', 'xianchaonode1', '--proxy', 'ipvs', '--connections', ...ASKED],
+  'show-ipvs-stats': [
+    ...['show', 'ipvs', '--node', 'xianchaonode1', '--proxy', 'ipvs', '--stats', '--service', 'my-nginx', ...ASKED],
+  ],
+  'show-ipvs-drains': [
+    ...['show', 'ipvs', '--node', 'xianchaonode1', '--proxy', 'ipvs', '--service', 'my-nginx', '--from', 'pod/client'],
+    ...['--to', 'svc/my-nginx', '--then', 'label pod -n default my-nginx-6846989649-z8fvl run-'],
+  ],
+  'show-recent': ['show', 'recent', '--node', 'xianchaonode1', '-f', 'test/cli/sticky-service.yaml', ...STICKY],
+  'show-nft-affinity': [
+    ...['show', 'nft', '--node', 'xianchaonode1', '-f', 'test/cli/sticky-service.yaml', '--proxy', 'nftables'],
+    ...['--service', 'sticky', ...STICKY],
+  ],
   'via-all': ['trace', '--from', 'ext/laptop', '--to', 'svc/near-local', '--via', 'all'],
   'check-lab': ['check'],
   'check-shop': ['check', '-f', 'test/cases/snapshots/shop/all.json.gz'],
