@@ -104,10 +104,8 @@ export function flush(
     const [first, ...more] = draft.chunks
     draft = { chunks: [], octets: overhead }
     if (first === undefined) return
-    const { bound, peerTag, myTag } = association
-    const isInit = first.kind === 'init'
-    const tag = isInit ? 0 : first.kind === 'abort' && first.reflected ? myTag : peerTag
-    sendPacket(ns, socket, { bound, peer: remote, tag, chunks: [first, ...more], cause })
+    const { bound, peerTag } = association
+    sendPacket(ns, socket, { bound, peer: remote, tag: peerTag, chunks: [first, ...more], cause })
   }
   const fits = (chunk: Chunk): boolean => draft.octets + paddedLength(chunkLength(chunk)) <= association.pathMtu
   const append = (chunk: Chunk): void => {

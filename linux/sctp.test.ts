@@ -231,9 +231,23 @@ describe('what is lost is sent again', () => {
     const second = both.sent.filter(({ packet }) => has('init')(packet))[1]?.packet as IpPacket
     const [init] = chunksIn(second)
     const life = init?.kind === 'init' ? readParameters(init.parameters).at(-1) : undefined
+    expect(tagOf(second)).toBe(0)
     // 33 s too late, and twice that in milliseconds.
     expect(life).toEqual({ type: PARAMETER.cookiePreservative, value: Uint8Array.of(0, 1, 1, 0xd0) })
     expect(told(both)).toEqual(['93 y accepted', '93 x connected', '93 y data', '93 x data', '93 y closed'])
+  })
+
+  it('a cookie that was changed on its way is not ours', () => {
+    const changed = (packet: IpPacket): IpPacket => {
+      const [echo] = chunksIn(packet)
+      if (packet.payload.kind !== 'sctp' || echo?.kind !== 'cookieEcho') return packet
+      const cookie = echo.cookie.slice()
+      cookie[40] = (cookie[40] ?? 0) ^ 1
+      const { srcPort, dstPort, verificationTag: tag } = packet.payload
+      return { ...packet, payload: sctpOf({ srcPort, dstPort, tag }, [{ ...echo, cookie }]) }
+    }
+    const both = conversation({ pass: (packet, nth) => [nth === 3 ? changed(packet) : packet] })
+    expect(told(both)[0]).toBe('3 y accepted')
   })
 
   it('a cookie with a wrong tag makes no association', () => {
@@ -278,9 +292,13 @@ describe('what is lost is sent again', () => {
     both.start('x', dial(), (event) => {
       if (event.kind !== 'connected' && event.kind !== 'timer') return []
       const send: Syscall = { kind: 'send', fd: FD, bytes: message }
-      return left-- > 0 ? [send, { kind: 'timer', id: 'next', afterNs: 5e8 }] : []
+      return left-- > 0 ? [send, { kind: 'timer', id: 'next', afterNs: 1e8 }] : []
     })
     both.run(3)
+    const tsns = both.sent.flatMap(({ at, packet }) =>
+      chunksIn(packet).flatMap((chunk) => (chunk.kind === 'data' ? [{ at, tsn: chunk.tsn }] : [])),
+    )
+    expect(tsns.filter(({ tsn }) => tsn === tsns[1]?.tsn).map(({ at }) => at)).toEqual([100, 400])
     const holes = both.sent.flatMap(({ packet }) =>
       chunksIn(packet).flatMap((chunk) => (chunk.kind === 'sack' ? [chunk.gaps.map(({ end }) => end)] : [])),
     )
@@ -552,6 +570,8 @@ describe('addresses in an INIT', () => {
     both.run(10)
     expect(both.sent[0]?.packet.fragment).toEqual({ offset: 0, more: true })
     expect(both.sent[0]?.packet.dontFragment).toBe(false)
+    expect(both.sent[0]?.packet.id).toBeGreaterThan(0)
+    expect(both.sent[1]?.packet.id).toBe(both.sent[0]?.packet.id)
     expect(told(both)).toEqual(['0 y accepted', '0 x connected', '0 y data', '0 x data', '0 y closed'])
   })
 

@@ -11,11 +11,11 @@ const change = (file: string, name: string, find: string, replace: string, break
 /** Ways to get SCTP wrong, each in one line. */
 export const SCTP_CHANGES: readonly Change[] = [
   change(
-    'linux/sctp-output.ts',
-    'sctp-init-has-a-tag',
-    'const tag = isInit ? 0 : ',
-    'const tag = ',
-    'an INIT carries the tag that the peer has yet to tell',
+    'linux/sctp-handshake.ts',
+    'sctp-second-init-has-a-tag',
+    'association.peerTag = 0',
+    'association.errors = 0',
+    'an INIT after an expired cookie carries the tag of the first answer',
   ),
   change(
     'linux/sctp-output.ts',
@@ -26,10 +26,10 @@ export const SCTP_CHANGES: readonly Change[] = [
   ),
   change(
     'linux/sctp-output.ts',
-    'sctp-df-on-what-is-too-long',
-    'dontFragment: draft.dontFragment && fits',
-    'dontFragment: draft.dontFragment',
-    'an INIT of many addresses is dropped for its length',
+    'sctp-fragments-unidentified',
+    'return fits ? 0 : selectIdent(',
+    'return fits || !fits ? 0 : selectIdent(',
+    'the parts of a long INIT have no identification in common',
   ),
   change(
     'linux/sctp-output.ts',
@@ -207,11 +207,11 @@ export const SCTP_CHANGES: readonly Change[] = [
     'a silent peer is not sent an ABORT in the end',
   ),
   change(
-    'linux/sctp-lookup.ts',
+    'linux/sctp.ts',
     'sctp-told-addresses-unknown',
-    'if (!sctp.peers.some((ip) => sameIp(ip, remote.ip)) || ',
-    'if (!sctp.peers.slice(0, 1).some((ip) => sameIp(ip, remote.ip)) || ',
-    'what comes from another address of the peer is out of the blue',
+    "first?.kind === 'init' || first?.kind === 'initAck'",
+    "first?.kind === 'init'",
+    'an INIT ACK from another address of the peer is out of the blue',
   ),
   change(
     'packet/sctp-chunk.ts',

@@ -118,8 +118,12 @@ const MANIFESTS = [
   service('inside', 19, `internalTrafficPolicy: Local, selector: { app: far }, ${port()}`),
 ].join('\n---\n')
 
-export function telecomCluster(proxyMode: string): Built {
-  const bytes = new TextEncoder().encode(MANIFESTS)
+/** `more`: so many Services beside those, which nobody calls. */
+export function telecomCluster(proxyMode: string, more = 0): Built {
+  const others = Array.from({ length: more }, (_, i) =>
+    service(`other-${i}`, i + 30, `selector: { app: nobody }, ${port()}`),
+  )
+  const bytes = new TextEncoder().encode([MANIFESTS, ...others].join('\n---\n'))
   return build(load([{ name: 'telecom.yaml', bytes }]).cluster, { proxyMode })
 }
 

@@ -5,6 +5,7 @@ import type { Conversation } from '../../engine/conversation.ts'
 import { readQuestion } from '../../engine/question.ts'
 import { formatIp } from '../../packet/ip.ts'
 import { must } from '../../packet/parsed.ts'
+import { summaryOf } from '../../packet/text.ts'
 import { captureOf, capturePoints } from '../../render/capture.ts'
 import { renderConversationJson } from '../../render/conversation-json.ts'
 import { type CaptureInterface, type CapturePacket, renderPcapng } from '../../render/pcapng.ts'
@@ -151,6 +152,32 @@ describe('a question', () => {
     const [one, two] = [walk(built, 'pod/a', 'svc/far'), walk(telecomCluster('iptables'), 'pod/a', 'svc/far')]
     expect(one.packets.map(({ sent }) => sent)).toEqual(two.packets.map(({ sent }) => sent))
   })
+})
+
+test('an association that is kept is asked by again, a minute later', () => {
+  const built = telecomCluster('iptables')
+  const probe = must(readQuestion(built, { from: 'pod/a', to: 'svc/far', protocol: 'sctp' }))
+  const answers = askAgain(built, { ...probe, keeps: true }, { times: 3, every: 60_000_000_000 })
+  expect(answers.map(outcomeOf)).toEqual(Array.from({ length: 3 }, () => 'delivered, answered'))
+  const kinds = answers.map(({ steps }) => {
+    const sent = steps.flatMap((step) => (step.kind === 'socket.send' ? [summaryOf(step.sent)] : []))
+    return sent.map((line) => /SCTP \[(.*)\]/.exec(line)?.[1] ?? line)
+  })
+  expect(kinds[0]?.[0]).toBe('INIT')
+  // The server's acknowledgement goes with its answer; ours waits its 200 ms, in which nobody asks.
+  expect(kinds[1]).toEqual(['DATA', 'SACK, DATA'])
+  expect(kinds[2]).toEqual(['DATA', 'SACK, DATA'])
+})
+
+test('an INIT that is too long for the tunnel is cut, and put together again', { timeout: 60_000 }, () => {
+  const built = telecomCluster('ipvs', 200)
+  const answer = walk(built, 'node/n1', '10.244.2.7:3868')
+  expect(outcomeOf(answer)).toBe('delivered, answered')
+  expect(answer.steps.some((step) => step.kind === 'fragment')).toBe(true)
+  if (version === undefined) return
+  const joined = { depth: 'everything', fragments: 'joined' } as const
+  const file = captureOfAll([answer])
+  expect(complaintsOf(file, joined)).toEqual([])
 })
 
 test('a headless Service is dialled by its name', { timeout: 30_000 }, () => {
