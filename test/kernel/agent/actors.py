@@ -38,7 +38,8 @@ class Actors:
             self.poll.unregister(file)
 
     def wait(self, seconds):
-        self.poll.poll(seconds, 1)
+        """Until there is an event; takes none."""
+        select.select([self.poll.fileno()], [], [], seconds)
 
     def pass_over(self, file):
         """A socket without a connection counts as hung up. Once that is told it takes its place in the order when it
