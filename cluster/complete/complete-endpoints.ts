@@ -46,7 +46,8 @@ export function completeEndpoints(
     const hasNone = recorded && service.meta.uid !== undefined && ongoing?.rewritten.has(key) !== true
     if (owned.has(key) || hasNone) return []
     const written = endpoints.get(key)
-    if (key === 'default/kubernetes' && written === undefined) return [kubernetesSlice(service, { nodes, pods })]
+    if (key === KUBERNETES && written === undefined)
+      return given.some(({ meta }) => keyOf(meta) === KUBERNETES) ? [] : [kubernetesSlice(service, { nodes, pods })]
     // What the endpoints controller recorded is better than pods that are made up.
     if (written?.meta.uid !== undefined && !podsRecorded) return slicesOfEndpoints(written)
     if (isUncontrolled(service)) {
@@ -64,6 +65,9 @@ export function completeEndpoints(
   for (const slice of made) assumeSlice(slice, filling)
   return { endpointSlices: [...given, ...made], endpoints: [...endpoints.values()] }
 }
+
+/** The Service of the API servers; the slice that they make of themselves is called as it is. */
+const KUBERNETES = 'default/kubernetes'
 
 /** Made by a controller: recorded, or printed and stripped of its uid. */
 const isMade = ({ uid, labels }: Meta): boolean =>
