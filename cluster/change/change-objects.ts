@@ -77,10 +77,17 @@ function applyFiles(
   if (snapshot.found.length + snapshot.labs.length === 0)
     return refused(`${files.join(', ')} ${files.length === 1 ? 'holds' : 'hold'} no object that could be applied`)
   const applied = new Set(snapshot.found.map(({ draft }) => objectKey(draft)))
-  if (prune) for (const key of [...objects.byKey.keys()]) if (!applied.has(key) && !isBuiltIn(key)) remove(objects, key)
+  const recorded = new Set(snapshot.found.flatMap((found) => (found.recorded ? [found.draft.kind] : [])))
+  if (prune)
+    for (const [key, { draft }] of [...objects.byKey])
+      if (!applied.has(key) && !isBuiltIn(key) && (!isMade(draft) || recorded.has(draft.kind))) remove(objects, key)
   for (const found of snapshot.found) put(objects, found)
   return parsed(undefined)
 }
+
+/** What controllers make stands in snapshots, not in manifests: without a recorded one these say nothing of the kind. */
+const isMade = ({ kind, meta }: Draft): boolean =>
+  meta.owner !== undefined || kind === 'EndpointSlice' || kind === 'Endpoints'
 
 /** What an API server makes by itself is in no manifest. */
 const isBuiltIn = (key: string): boolean => key.startsWith('Namespace ') || / default\/kubernetes(-\w+)?$/.test(key)
