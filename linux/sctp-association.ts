@@ -65,9 +65,19 @@ export interface SctpAssociation {
   initTimeout: number
   initErrors: number
   errors: number
+  readonly path: SctpPath
   heartbeat: { readonly nonce: number; readonly at: number } | undefined
   lastSent: number
   readonly timers: Record<SctpTimerName, { turn: number; pending: boolean }>
+}
+
+/** The one way to the peer (struct sctp_transport). */
+export interface SctpPath {
+  state: 'active' | 'potentiallyFailed' | 'inactive'
+  /** Since something was last answered. */
+  errors: number
+  /** A heartbeat has not been answered. */
+  heartbeatOut: boolean
 }
 
 export type SctpAssociationState =
@@ -182,6 +192,7 @@ export function newAssociation(
     initTimeout: RTO_INITIAL,
     initErrors: 0,
     errors: 0,
+    path: { state: 'active', errors: 0, heartbeatOut: false },
     heartbeat: undefined,
     lastSent: 0,
     timers: {

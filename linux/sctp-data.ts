@@ -108,6 +108,7 @@ export function takeSack(
   markGaps(association, sack)
   if (acked > 0) {
     association.errors = 0
+    noteAnswered(association)
     if (advanced && flying >= association.congestionWindow) widen(association, acked, flying)
   }
   association.peerWindow = Math.max(0, sack.window - inFlight(association))
@@ -116,6 +117,13 @@ export function takeSack(
   else if (advanced) startTimer(ns, socket, 't3Rtx', association.rto)
   flush(ns, socket, association, cause)
   nothingPending(ns, socket, association, cause)
+}
+
+/** sctp_check_transmitted: a path that was given up is in use again; one that is doubted waits for its heartbeat. */
+function noteAnswered({ path }: SctpAssociation): void {
+  path.errors = 0
+  path.heartbeatOut = false
+  if (path.state === 'inactive') path.state = 'active'
 }
 
 /** Octets that are acknowledged for good. */

@@ -4,15 +4,9 @@ import type { InitChunk } from '../packet/sctp-chunk.ts'
 import { addressOf, PARAMETER, readParameters } from '../packet/sctp-parameter.ts'
 import type { Netns } from './netns.ts'
 import { sctpScope } from './sctp-addresses.ts'
-import {
-  COOKIE_LIFE,
-  HEARTBEAT_INTERVAL,
-  newAssociation,
-  RTO_INITIAL,
-  type SctpAssociation,
-  tsnAdd,
-} from './sctp-association.ts'
+import { COOKIE_LIFE, newAssociation, RTO_INITIAL, type SctpAssociation, tsnAdd } from './sctp-association.ts'
 import { packCookie, type SctpCookie, unpackCookie } from './sctp-cookie.ts'
+import { startHeartbeat } from './sctp-heartbeat.ts'
 import { drawTag, drawTsn, makeAbort, makeInit, makeInitAck, makeStaleCookie } from './sctp-make-chunk.ts'
 import { pathTo, reply, sendPacket } from './sctp-output.ts'
 import { failAssociation } from './sctp-shutdown.ts'
@@ -248,18 +242,4 @@ export function beginAgain(
 /** max_init_attempts. */
 const MAX_STALE = 8
 
-/**
- * sctp_transport_reset_hb_timer: half of the RTO after the interval, and up to a whole RTO by chance, in jiffies of a
- * millisecond.
- */
-export function startHeartbeat(ns: Netns, socket: Socket, association: SctpAssociation): void {
-  const entry = `heartbeat ${socket.local.port}`
-  const site = { host: ns.host.name, netns: ns.name, purpose: 'sctp-heartbeat', entry } as const
-  const jitter = ns.host.kernel.draw(site, Math.floor(association.rto / MILLISECOND)) * MILLISECOND
-  startTimer(ns, socket, 'heartbeat', heartbeatAfter(association) + jitter)
-}
-
 const MILLISECOND = 1_000_000
-
-/** sctp_transport_timeout. */
-export const heartbeatAfter = ({ rto }: SctpAssociation): number => HEARTBEAT_INTERVAL + rto / 2

@@ -1,8 +1,8 @@
 import type { Netns } from './netns.ts'
 import { MAX_INIT_RETRANSMITS, MAX_RETRANSMITS, type SctpAssociation, type SctpTimerName } from './sctp-association.ts'
 import { acknowledge, retransmitAll } from './sctp-data.ts'
-import { heartbeatAfter } from './sctp-handshake.ts'
-import { drawTag, makeAbort, makeHeartbeat, makeInit, makeShutdown } from './sctp-make-chunk.ts'
+import { heartbeatDue, strike } from './sctp-heartbeat.ts'
+import { makeAbort, makeInit, makeShutdown } from './sctp-make-chunk.ts'
 import { reply } from './sctp-output.ts'
 import { failAssociation } from './sctp-shutdown.ts'
 import { doubled, startTimer } from './sctp-timer.ts'
@@ -46,16 +46,10 @@ function handshakeTimeout(ns: Netns, socket: Socket, association: SctpAssociatio
   reply(ns, socket, association, what === 't1Init' ? makeInit(socket, association) : { kind: 'cookieEcho', cookie })
 }
 
-/** sctp_do_8_2_transport_strike, for the one path. */
-function strike(association: SctpAssociation): void {
-  association.errors++
-  association.rto = doubled(association.rto)
-}
-
 /** sctp_sf_t2_timer_expire. */
 function shutdownTimeout(ns: Netns, socket: Socket, association: SctpAssociation): void {
   if (association.errors >= MAX_RETRANSMITS) return failAssociation(ns, socket, { errno: 'ETIMEDOUT' })
-  strike(association)
+  strike(ns, socket, association, 'packet')
   startTimer(ns, socket, 't2Shutdown', association.rto)
   const isAnswer = association.state === 'shutdownAckSent'
   reply(ns, socket, association, isAnswer ? { kind: 'shutdownAck' } : makeShutdown(association))
@@ -64,20 +58,6 @@ function shutdownTimeout(ns: Netns, socket: Socket, association: SctpAssociation
 /** sctp_sf_do_6_3_3_rtx. */
 function dataTimeout(ns: Netns, socket: Socket, association: SctpAssociation): void {
   if (association.errors >= MAX_RETRANSMITS) return failAssociation(ns, socket, { errno: 'ETIMEDOUT' })
-  strike(association)
+  strike(ns, socket, association, 'packet')
   retransmitAll(ns, socket, association, 'timeout')
-}
-
-/** sctp_generate_heartbeat_event, sctp_sf_sendbeat_8_3: where data has gone meanwhile it waits for the rest of its time. */
-function heartbeatDue(ns: Netns, socket: Socket, association: SctpAssociation): void {
-  const now = ns.host.kernel.now()
-  const idle = now - association.lastSent
-  const after = heartbeatAfter(association)
-  if (idle < after) return startTimer(ns, socket, 'heartbeat', after - idle)
-  if (association.errors >= MAX_RETRANSMITS) return failAssociation(ns, socket, { errno: 'ETIMEDOUT' })
-  if (association.heartbeat !== undefined) strike(association)
-  const nonce = drawTag(ns, `heartbeat ${socket.local.port}`)
-  association.heartbeat = { nonce, at: now }
-  startTimer(ns, socket, 'heartbeat', heartbeatAfter(association))
-  reply(ns, socket, association, makeHeartbeat(nonce))
 }

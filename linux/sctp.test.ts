@@ -260,13 +260,28 @@ describe('what is lost is sent again', () => {
     expect(told(both)[0]).toBe('3 y accepted')
   })
 
-  it('DATA after the timeout, which doubles; after ten of them the peer is given up with an ABORT', () => {
-    const both = conversation(losing(has('data')), Y4, 900)
-    const at = both.sent.filter(({ packet }) => has('data')(packet)).map(({ at }) => at / 1000)
-    expect(at).toEqual([0, 3, 9, 21, 45, 93, 153, 213, 273, 333, 393])
-    expect(told(both)).toEqual(['0 y accepted', '0 x connected', '453 x error ETIMEDOUT', '453 y error ECONNRESET'])
-    expect(names(both.sent.at(-1)?.packet as IpPacket)).toBe('abort')
+  it('DATA after the timeout, which doubles; after ten times without an answer the peer is given up with an ABORT', () => {
+    const both = conversation(
+      losing((_, nth) => nth > 4),
+      Y4,
+      900,
+    )
+    const mine = both.sent.filter(({ by }) => by === 'x')
+    const at = (kind: Chunk['kind']) => mine.filter(({ packet }) => has(kind)(packet)).map(({ at }) => at / 1000)
+    expect(at('data').slice(0, 2)).toEqual([0, 3])
+    // The first heartbeat is asked soon, as the path is doubted, and counts only once the next is due.
+    expect(at('heartbeat')[0]).toBeLessThan(12)
+    expect(at('data').length - 1 + at('heartbeat').length - 1).toBe(10)
+    const end = both.told.find(({ by, event }) => by === 'x' && event.kind === 'error')
+    expect(end?.event).toMatchObject({ errno: 'ETIMEDOUT' })
+    expect(names(mine.at(-1)?.packet as IpPacket)).toBe('abort')
     expect(new TextDecoder().decode(firstOf(both, 'abort').causes.subarray(4))).toContain('exceeded its max_retrans')
+  })
+
+  it('a peer that answers heartbeats is not given up though it answers no data', () => {
+    const both = conversation(losing(has('data')), Y4, 900)
+    expect(told(both)).toEqual(['0 y accepted', '0 x connected'])
+    expect(both.sent.filter(({ packet }) => has('data')(packet)).length).toBeGreaterThan(20)
   })
 
   it('SHUTDOWN and SHUTDOWN ACK by the timer of the end that waits', () => {

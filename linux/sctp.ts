@@ -4,7 +4,7 @@ import type { Sctp } from '../packet/packet.ts'
 import { type Chunk, chunksOf } from '../packet/sctp-chunk.ts'
 import { CAUSE, readParameters } from '../packet/sctp-parameter.ts'
 import { type SctpAssociation, tsnDiff } from './sctp-association.ts'
-import { acknowledge, eatData, measured, takeSack } from './sctp-data.ts'
+import { acknowledge, eatData, takeSack } from './sctp-data.ts'
 import {
   acceptCookie,
   answerInit,
@@ -13,8 +13,9 @@ import {
   receiveCookieAgain,
   receiveInitAck,
 } from './sctp-handshake.ts'
+import { receiveHeartbeatAck } from './sctp-heartbeat.ts'
 import { type AssociatedSocket, findAssociation, findByToldAddress, findListener } from './sctp-lookup.ts'
-import { heartbeatNonce, makeShutdown } from './sctp-make-chunk.ts'
+import { makeShutdown } from './sctp-make-chunk.ts'
 import { refuse } from './sctp-ootb.ts'
 import { flush, reply } from './sctp-output.ts'
 import { deleteAssociation, failAssociation, sendShutdownAck } from './sctp-shutdown.ts'
@@ -119,7 +120,7 @@ function receiveChunk(
       if (state === 'cookieWait' || state === 'shutdownAckSent') return
       return reply(ns, socket, association, { kind: 'heartbeatAck', body: chunk.body }, id)
     case 'heartbeatAck':
-      return receiveHeartbeatAck(skb, association, chunk.body)
+      return receiveHeartbeatAck(ns, association, chunk.body)
     case 'abort': {
       const isOpening = state === 'cookieWait' || state === 'cookieEchoed'
       const from = { ip: packet.src, cause: id }
@@ -167,15 +168,6 @@ function receiveData(
     startTimer(ns, socket, 't2Shutdown', association.rto)
   }
   acknowledge(ns, socket, association, { when: atOnce || state === 'shutdownSent' ? 'at once' : 'in time', cause: id })
-}
-
-/** sctp_sf_backbeat_8_3. */
-function receiveHeartbeatAck(skb: IpSkb, association: SctpAssociation, body: Uint8Array): void {
-  const { heartbeat } = association
-  if (heartbeat === undefined || heartbeatNonce(body) !== heartbeat.nonce) return
-  measured(association, skb.ns.host.kernel.now() - heartbeat.at)
-  association.heartbeat = undefined
-  association.errors = 0
 }
 
 function receiveError(skb: IpSkb, socket: Socket, association: SctpAssociation, body: Uint8Array): void {

@@ -23,7 +23,7 @@ export const GROUPS: readonly Group[] = [
       'packet/sctp-chunk.test.ts',
       'test/sctp/replay.test.ts',
     ],
-    atLeast: 30,
+    atLeast: 31,
     changes: SCTP_CHANGES,
   },
   {

@@ -95,11 +95,18 @@ export const SCTP_CHANGES: readonly Change[] = [
     'INIT is sent every 3 s',
   ),
   change(
-    'linux/sctp-timeout.ts',
+    'linux/sctp-heartbeat.ts',
     'sctp-strike-without-doubling',
-    'association.rto = doubled(association.rto)',
-    'association.rto += 0',
+    'if (counts) association.rto = doubled(association.rto)',
+    'if (!counts) association.rto = doubled(association.rto)',
     'data is sent again at the same intervals',
+  ),
+  change(
+    'linux/sctp-heartbeat.ts',
+    'sctp-path-never-doubted',
+    "path.state = 'potentiallyFailed'",
+    "path.state = 'active'",
+    'a path that has lost something is not asked more often',
   ),
   change(
     'linux/sctp-ootb.ts',
