@@ -1,3 +1,4 @@
+import { type IpPacket, PROTOCOL, protocolOf } from '../packet/packet.ts'
 import { nfHook } from './netfilter/hooks.ts'
 import type { IcmpError, Link } from './netns.ts'
 import type { IpSkb } from './skb.ts'
@@ -45,7 +46,26 @@ const REJECT_WITH: Readonly<Record<string, IcmpError>> = {
 }
 
 function reject(skb: IpSkb, how: string): void {
+  if (!hasWholeChecksum(skb.packet)) return
   if (how === 'tcp-reset') return skb.ns.host.stack.tcpReset(skb)
   const error = REJECT_WITH[how]
   if (error !== undefined) skb.ns.host.stack.icmpError(skb, error)
 }
+
+/**
+ * nf_send_unreach, reject6_csum_ok: nobody is told of a packet whose checksum is wrong, and that of a fragment is over
+ * more than is here. Some protocols have none of this kind (nf_reject_verify_csum).
+ */
+function hasWholeChecksum(packet: IpPacket): boolean {
+  const { fragment, payload } = packet
+  if (fragment === undefined) return true
+  if (fragment.offset > 0) return false
+  const protocol = protocolOf(packet)
+  if (protocol !== PROTOCOL.udp) return WITHOUT_SUM.has(protocol)
+  return payload.kind === 'raw' && payload.bytes[UDP_CHECK] === 0 && payload.bytes[UDP_CHECK + 1] === 0
+}
+
+/** DCCP, GRE, ESP, AH, SCTP, UDP-Lite. */
+const WITHOUT_SUM: ReadonlySet<number> = new Set([33, 47, 50, 51, 132, 136])
+/** Where a UDP header has its checksum; 0: it has none. */
+const UDP_CHECK = 6
