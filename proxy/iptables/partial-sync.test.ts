@@ -138,5 +138,10 @@ describe('a partial sync', () => {
     const many = Array.from({ length: 1001 }, (_, i) => `10.250.${i >> 8}.${i & 255}`)
     const changes = changesBetween(synced(BEFORE), synced({ services: [B], slices: slicesOf([], many) }))
     expect(changes.staleChains).toEqual([])
+    const large = { ...synced({ services: [B], slices: slicesOf([], many) }), leftChains: changes.leftChains }
+    const small = changesBetween(large, synced({ services: [B], slices: slicesOf([], ['10.244.1.8']) }))
+    expect(changes.leftChains).toHaveLength(5)
+    expect(small.staleChains).toEqual(expect.arrayContaining([...changes.leftChains]))
+    expect(small.leftChains).toEqual([])
   })
 })

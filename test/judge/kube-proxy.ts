@@ -71,8 +71,9 @@ function sync(
   for (const family of familiesOf(facts)) {
     const now = { cluster, sync: iptablesSync(cluster, node, { family, facts, config }) }
     const last = before?.get(family)
-    synced.set(family, now)
-    texts[`${tool(family)}-restore`] = renderRestore(now.sync, last && changesBetween(last, now))
+    const changes = last && changesBetween(last, now)
+    synced.set(family, { ...now, leftChains: changes?.leftChains ?? [] })
+    texts[`${tool(family)}-restore`] = renderRestore(now.sync, changes)
     const ruleset = root?.netfilter.iptables[family]
     if (ruleset === undefined) continue
     rulesets.set(family, ruleset)
