@@ -24,7 +24,7 @@ export function formatEntry(entry: ConntrackEntry, now: number): string {
   if ((entry.status & STATUS.seenReply) === 0) parts.push('[UNREPLIED]')
   parts.push(formatTuple(entry.reply))
   if ((entry.status & STATUS.assured) !== 0) parts.push('[ASSURED]')
-  parts.push('mark=0', 'use=1')
+  parts.push(`mark=${entry.mark ?? 0}`, 'use=1')
   return parts.join(' ')
 }
 

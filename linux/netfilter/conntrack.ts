@@ -20,6 +20,8 @@ export interface ConntrackEntry {
   flow: TcpFlow | UdpFlow | SctpFlow | undefined
   /** Index of the link that MASQUERADE took the address of (masq_index). */
   masqueradeLink: number | undefined
+  /** What rules wrote on it; 0 until then. */
+  mark?: number
   /** When it went into the table. */
   confirmedAt?: number
 }

@@ -1,6 +1,10 @@
 /** Bob Jenkins' lookup3 hash over 32-bit words, as Linux include/linux/jhash.h (jhash2) defines it. */
-export function jhash2(words: readonly number[], seed: number): number {
-  let a = (INITIAL + words.length * 4 + seed) >>> 0
+export const jhash2 = (words: readonly number[], seed: number): number =>
+  hashWords(words, (words.length * 4 + seed) >>> 0)
+
+/** `start`: what the first three words are added to, over JHASH_INITVAL. */
+function hashWords(words: readonly number[], start: number): number {
+  let a = (INITIAL + start) >>> 0
   let b = a
   let c = a
   let at = 0
@@ -33,6 +37,20 @@ export function jhash2(words: readonly number[], seed: number): number {
   a = sub((a ^ c) >>> 0, rotate(c, 4))
   b = sub((b ^ a) >>> 0, rotate(a, 14))
   return sub((c ^ b) >>> 0, rotate(b, 24))
+}
+
+/** jhash: the same over octets, which fill words from their lowest end; those of the last may be missing. */
+export function jhash(octets: readonly number[], seed: number): number {
+  const words: number[] = []
+  for (let at = 0; at < octets.length; at += 4)
+    words.push(
+      ((octets[at] ?? 0) |
+        ((octets[at + 1] ?? 0) << 8) |
+        ((octets[at + 2] ?? 0) << 16) |
+        ((octets[at + 3] ?? 0) << 24)) >>>
+        0,
+    )
+  return hashWords(words, (octets.length + seed) >>> 0)
 }
 
 /** JHASH_INITVAL. */

@@ -9,6 +9,7 @@ import { newRecentLists, type RecentLists } from './iptables/recent.ts'
 import type { StatisticMatch } from './iptables/rule.ts'
 import type { Ruleset } from './iptables/ruleset.ts'
 import type { Expression } from './nftables/expression.ts'
+import { type Meters, newMeters } from './nftables/metering.ts'
 import type { NftTables } from './nftables/ruleset.ts'
 import type { NftSetStates } from './nftables/set-state.ts'
 
@@ -34,6 +35,7 @@ export interface NetfilterState {
   readonly nftSets: NftSetStates
   /** How often each `numgen inc` was asked, modulo its own. */
   readonly numgens: Map<Expression, number>
+  readonly meters: Meters
   /** Packets and octets by nfacct object. */
   readonly accounts: Map<string, { packets: number; octets: number }>
   readonly fragments: FragmentQueues
@@ -47,6 +49,7 @@ export function newNetfilterState(): NetfilterState {
     nth: new Map(),
     nftSets: new Map(),
     numgens: new Map(),
+    meters: newMeters(),
     accounts: new Map(),
     fragments: new Map(),
     ipvs: newIpvsState(),

@@ -206,8 +206,8 @@ describe('a chain', () => {
   })
 
   it.each([
-    ['a statement that is not emulated', 'limit rate 5/second accept', 'limit rate 5/second accept'],
-    ['one after others that match', 'udp dport 2 log prefix "x y" drop', 'log prefix "x y" drop'],
+    ['a statement that is not emulated', 'dup to 10.0.0.9 accept', 'dup to 10.0.0.9 accept'],
+    ['one after others that match', 'udp dport 2 log prefix loud drop', 'log prefix loud drop'],
     ['a text that is no rule', 'ip saddr 10.0.1.300 drop', 'ip saddr 10.0.1.300 drop'],
     ['an open quote', 'accept comment "x', 'accept comment "x'],
     ['a chain that is not there', 'jump z', 'the chain z does not exist'],
@@ -221,7 +221,7 @@ describe('a chain', () => {
   })
 
   it('passes what is not emulated where the rule does not match before it', () => {
-    expect(forward('tcp dport 80 log drop\naccept')).toEqual(['t f 2 accept'])
+    expect(forward('tcp dport 80 dup to 10.0.0.9 drop\naccept')).toEqual(['t f 2 accept'])
   })
 })
 

@@ -4,6 +4,7 @@ import { isNatHook, type NatTarget, setUpNatTarget } from '../nat-target.ts'
 import { ACCEPT, DROP, type HookState, type NfVerdict } from '../netfilter.ts'
 import type { Data, ElementValue, Expression, NatStatement, NftVerdict, SetRef, Statement } from './expression.ts'
 import { type LoadPlace, load } from './load.ts'
+import { withinLimit, withinQuota } from './metering.ts'
 import type { NftElementLine } from './object.ts'
 import { type NftChain, type NftRule, type NftTable, resolveNftChain, resolveNftSet } from './ruleset.ts'
 import { type FoundElement, indexElements, matchesOperand, orderOf } from './set.ts'
@@ -123,6 +124,8 @@ function run(walk: Walk, statement: Statement): Outcome {
       return verdictOf(statement.verdict)
     case 'mark':
       return setMark(walk, statement.value)
+    case 'ctMark':
+      return setCtMark(walk, statement.value)
     case 'dnat':
     case 'snat':
     case 'masquerade':
@@ -141,7 +144,13 @@ function run(walk: Walk, statement: Statement): Outcome {
         ? 'continue'
         : 'break'
     }
+    case 'limit':
+      return withinLimit(walk.skb.ns.netfilterState.meters, statement, walk.skb) ? 'continue' : 'break'
+    case 'quota':
+      return withinQuota(walk.skb.ns.netfilterState.meters, statement, walk.skb) ? 'continue' : 'break'
     case 'counter':
+    case 'log':
+    case 'nftrace':
       return 'continue'
     case 'notrack':
       walk.skb.ct ??= { state: 'untracked', direction: 'original', entry: undefined }
@@ -210,6 +219,15 @@ function setMark(walk: Walk, value: Expression): Outcome {
   const { skb } = walk
   walk.done.push({ kind: 'mark.set', before: skb.mark, after: mark })
   skb.mark = mark
+  return 'continue'
+}
+
+/** nft_ct_set_eval: what has no entry passes as it is. */
+function setCtMark(walk: Walk, value: Expression): Outcome {
+  const [mark] = load(value, walk) ?? []
+  if (typeof mark !== 'number') return 'break'
+  const entry = walk.skb.ct?.entry
+  if (entry !== undefined) entry.mark = mark
   return 'continue'
 }
 

@@ -44,12 +44,22 @@ export type Expression =
   | { readonly kind: 'binary'; readonly operator: '&' | '|' | '^'; readonly left: Expression; readonly right: number }
   | { readonly kind: 'concat'; readonly parts: readonly Expression[] }
   | { readonly kind: 'map'; readonly key: Expression; readonly map: SetRef }
+  | HashExpression
   | { readonly kind: 'constant'; readonly data: Data; readonly type: DataType }
+
+/** `jhash ip saddr mod 2 seed 0x1 offset 4`. Without a seed the kernel draws one when the rule is made. */
+export interface HashExpression {
+  readonly kind: 'jhash'
+  readonly key: Expression
+  readonly mod: number
+  readonly seed: number
+  readonly offset: number
+}
 
 export type Header = 'ip' | 'ip6' | 'tcp' | 'udp' | 'sctp' | 'th' | 'icmp' | 'icmpv6'
 export type PayloadField = 'saddr' | 'daddr' | 'protocol' | 'ttl' | 'sport' | 'dport' | 'flags' | 'type' | 'code'
 export type MetaKey = 'l4proto' | 'mark' | 'iif' | 'iifname' | 'oifname' | 'nfproto' | 'pkttype'
-export type CtKey = 'state' | 'status' | 'direction'
+export type CtKey = 'state' | 'status' | 'direction' | 'mark'
 
 /** What one field of a key is compared with. */
 export type Operand =
@@ -95,6 +105,8 @@ export type Statement =
   | { readonly kind: 'verdict'; readonly verdict: NftVerdict }
   /** `meta mark set`. */
   | { readonly kind: 'mark'; readonly value: Expression }
+  /** `ct mark set`. */
+  | { readonly kind: 'ctMark'; readonly value: Expression }
   | NatStatement
   | { readonly kind: 'reject'; readonly how: string; readonly with: Readonly<Record<4 | 6, RejectWith>> }
   | {
@@ -106,9 +118,37 @@ export type Statement =
       readonly timeout: number | undefined
     }
   | { readonly kind: 'counter'; readonly packets: number; readonly bytes: number }
+  | LimitStatement
+  | QuotaStatement
+  | {
+      readonly kind: 'log'
+      readonly prefix: string | undefined
+      readonly level: string | undefined
+      readonly group: number | undefined
+    }
+  /** `meta nftrace set 1`: who watches sees the packet's way. */
+  | { readonly kind: 'nftrace'; readonly on: number }
   | { readonly kind: 'notrack' }
   /** The rest of a rule from something on that is not emulated. */
   | { readonly kind: 'notModelled'; readonly text: string }
+
+export interface LimitStatement {
+  readonly kind: 'limit'
+  readonly of: 'packets' | 'bytes'
+  readonly rate: number
+  /** The time that the rate is for. */
+  readonly seconds: number
+  readonly burst: number
+  readonly over: boolean
+}
+
+export interface QuotaStatement {
+  readonly kind: 'quota'
+  readonly bytes: number
+  /** What was counted before. */
+  readonly used: number
+  readonly over: boolean
+}
 
 export interface NatStatement {
   readonly kind: 'dnat' | 'snat' | 'masquerade' | 'redirect'

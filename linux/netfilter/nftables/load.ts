@@ -4,8 +4,11 @@ import { portsOf } from '../../../packet/ports.ts'
 import { addressType, fibLookup } from '../../fib.ts'
 import type { Link } from '../../netns.ts'
 import type { IpSkb } from '../../skb.ts'
+import { jhash } from '../jhash.ts'
 import type { HookState } from '../netfilter.ts'
-import type { Data, Expression, PayloadField } from './expression.ts'
+import { dataBytes } from './data-type.ts'
+import type { Data, DataType, Expression, HashExpression, PayloadField } from './expression.ts'
+import { typesOf } from './parse-expression.ts'
 
 /** Where an expression takes its values from. */
 export interface LoadPlace {
@@ -57,6 +60,8 @@ function loadOne(expression: Exclude<Expression, { kind: 'concat' | 'map' }>, pl
       const left = load(expression.left, place)?.[0]
       return typeof left === 'number' ? operate(expression.operator, left, expression.right) : undefined
     }
+    case 'jhash':
+      return loadHash(expression, place)
     case 'constant':
       return expression.data
     default:
@@ -149,7 +154,16 @@ const INVALID = 1
 function loadCt(key: Extract<Expression, { kind: 'ct' }>['key'], { ct }: IpSkb): Data | undefined {
   if (key === 'state') return ct === undefined ? INVALID : CT_STATE[ct.state]
   if (ct?.entry === undefined) return undefined
-  return key === 'status' ? ct.entry.status : ct.direction === 'original' ? 0 : 1
+  switch (key) {
+    case 'status':
+      return ct.entry.status
+    case 'mark':
+      return ct.entry.mark ?? 0
+    case 'direction':
+      return ct.direction === 'original' ? 0 : 1
+    default:
+      return key satisfies never
+  }
 }
 
 const FIB_TYPE = { unspec: 0, unicast: 1, local: 2, broadcast: 3, multicast: 5, unreachable: 7 } as const
@@ -182,4 +196,20 @@ function loadNumgen(numgen: Extract<Expression, { kind: 'numgen' }>, place: Load
   if (mod === 1) return offset
   const { host, name } = place.skb.ns
   return offset + host.kernel.draw({ host: host.name, netns: name, purpose: 'numgen', entry: place.entry() }, mod)
+}
+
+/** nft_jhash_eval, Linux net/netfilter/nft_hash.c; the hash is scaled, not divided (reciprocal_scale). */
+function loadHash({ key, mod, seed, offset }: HashExpression, place: LoadPlace): number | undefined {
+  const fields = load(key, place)
+  if (fields === undefined) return undefined
+  const hash = jhash(keyOctets(typesOf(key), fields), seed)
+  return offset + Number((BigInt(hash) * BigInt(mod)) >> 32n)
+}
+
+/** One value in its own length; several, each filled up to whole registers. */
+function keyOctets(types: readonly DataType[], fields: readonly Data[]): readonly number[] {
+  const [type] = types
+  const octets = fields.flatMap((field, i) => dataBytes(types[i] ?? 'integer', field))
+  if (fields.length > 1 || type === undefined) return octets
+  return type === 'inet_service' ? octets.slice(0, 2) : type === 'inet_proto' ? octets.slice(0, 1) : octets
 }

@@ -33,6 +33,7 @@ const CT: Readonly<Record<CtKey, DataType>> = {
   state: 'ct_state',
   status: 'ct_status',
   direction: 'ct_dir',
+  mark: 'mark',
 }
 
 /** An expression as far as it is one that is emulated; undefined leaves the cursor anywhere. */
@@ -63,6 +64,7 @@ function typeOf(expression: Exclude<Expression, { kind: 'concat' }>): DataType {
     case 'fib':
       return 'fib_addrtype'
     case 'numgen':
+    case 'jhash':
       return 'integer'
     case 'binary':
       return typesOf(expression.left)[0] ?? 'integer'
@@ -117,6 +119,9 @@ function readPlain(cursor: Cursor): Expression | undefined {
     case 'numgen':
       cursor.at++
       return readNumgen(cursor)
+    case 'jhash':
+      cursor.at++
+      return readHash(cursor)
     default:
       if (BARE_META.has(word)) return readMeta(cursor)
       return Object.hasOwn(FIELDS, word) ? readPayload(cursor, word as Header) : undefined
@@ -155,6 +160,17 @@ function readNumgen(cursor: Cursor): Expression | undefined {
   const mod = takeNumber(cursor)
   const offset = take(cursor, 'offset') ? takeNumber(cursor) : 0
   return mod === undefined || mod === 0 || offset === undefined ? undefined : { kind: 'numgen', mode, mod, offset }
+}
+
+/** What a rule hashes with a seed that nobody wrote down is not known. */
+function readHash(cursor: Cursor): Expression | undefined {
+  const key = readExpression(cursor)
+  if (key === undefined || !take(cursor, 'mod')) return undefined
+  const mod = takeNumber(cursor)
+  const seed = take(cursor, 'seed') ? takeNumber(cursor) : undefined
+  const offset = take(cursor, 'offset') ? takeNumber(cursor) : 0
+  if (mod === undefined || mod === 0 || seed === undefined || offset === undefined) return undefined
+  return { kind: 'jhash', key, mod, seed, offset }
 }
 
 /**

@@ -4,6 +4,7 @@ import { isFlags, readData } from './data-type.ts'
 import type { Comparison, DataType, Expression, NatStatement, NftRuleSpec, Statement } from './expression.ts'
 import type { NftFamily } from './object.ts'
 import { readExpression, readValue, typesOf } from './parse-expression.ts'
+import { readLimit, readLog, readQuota } from './parse-metering.ts'
 import { readOperand, readSetRef, readVerdict } from './parse-set.ts'
 import { atEnd, type Cursor, next, openCursor, peek, peekQuoted, rest, take, takeNumber } from './tokens.ts'
 
@@ -51,6 +52,15 @@ function readStatement(family: NftFamily, cursor: Cursor): Statement | undefined
     case 'notrack':
       cursor.at++
       return { kind: 'notrack' }
+    case 'limit':
+      cursor.at++
+      return readLimit(cursor)
+    case 'quota':
+      cursor.at++
+      return readQuota(cursor)
+    case 'log':
+      cursor.at++
+      return readLog(cursor)
     case 'reject':
       cursor.at++
       return readReject(family, cursor)
@@ -65,7 +75,9 @@ function readStatement(family: NftFamily, cursor: Cursor): Statement | undefined
     case 'delete':
       return readUpdate(cursor)
     default:
-      return take(cursor, 'meta', 'mark', 'set') || take(cursor, 'mark', 'set') ? readMark(cursor) : readMatch(cursor)
+      if (take(cursor, 'meta', 'mark', 'set') || take(cursor, 'mark', 'set')) return readMark(cursor, 'mark')
+      if (take(cursor, 'ct', 'mark', 'set')) return readMark(cursor, 'ctMark')
+      return take(cursor, 'meta', 'nftrace', 'set') ? readTrace(cursor) : readMatch(cursor)
   }
 }
 
@@ -77,10 +89,15 @@ function readCounter(cursor: Cursor): Statement | undefined {
   return packets === undefined || bytes === undefined ? undefined : { kind: 'counter', packets, bytes }
 }
 
-/** `[meta] mark set EXPRESSION`. */
-function readMark(cursor: Cursor): Statement | undefined {
+/** `[meta] mark set EXPRESSION`, `ct mark set EXPRESSION`. */
+function readMark(cursor: Cursor, kind: 'mark' | 'ctMark'): Statement | undefined {
   const value = readValue(cursor, { type: 'mark', valueTypes: ['mark'] })
-  return value === undefined ? undefined : { kind: 'mark', value }
+  return value === undefined ? undefined : { kind, value }
+}
+
+function readTrace(cursor: Cursor): Statement | undefined {
+  const on = takeNumber(cursor)
+  return on === undefined ? undefined : { kind: 'nftrace', on }
 }
 
 const COMPARISONS: ReadonlySet<string> = new Set(['==', '!=', '<', '>', '<=', '>='])

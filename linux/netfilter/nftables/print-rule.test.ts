@@ -33,7 +33,14 @@ describe('a rule', () => {
   )
 
   it.each([
-    'limit rate 5/second accept',
+    'dup to 10.0.0.9 accept',
+    'limit rate 5/fortnight accept',
+    'limit rate 5/second burst 0 packets accept',
+    'limit rate 5 gbytes/second accept',
+    'limit rate 0/second accept',
+    'quota 5 packets drop',
+    'log prefix loud',
+    'jhash ip saddr mod 2 1 accept',
     'tcp flags & (fin|syn) == syn accept',
     'ip saddr 10.0.0.300 drop',
     'ip saddr { 10.0.0.1, drop',
@@ -59,10 +66,10 @@ describe('a rule', () => {
   })
 
   it('is read up to what is not emulated', () => {
-    expect(readNftRule('ip', 'tcp dport 22 counter limit rate 5/second accept').statements).toMatchObject([
+    expect(readNftRule('ip', 'tcp dport 22 counter dup to 10.0.0.9 accept').statements).toMatchObject([
       { kind: 'match' },
       { kind: 'counter' },
-      { kind: 'notModelled', text: 'limit rate 5/second accept' },
+      { kind: 'notModelled', text: 'dup to 10.0.0.9 accept' },
     ])
   })
 })

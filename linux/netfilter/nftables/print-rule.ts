@@ -13,6 +13,7 @@ import type {
   Statement,
 } from './expression.ts'
 import { typesOf } from './parse-expression.ts'
+import { printLimit, printQuota } from './parse-metering.ts'
 import { formatDuration } from './parse-rule.ts'
 
 /** A rule as `nft list` of nft 1.0.6 prints it. */
@@ -51,6 +52,16 @@ function printStatement(statement: Statement): string {
       return `${printExpression(statement.key)} vmap ${printSetRef(statement.map)}`
     case 'verdict':
       return printVerdict(statement.verdict)
+    case 'ctMark':
+      return `ct mark set ${printExpression(statement.value)}`
+    case 'limit':
+      return printLimit(statement)
+    case 'quota':
+      return printQuota(statement)
+    case 'log':
+      return printLog(statement)
+    case 'nftrace':
+      return `meta nftrace set ${statement.on}`
     case 'mark':
       return `meta mark set ${printExpression(statement.value)}`
     case 'dnat':
@@ -73,6 +84,14 @@ function printStatement(statement: Statement): string {
     default:
       return statement satisfies never
   }
+}
+
+function printLog({ prefix, level, group }: Extract<Statement, { kind: 'log' }>): string {
+  const texts = ['log']
+  if (prefix !== undefined) texts.push(`prefix "${prefix}"`)
+  if (group !== undefined) texts.push(`group ${group}`)
+  else if (level !== undefined) texts.push(`level ${level}`)
+  return texts.join(' ')
 }
 
 function printMatch({ left, comparison, right }: Extract<Statement, { kind: 'match' }>): string {
@@ -107,6 +126,8 @@ export function printExpression(expression: Expression): string {
       return `numgen ${expression.mode} mod ${expression.mod}${expression.offset === 0 ? '' : ` offset ${expression.offset}`}`
     case 'binary':
       return `${printExpression(expression.left)} ${expression.operator} ${formatMark(expression.right)}`
+    case 'jhash':
+      return `jhash ${printExpression(expression.key)} mod ${expression.mod} seed 0x${expression.seed.toString(16)}${expression.offset === 0 ? '' : ` offset ${expression.offset}`}`
     case 'concat':
       return expression.parts.map(printExpression).join(' . ')
     case 'map':

@@ -2,7 +2,7 @@ import type { Family } from '../../../packet/ip.ts'
 import type { Origin } from '../../origin.ts'
 import { type RuleList, ruleList } from '../rule-list.ts'
 import { readTypes } from './data-type.ts'
-import type { NftRuleSpec, Statement } from './expression.ts'
+import type { Expression, NftRuleSpec, Statement } from './expression.ts'
 import type {
   NftBase,
   NftBlock,
@@ -376,12 +376,34 @@ function needsTracking(statement: Statement): boolean {
     case 'snat':
     case 'masquerade':
     case 'redirect':
+    case 'ctMark':
       return true
     case 'match':
     case 'lookup':
-      return statement.left.kind === 'ct'
+      return asksConntrack(statement.left)
+    case 'mark':
+      return asksConntrack(statement.value)
+    case 'vmap':
+    case 'update':
+      return asksConntrack(statement.key)
     case 'notModelled':
       return TRACKING_WORDS.test(statement.text)
+    default:
+      return false
+  }
+}
+
+function asksConntrack(expression: Expression): boolean {
+  switch (expression.kind) {
+    case 'ct':
+      return true
+    case 'binary':
+      return asksConntrack(expression.left)
+    case 'concat':
+      return expression.parts.some(asksConntrack)
+    case 'map':
+    case 'jhash':
+      return asksConntrack(expression.key)
     default:
       return false
   }
