@@ -41,6 +41,13 @@ export const labelRule: NameRule = (name) =>
 export const subdomainRule: NameRule = (name) =>
   found(tooLong(name, MAX_SUBDOMAIN), !SUBDOMAIN.test(name) && SUBDOMAIN_RULE)
 
+const SEARCH = /^_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*$/
+const SEARCH_RULE =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')"
+
+/** IsDNS1123SubdomainWithUnderscore: a search domain. */
+export const searchRule: NameRule = (name) => found(tooLong(name, MAX_SUBDOMAIN), !SEARCH.test(name) && SEARCH_RULE)
+
 /** IsValidPortName: the name of a container port, and of a targetPort. */
 export const portNameRule: NameRule = (name) =>
   found(

@@ -66,7 +66,7 @@ export function refuse(place: Place, key: string | number | undefined, problem: 
 }
 
 export const problemText = (problem: FieldProblem): string =>
-  `${shownPath(problem)}${problem.refusal ? ':' : ''} ${problem.text}`.trim()
+  `${shownPath(problem)}${problem.refusal ? ':' : ''} ${problem.text}`.trimStart()
 
 const shownPath = ({ shown, path }: FieldProblem): string =>
   typeof shown === 'string' ? shown : formatFieldPath(shown ?? path)

@@ -98,7 +98,8 @@ function readPodSpec(spec: Place): PodSpec {
 
 const tolerationOf = (toleration: Place): Toleration => ({
   key: text(toleration, 'key'),
-  operator: oneOf(toleration, 'operator', { values: ['Exists', 'Equal'], absent: 'Equal' }),
+  // What is wrong is told by validate-scheduling.ts.
+  operator: text(toleration, 'operator').toLowerCase() === 'exists' ? 'Exists' : 'Equal',
   value: text(toleration, 'value'),
   effect: text(toleration, 'effect'),
 })
@@ -127,9 +128,10 @@ const containerOf = (container: Place, hostNetwork: boolean): Container => ({
 })
 
 function containerPortOf(entry: Place, hostNetwork: boolean): ContainerPort[] {
-  const containerPort = port(entry, 'containerPort')
+  const isAbsent = integer(entry, 'containerPort', 0) === 0
+  const containerPort = isAbsent ? 0 : port(entry, 'containerPort')
   if (containerPort === 0) {
-    if (!has(entry, 'containerPort')) refuse(entry, 'containerPort', { code: 'required', text: 'Required value' })
+    if (isAbsent) refuse(entry, 'containerPort', { code: 'required', text: 'Required value' })
     return []
   }
   const hostPort = has(entry, 'hostPort') ? integer(entry, 'hostPort', 0) : 0

@@ -511,7 +511,7 @@ describe('Pod', () => {
     [
       'an option without a name',
       pod('{dnsConfig: {options: [{value: "1"}]}}'),
-      ['4 spec.dnsConfig.options[0].name: Required value'],
+      ['4 spec.dnsConfig.options[0]: Required value: must not be empty'],
     ],
     ['a label', pod('{}', '{app: "a b"}'), [`3 metadata.labels: Invalid value: "a b": ${VALUE}`]],
     ['a label of 63 letters', pod('{}', `{${'k'.repeat(63)}: ${'a'.repeat(63)}}`), []],
@@ -534,7 +534,9 @@ describe('Pod', () => {
     [
       '33 search paths',
       pod(`{dnsConfig: {searches: [${'a, '.repeat(33)}]}}`),
-      ['4 spec.dnsConfig.searches: Invalid value: must not have more than 32 search paths'],
+      [
+        `4 spec.dnsConfig.searches: Invalid value: ${JSON.stringify(Array(33).fill('a'))}: must not have more than 32 search paths`,
+      ],
     ],
     [
       'a label of 64 letters',

@@ -1,4 +1,4 @@
-import { labelRule, portNameRule, refuseName, refuseText, subdomainRule } from './names.ts'
+import { labelRule, portNameRule, refuseName, refuseText, searchRule, subdomainRule } from './names.ts'
 import {
   child,
   children,
@@ -13,6 +13,7 @@ import {
   text,
   texts,
 } from './place.ts'
+import { validateScheduling } from './validate-scheduling.ts'
 
 const MAX_NAMESERVERS = 3
 const MAX_SEARCHES = 32
@@ -23,7 +24,9 @@ export function validatePodSpec(spec: Place): void {
   refuseName(spec, 'hostname', labelRule)
   refuseName(spec, 'subdomain', labelRule)
   for (const key of ['containers', 'initContainers']) validatePorts(spec, key)
+  validateNames(spec)
   validateDns(spec)
+  validateScheduling(spec)
   for (const alias of children(spec, 'hostAliases')) {
     specIp(alias, 'ip', text(alias, 'ip'))
     refuseNames(alias, 'hostnames')
@@ -36,6 +39,19 @@ function refuseNames(place: Place, key: string): void {
     refuseText(listPlace(place, key), i, { written: name, rule: subdomainRule })
 }
 
+/** Names of containers are labels, and no two of a pod are the same. */
+function validateNames(spec: Place): void {
+  const names = new Set<string>()
+  for (const key of ['containers', 'initContainers'])
+    for (const container of children(spec, key)) {
+      const name = text(container, 'name')
+      refuseName(container, 'name', labelRule)
+      if (name !== '' && names.has(name))
+        refuse(container, 'name', { code: 'duplicate', text: `Duplicate value: "${name}"` })
+      names.add(name)
+    }
+}
+
 function validatePorts(spec: Place, key: string): void {
   const hostNetwork = flag(spec, 'hostNetwork')
   // Ports of the host are taken once in a pod; init containers that end give theirs back.
@@ -45,10 +61,10 @@ function validatePorts(spec: Place, key: string): void {
     for (const port of children(container, 'ports')) {
       const name = text(port, 'name')
       refuseName(port, 'name', portNameRule)
-      if (name !== '' && names.has(name))
+      if (name !== '' && portNameRule(name).length === 0 && names.has(name))
         refuse(port, 'name', { code: 'duplicate', text: `Duplicate value: "${name}"` })
       names.add(name)
-      if (!has(port, 'hostPort')) continue
+      if (integer(port, 'hostPort', 0) === 0) continue
       const hostPort = integer(port, 'hostPort', 0)
       if (hostPort !== 0) refusePort(port, 'hostPort', hostPort)
       if (hostNetwork && hostPort !== integer(port, 'containerPort', 0)) {
@@ -69,10 +85,11 @@ function validateDns(spec: Place): void {
   const isNone = text(spec, 'dnsPolicy') === 'None'
   if (isNone && !has(spec, 'dnsConfig')) {
     const why = 'Required value: must provide `dnsConfig` when `dnsPolicy` is None'
-    refuse(spec, 'dnsConfig', { code: 'required', text: why })
-  } else if (isNone && nameservers.length === 0) {
+    return refuse(spec, 'dnsConfig', { code: 'required', text: why })
+  }
+  if (isNone && nameservers.length === 0) {
     const why = 'Required value: must provide at least one DNS nameserver when `dnsPolicy` is None'
-    refuse(config, 'nameservers', { code: 'required', text: why })
+    return refuse(config, 'nameservers', { code: 'required', text: why })
   }
   const list = listPlace(config, 'nameservers')
   for (const [i, nameserver] of nameservers.entries()) specIp(list, i, nameserver)
@@ -81,13 +98,18 @@ function validateDns(spec: Place): void {
     refuse(config, 'nameservers', { code: 'dns-limit', text: why })
   }
   const searches = texts(config, 'searches')
-  const tooMany = searches.length > MAX_SEARCHES
-  if (tooMany || searches.join(' ').length > MAX_SEARCH_LENGTH) {
-    const limit = tooMany
-      ? `${MAX_SEARCHES} search paths`
-      : `${MAX_SEARCH_LENGTH} characters (including spaces) in the search list`
-    refuse(config, 'searches', { code: 'dns-limit', text: `Invalid value: must not have more than ${limit}` })
-  }
-  for (const option of children(config, 'options'))
-    if (text(option, 'name') === '') refuse(option, 'name', { code: 'required', text: 'Required value' })
+  const tooMuch = (why: string) =>
+    refuse(config, 'searches', {
+      code: 'dns-limit',
+      text: `Invalid value: ${JSON.stringify(searches)}: must not have more than ${why}`,
+    })
+  if (searches.length > MAX_SEARCHES) tooMuch(`${MAX_SEARCHES} search paths`)
+  if (searches.join(' ').length > MAX_SEARCH_LENGTH)
+    tooMuch(`${MAX_SEARCH_LENGTH} characters (including spaces) in the search list`)
+  for (const [i, search] of searches.entries())
+    if (search !== '.')
+      refuseText(listPlace(config, 'searches'), i, { written: search.replace(/\.$/, ''), rule: searchRule })
+  const options = listPlace(config, 'options')
+  for (const [i, option] of children(config, 'options').entries())
+    if (text(option, 'name') === '') refuse(options, i, { code: 'required', text: 'Required value: must not be empty' })
 }
