@@ -132,10 +132,10 @@ export const COOKIE_LIFE = 60 * SECOND
 export const MAX_INIT_RETRANSMITS = 8
 export const MAX_RETRANSMITS = 10
 /** SCTP_DEFAULT_OUTSTREAMS, SCTP_DEFAULT_INSTREAMS. */
-export const OUTBOUND_STREAMS = 10
-export const INBOUND_STREAMS = 65535
+const OUTBOUND_STREAMS = 10
+const INBOUND_STREAMS = 65535
 /** Half of the receive buffer, net.core.rmem_default 212992 (sctp_association_init). */
-export const INITIAL_WINDOW = 106_496
+const INITIAL_WINDOW = 106_496
 /** SCTP_DEFAULT_MAXWINDOW's guess for a peer that has not spoken yet. */
 const PEER_WINDOW = 65535
 
@@ -209,7 +209,7 @@ export function newAssociation(
 }
 
 /** RFC 9260 §7.2.1. */
-export const initialCongestionWindow = (pathMtu: number): number => Math.min(4 * pathMtu, Math.max(2 * pathMtu, 4380))
+const initialCongestionWindow = (pathMtu: number): number => Math.min(4 * pathMtu, Math.max(2 * pathMtu, 4380))
 
 /** Serial number arithmetic (RFC 9260 §1.6): how far `a` is ahead of `b`, negative if behind. */
 export const tsnDiff = (a: number, b: number): number => (a - b) | 0

@@ -35,7 +35,7 @@ export interface Parameter {
 const HEADER = 4
 const NO_OCTETS = new Uint8Array(0)
 
-export const parameterLength = ({ value }: Parameter): number => HEADER + value.length
+const parameterLength = ({ value }: Parameter): number => HEADER + value.length
 
 /** Parameters one after the other; each but the last is padded, as sctp_addto_chunk does (Linux net/sctp/sm_make_chunk.c). */
 export function writeParameters(parameters: readonly Parameter[]): Uint8Array {

@@ -24,7 +24,7 @@ export interface MachineOnCable {
   pass(ns: number): void
 }
 
-export const OWN = { 4: '10.0.1.2', 6: 'fd00:1::2' } as const
+const OWN = { 4: '10.0.1.2', 6: 'fd00:1::2' } as const
 const GATEWAY = { 4: '10.0.1.1', 6: 'fd00:1::1' } as const
 /** What the router's card has; see rig.py. */
 const ROUTER_MAC = mac('02:00:00:00:0c:02')
