@@ -8,7 +8,7 @@ import { gather } from './reassembly.ts'
 import { routeInput } from './route.ts'
 import { sctpReceive } from './sctp.ts'
 import type { IpSkb, PacketType } from './skb.ts'
-import { tcpReceive } from './tcp.ts'
+import { tcpReceive } from './tcp-receive.ts'
 import { udpReceive } from './udp.ts'
 import { vxlanReceive } from './vxlan.ts'
 

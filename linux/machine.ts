@@ -14,8 +14,8 @@ import { processTimer, startProcess, wakeProcess } from './run-process.ts'
 import { sctpTimer } from './sctp-timeout.ts'
 import { newSkb } from './skb.ts'
 import { newSocketTable } from './socket.ts'
-import { tcpTimer } from './tcp.ts'
 import { sendReset } from './tcp-output.ts'
+import { tcpTimer } from './tcp-timer.ts'
 
 /** One Linux machine: switched on from its configuration, then driven by events. */
 

@@ -591,21 +591,21 @@ export const LINUX_CHANGES: readonly Change[] = [
   ),
   // TCP, UDP
   change(
-    'tcp.ts',
+    'tcp-receive.ts',
     'closed-port-silent',
     "  sendReset(skb, 'kernel')\n}\n\n/** tcp_conn_request",
     '}\n\n/** tcp_conn_request',
     'a closed TCP port says nothing',
   ),
   change(
-    'tcp.ts',
+    'tcp-syn.ts',
     'mss-ignored',
     'control.mss = Math.min(control.advMss, mss)',
     'control.mss = control.advMss',
     "the peer's MSS is ignored",
   ),
   change(
-    'tcp.ts',
+    'tcp-timer.ts',
     'no-doubled-timeout',
     "if (tcp.state !== 'synSent' || tcp.retransmits > linear) doubleRto(tcp)",
     '',
