@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { bytesAt, memorySource, sizeOf } from './byte-source.ts'
 import { crc32 } from './crc32.ts'
 import { gunzipped } from './gzip.ts'
-import { inflate } from './inflate.ts'
+import { type Checkpoint, inflate } from './inflate.ts'
 
 /** Bytes that repeat themselves near and far, as texts do, and random ones between them. */
 const content = fc
@@ -66,6 +66,59 @@ describe('unpacks what zlib packed', () => {
       { numRuns: 300 },
     )
   })
+})
+
+/** Bits as DEFLATE packs them: numbers with the lowest bit first. */
+function packedBits(numbers: readonly (readonly [value: number, bits: number])[]): Uint8Array {
+  const bits = numbers.flatMap(([value, count]) => Array.from({ length: count }, (_, i) => (value >>> i) & 1))
+  return Uint8Array.from({ length: Math.ceil(bits.length / 8) + 4 }, (_, i) =>
+    bits.slice(i * 8, i * 8 + 8).reduce((byte, bit, k) => byte | (bit << k), 0),
+  )
+}
+
+/** A block whose literals have codes of 1 to 14 bits, one of each, and so many of 15 bits. */
+function blockWithLongCodes(codesOf15: number): Uint8Array {
+  const lengths = Array.from({ length: 257 }, (_, i) => (i < 14 ? i + 1 : i < 14 + codesOf15 ? 15 : 0))
+  // Each length of a code is itself a code of four bits: those of 0 to 15 are 0 to 15, highest bit first.
+  const code = (length: number) => [8, 4, 2, 1].reduce((sum, bit, k) => sum | ((length & bit) === 0 ? 0 : 1 << k), 0)
+  const order = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]
+  return packedBits([
+    [1, 1],
+    [2, 2],
+    [0, 5],
+    [0, 5],
+    [order.length - 4, 4],
+    ...order.map((symbol) => [symbol < 16 ? 4 : 0, 3] as const),
+    ...[...lengths, 0].map((length) => [code(length), 4] as const),
+  ])
+}
+
+describe('codes of the longest kind', () => {
+  it.each([
+    [2, 'it is cut off'],
+    [3, 'it is damaged'],
+  ])('%i of 15 bits', (count, fault) => {
+    // Two fill the code; then nothing follows, and the end of the block has no code at all.
+    const told = unpacked(blockWithLongCodes(count)).fault
+    expect(told === undefined ? '' : told.includes('cut off') ? 'it is cut off' : 'it is damaged').toBe(fault)
+  })
+})
+
+it('a checkpoint that is reached from a checkpoint knows its place in the whole', () => {
+  const plain = new Uint8Array(3 << 20)
+  for (let i = 0; i < plain.length; i++) plain[i] = (i * 2654435761) >>> (24 + (i % 5))
+  const packed = deflateRawSync(plain, { memLevel: 1 })
+  const places = (from: number | Checkpoint): Checkpoint[] => {
+    const inflating = inflate(memorySource(packed), from)
+    const found: Checkpoint[] = []
+    while (inflating.next() !== undefined) found.push(...[inflating.checkpoint() ?? []].flat())
+    return found
+  }
+  const all = places(0)
+  expect(all.length).toBeGreaterThan(2)
+  const again = places(all[0]!)
+  expect(again.map(({ output }) => output).at(-1)).toBe(all.at(-1)!.output)
+  expect(again.map(({ input }) => input).at(-1)).toBe(all.at(-1)!.input)
 })
 
 describe('a packed file is read from any place', () => {

@@ -178,3 +178,9 @@ describe('an item can be read again from its bytes', () => {
     )
   })
 })
+
+it.each([
+  ['a bare marker at the very end', '{"kind": "A"}\n---', 'json'],
+  ['one with a comment', '{"kind": "A"}\n---  # end\n{"kind": "B"}\n', 'json'],
+  ['one with blanks and no line feed', '{"kind": "A"}\n---  ', 'json'],
+])('%s behind JSON leaves the form alone', (_, text, form) => expect(read(encoder.encode(text)).result.form).toBe(form))

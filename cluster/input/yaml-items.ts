@@ -135,8 +135,7 @@ function readList(reading: Reading, begin: { offset: number; line: number }): bo
   reading.keep = reading.at
   let open = { offset: window.offset + reading.at, line: lineNumber(reading), root: { kind: '', apiVersion: '' } }
   let margin = -1
-  let tail = -1
-  let tailLine = 0
+  let tail: { readonly offset: number; readonly line: number } | undefined
   const close = (): ItemChunk => ({
     offset: open.offset,
     length: window.offset + reading.at - open.offset,
@@ -146,7 +145,7 @@ function readList(reading: Reading, begin: { offset: number; line: number }): bo
   let last: ItemChunk | undefined
   for (let line = lineHere(reading); line !== undefined; line = lineHere(reading)) {
     if (endsDocument(reading, line)) break
-    if (tail < 0 && !isEmptyLine(reading, line)) {
+    if (tail === undefined && !isEmptyLine(reading, line)) {
       const left = line.ink - line.start
       const dash = isDashLine(reading, line)
       if (dash && left === indent) {
@@ -162,8 +161,7 @@ function readList(reading: Reading, begin: { offset: number; line: number }): bo
         noteKind(reading, key, open.root)
       } else if (left <= indent) {
         last = close()
-        tail = window.offset + line.start
-        tailLine = lineNumber(reading)
+        tail = { offset: window.offset + line.start, line: lineNumber(reading) }
         if (left > 0) return rest(reading, list)
       } else if (left === margin) noteKind(reading, line.ink, open.root)
     }
@@ -173,7 +171,7 @@ function readList(reading: Reading, begin: { offset: number; line: number }): bo
   const end = window.offset + reading.at
   return endList(reading, list, {
     last,
-    tail: { offset: tail < 0 ? end : tail, end, line: tail < 0 ? last.line : tailLine },
+    tail: { offset: tail?.offset ?? end, end, line: tail?.line ?? last.line },
   })
 }
 const SPACE = 0x20
