@@ -16,7 +16,8 @@ import { compileMachine, type NodeCompilers, proxySite } from './compile-node.ts
 import type { EntryRoute } from './entry-route.ts'
 import { capabilitiesOf, filesOf, machineFacts, machineOps } from './machine-ops.ts'
 import { clusterPrograms } from './programs.ts'
-import { readUnderlay, type Underlay } from './underlay.ts'
+import { readUnderlay } from './read-underlay.ts'
+import type { Underlay } from './underlay.ts'
 
 /** A cluster made ready to be walked: every machine can be compiled, none is yet. */
 export interface Built {
