@@ -106,15 +106,16 @@ describe('from release to release', () => {
   it('a flow that was stale before is found since 1.32', () => {
     const flow = `10.96.0.10:53 > ${A}:5353`
     const onlyB: State = { endpoints: [B] }
-    expect(stale(flow, onlyB, onlyB, 'v1.31.14')).toBe(false)
-    expect(stale(flow, onlyB, onlyB, 'v1.32.13')).toBe(true)
+    const another: State = { endpoints: [B, '10.244.1.4'] }
+    expect(stale(flow, onlyB, another, 'v1.31.14')).toBe(false)
+    expect(stale(flow, onlyB, another, 'v1.32.13')).toBe(true)
   })
 
-  it('without any change of an endpoint nothing is looked for since 1.33', () => {
+  it('without any change of an endpoint nothing is looked for since 1.32', () => {
     const flow = `10.96.0.10:53 > ${A}:5353`
     const onlyB: State = { endpoints: [B] }
     const another: State = { endpoints: [B, '10.244.1.4'] }
-    for (const version of ['v1.33.13', NEWEST]) {
+    for (const version of ['v1.32.0', 'v1.33.13', NEWEST]) {
       expect(stale(flow, onlyB, onlyB, version)).toBe(false)
       expect(stale(flow, onlyB, another, version)).toBe(true)
       expect(stale(flow, onlyB, { endpoints: [{ ip: B, ...DRAINING }] }, version)).toBe(true)

@@ -80,7 +80,7 @@ export interface ProxyFeatures {
   readonly nfacctCounters: boolean
   /** After every change all tracked flows of UDP are compared with the endpoints (1.32); before, with what changed. */
   readonly reconcilesConntrack: boolean
-  /** ... only when an endpoint of UDP has changed (1.33). */
+  /** ... only when an endpoint of UDP has changed (1.32.0 already). */
   readonly cleansOnEndpointChange: boolean
   /** ... by address and port of the endpoint (1.34); before, by its address alone. */
   readonly reconcilesByPort: boolean
@@ -147,7 +147,7 @@ export function proxyFeatures(version: string): ProxyFeatures {
     iptablesPartialSync: minor >= 27,
     nfacctCounters: minor >= 31,
     reconcilesConntrack: minor >= 32,
-    cleansOnEndpointChange: minor >= 33,
+    cleansOnEndpointChange: minor >= 32,
     reconcilesByPort: minor >= 34,
     goneWhenNotServing: minor >= 29,
     kubeletMarksDrops: minor < 27,
