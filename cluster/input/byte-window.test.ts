@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { memorySource } from './byte-source.ts'
 import { lineAt, openWindow, readOn } from './byte-window.ts'
@@ -39,3 +40,17 @@ describe('the buffer of a window', () => {
     expect(readOn(window, 0)).toBe(false)
   })
 })
+
+it('counts line feeds among any bytes, from any place to any other', () =>
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom(0, 9, 10, 11, 0x0a ^ 0x80, 0x7f, 0x80, 0xff), { maxLength: 60 }),
+      fc.array(fc.nat(60), { maxLength: 6 }),
+      (bytes, places) => {
+        const window = openWindow(memorySource(Uint8Array.from(bytes)), 64)
+        for (const at of places.map((place) => Math.min(place, bytes.length)).sort((x, y) => x - y))
+          expect(lineAt(window, at)).toBe(1 + bytes.slice(0, at).filter((byte) => byte === 10).length)
+      },
+    ),
+    { numRuns: 400 },
+  ))

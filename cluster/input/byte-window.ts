@@ -59,10 +59,35 @@ export function readOn(window: ByteWindow, keep: number): boolean {
 
 /** The 1-based line of an index; indexes only grow. */
 export function lineAt(window: ByteWindow, index: number): number {
-  const { bytes } = window
-  let lines = 0
-  for (let i = window.counted; i < index; i++) if (bytes[i] === LINE_FEED) lines++
-  window.counted = Math.max(window.counted, index)
-  window.line += lines
+  const { bytes, buffer, counted } = window
+  if (index <= counted) return window.line
+  // Four bytes at once where they stand in one word of the buffer, which `bytes` begins with.
+  const first = Math.min((counted + 3) & ~3, index)
+  const last = Math.max(index & ~3, first)
+  window.line += feedsOneByOne(bytes, counted, first)
+  window.line += feedsInWords(new Uint32Array(buffer.buffer, 0, buffer.length >> 2), first >> 2, last >> 2)
+  window.line += feedsOneByOne(bytes, last, index)
+  window.counted = index
   return window.line
+}
+
+function feedsOneByOne(bytes: Uint8Array, from: number, to: number): number {
+  let feeds = 0
+  for (let i = from; i < to; i++) if (bytes[i] === LINE_FEED) feeds++
+  return feeds
+}
+
+const FEEDS = 0x0a0a0a0a
+const LOW_BITS = 0x7f7f7f7f
+const ONES = 0x01010101
+
+/** Line feeds in words: the highest bit of each byte that equals one is set, and these bits are added up. */
+function feedsInWords(words: Uint32Array, from: number, to: number): number {
+  let feeds = 0
+  for (let i = from; i < to; i++) {
+    const other = (words[i] as number) ^ FEEDS
+    const found = ~(((other & LOW_BITS) + LOW_BITS) | other | LOW_BITS)
+    if (found !== 0) feeds += Math.imul(found >>> 7, ONES) >>> 24
+  }
+  return feeds
 }
