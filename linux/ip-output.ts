@@ -1,3 +1,4 @@
+import { fragmentIp } from '../packet/fragment.ts'
 import { type Ip, isLinkLocal, isMulticast, sameIp } from '../packet/ip.ts'
 import { lengthOfIp } from '../packet/length.ts'
 import type { IpPacket } from '../packet/packet.ts'
@@ -37,6 +38,8 @@ export function ipSend(ns: Netns, outgoing: Outgoing, route: Extract<OutputRoute
   // ip6_xmit, ip_append_data: only TCP in IPv4 has its segments thrown away rather than cut.
   skb.mayCut = outgoing.packet.src.family === 6 || outgoing.packet.payload.kind !== 'tcp'
   skb.gsoSize = outgoing.gsoSize ?? 0
+  if (outgoing.packet.payload.kind !== 'tcp')
+    skb.fragSizes = sizesFor(outgoing.packet, routeMtu(ns, route.route, outgoing.packet.dst))
   if (outgoing.answers !== undefined) attachConntrack(skb, outgoing.answers)
   kernel.record(skb, {
     kind: 'socket.send',
@@ -47,6 +50,14 @@ export function ipSend(ns: Netns, outgoing: Outgoing, route: Extract<OutputRoute
   recordOutput(skb, outgoing.packet.dst, route.route, outgoing.packet.src)
   skb.dst = route.route
   return ipLocalOut(skb)
+}
+
+/**
+ * __ip_append_data, __ip6_append_data: what is longer than the MTU is laid out in parts before any rule sees it, and cut
+ * there wherever it then goes, if they fit.
+ */
+function sizesFor(packet: IpPacket, mtu: number): readonly number[] {
+  return lengthOfIp(packet) <= mtu ? [] : fragmentIp({ ...packet, dontFragment: false }, mtu).map(lengthOfIp)
 }
 
 /**
