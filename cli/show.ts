@@ -3,7 +3,7 @@ import { findOne } from '../cluster/find-object.ts'
 import { nearest } from '../cluster/nearest.ts'
 import type { Built } from '../engine/build.ts'
 import type { Network } from '../engine/network.ts'
-import { isShownNoun, SHOWN_NOUNS, type ShownAs, show as showIn } from '../render/show.ts'
+import { isOfTraffic, isShownNoun, SHOWN_NOUNS, type ShownAs, show as showIn } from '../render/show.ts'
 import { EXIT } from './exit-code.ts'
 import { openBuilt, type SnapshotOptions } from './snapshot.ts'
 import { print, Stop } from './terminal.ts'
@@ -58,8 +58,10 @@ export function show(noun: string, options: ShowOptions): number {
     family: options.six === true ? 6 : 4,
   })
   if (!shown.ok) {
-    const hasPlace = options.node !== undefined || options.pod !== undefined
-    throw new Stop(shown.reason, { todo: hasPlace ? EXAMPLE(noun) : `podwalk show ${noun} --node NODE or --pod POD` })
+    const lacksTraffic = after === undefined && isOfTraffic(noun) && (options.node ?? options.pod) !== undefined
+    throw new Stop(shown.reason, {
+      todo: lacksTraffic ? EXAMPLE(noun) : `podwalk show ${noun} --node NODE or --pod POD`,
+    })
   }
   print(shown.value)
   return EXIT.yes
@@ -78,8 +80,7 @@ function asked(built: Built, noun: string, options: ShowOptions): { built: Built
   return { built: stages.at(-1)?.built ?? built, after: network }
 }
 
-const EXAMPLE = (noun: string): string =>
-  `podwalk show ${noun} --node NODE, and for what traffic leaves --from pod/client --to svc/my-nginx`
+const EXAMPLE = (noun: string): string => `podwalk show ${noun} --node NODE --from pod/client --to svc/my-nginx`
 
 function serviceKey({ cluster }: Built, said: string, namespace = 'default'): string {
   const [name = '', own] = said

@@ -73,7 +73,7 @@ export function readExchange({ probe, steps, endless }: Observed): Exchange {
     outcome,
     packets: sent,
     unknowns: steps.filter((step) => step.kind === 'lab.unknown'),
-    disposition: verdict({ outcome, request, reply, lookup, endless }),
+    disposition: refusedByRelay(steps, outcome) ?? verdict({ outcome, request, reply, lookup, endless }),
     ...(lookup === undefined ? {} : { lookup }),
     ...(request === undefined ? {} : { request }),
     ...(reply === undefined ? {} : { reply }),
@@ -129,6 +129,20 @@ function replyTo(request: Trace, sent: readonly Trace[]): Trace | undefined {
   const travellers = new Set(request.hops.flatMap((hop) => hop.steps.map((step) => step.packet)))
   const answers = sent.filter((trace) => trace.cause !== undefined && travellers.has(trace.cause))
   return answers.find((trace) => trace.disposition.kind === 'delivered') ?? answers[0]
+}
+
+/** A relay in user space takes every connection, and closes one again that it cannot send on. */
+function refusedByRelay(steps: readonly Step[], outcome: Outcome): Disposition | undefined {
+  const refuse = steps.findLast((step) => step.kind === 'relay.refuse')
+  if (refuse?.kind !== 'relay.refuse' || outcome.kind === 'answered') return undefined
+  const { service, why, host, netns, process } = refuse
+  const reason = why === 'noEndpoints' ? `${service} has no endpoint` : `no endpoint of ${service} answers`
+  return {
+    kind: 'rejected',
+    detail: `${process} accepts, and gives up again: ${reason}`,
+    host,
+    netns,
+  }
 }
 
 interface Evidence {

@@ -96,7 +96,11 @@ export function readKubeProxyConfig(cluster: Cluster, given: { readonly mode?: s
   const lab = withLab(document, cluster.lab.proxy ?? {}, given)
   const assumed = found === undefined && textAt(lab, 'clusterCIDR') === undefined ? cluster.facts.podCIDRs : []
   return {
-    config: configOf(lab, { version: cluster.facts.kubernetesVersion, podCIDRs: assumed }),
+    config: configOf(lab, {
+      version: cluster.facts.kubernetesVersion,
+      podCIDRs: assumed,
+      modeIsGiven: given.mode !== undefined,
+    }),
     assumptions: found === undefined ? [configAssumption(lab, assumed)] : [],
     diagnostics: document.problems,
   }
@@ -144,12 +148,18 @@ const HOUR = 3_600
  */
 export function configOf(
   document: ConfigurationDocument,
-  known: { readonly version: string; readonly podCIDRs: readonly Prefix[] },
+  known: {
+    readonly version: string
+    readonly podCIDRs: readonly Prefix[]
+    /** Somebody asks for the mode, whatever the cluster says: what is wrong with it is not the cluster's fault. */
+    readonly modeIsGiven?: boolean
+  },
 ): KubeProxyConfig {
   const mode = modeOf(document)
   // nftables mode has settings of its own; the other modes share the section named iptables.
   const section = mode === 'nftables' ? 'nftables' : 'iptables'
-  reportRemovedMode(document, mode, known.version)
+  if (mode === 'userspace' && !proxyFeatures(known.version).hasUserspaceMode)
+    reportRemovedMode(document, known.version, known.modeIsGiven === true)
   const scheduler = textAt(document, 'ipvs.scheduler') ?? ''
   reportUnknownScheduler(document, mode, scheduler)
   return {
@@ -191,12 +201,20 @@ function modeOf(document: ConfigurationDocument): string {
 }
 
 /** What is asked for all the same is shown as the last release that had it did it. */
-function reportRemovedMode(document: ConfigurationDocument, mode: string, version: string): void {
-  if (mode === 'userspace' && !proxyFeatures(version).hasUserspaceMode)
+function reportRemovedMode(document: ConfigurationDocument, version: string, isGiven: boolean): void {
+  const suggestion = 'what follows is what kube-proxy 1.25 would do'
+  if (isGiven)
+    document.problems.push({
+      severity: 'warning',
+      code: 'kube-proxy-mode-removed',
+      message: `kube-proxy ${version} has no mode userspace: it was removed in 1.26`,
+      suggestion,
+    })
+  else
     report(
       document,
       `has mode: "userspace", which kube-proxy ${version} does not have: it was removed in 1.26`,
-      'what follows is what kube-proxy 1.25 would do',
+      suggestion,
     )
 }
 

@@ -13,9 +13,13 @@ export function answersTable(
       ...labels,
       disposition.kind,
       server?.peer ?? '-',
-      server === undefined ? disposition.detail : `${server.process} on ${server.host}`,
+      server === undefined ? reasonOf(disposition.detail) : `${server.process} on ${server.host}`,
     ]),
   ]
   const fixed = Math.max(...table(rows.map((row) => [...row.slice(0, -1), ''])).map((line) => line.length))
   return table(rows.map((row) => [...row.slice(0, -1), cutMiddle(row.at(-1) ?? '', Math.max(width - fixed - 2, 20))]))
 }
+
+/** What a rule says of itself tells more than its number; that it is about the Service that was asked is known. */
+const reasonOf = (detail: string): string =>
+  (/"([^"]+)"/.exec(detail)?.[1] ?? detail).replace(/^\S+\/\S+ has (?=no )/, '')

@@ -8,6 +8,8 @@ export interface Lens {
   readonly line: (text: string, origin: Origin) => string
   /** Nothing is left out. */
   readonly whole: boolean
+  /** Each entry says who put it there. */
+  readonly tells: boolean
 }
 
 export interface LensOptions {
@@ -22,6 +24,7 @@ export function lensOf({ service, origin }: LensOptions): Lens {
     keeps: (entry) => service === undefined || `${entry.for ?? ''} `.startsWith(wanted),
     line: origin === true ? (text, entry) => `${text}  # ${originText(entry)}` : (text) => text,
     whole: service === undefined,
+    tells: origin === true,
   }
 }
 

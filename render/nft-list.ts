@@ -44,7 +44,7 @@ function setText(set: NftSet, lens: Lens, live: Netns | undefined): string {
     ...(flags === undefined ? [] : [`flags ${flags.join(',')}`]),
     ...(timeout === undefined ? [] : [`timeout ${formatDuration(timeout)}`]),
     ...(comment === undefined ? [] : [`comment "${comment}"`]),
-    ...(types === undefined ? [] : elementsText(types, [...elements, ...dynamicElements(set, types, live)])),
+    ...(types === undefined ? [] : elementsText(types, [...elements, ...dynamicElements(set, types, live)], lens)),
   ]
   return `\t${kind} ${line.name} {\n${lines.map((text) => `\t\t${text}\n`).join('')}\t}\n`
 }
@@ -52,8 +52,9 @@ function setText(set: NftSet, lens: Lens, live: Netns | undefined): string {
 const NEXT_LINE = ',\n\t\t\t     '
 
 /** nft's calculate_delim: how many elements stand in a line depends on their type. */
-function elementsText(types: readonly DataType[], elements: readonly ShownElement[]): readonly string[] {
+function elementsText(types: readonly DataType[], elements: readonly ShownElement[], lens: Lens): readonly string[] {
   if (elements.length === 0) return []
+  if (lens.tells) return elementsWithOrigins(types, elements, lens)
   const inLine = perLine(types)
   let text = ''
   for (const [i, element] of elements.entries()) {
@@ -61,6 +62,20 @@ function elementsText(types: readonly DataType[], elements: readonly ShownElemen
     text += elementText(types, element)
   }
   return [`elements = { ${text} }`]
+}
+
+/** One in a line, so that each can say who put it there. */
+function elementsWithOrigins(
+  types: readonly DataType[],
+  elements: readonly ShownElement[],
+  lens: Lens,
+): readonly string[] {
+  const last = elements.length - 1
+  const lines = elements.map((element, i) => {
+    const text = `${i === 0 ? 'elements = { ' : ''}${elementText(types, element)}${i === last ? ' }' : ','}`
+    return element.line === undefined ? text : lens.line(text, element.line.origin)
+  })
+  return [lines.join(`\n${NEXT_LINE.slice(2)}`)]
 }
 
 type ShownElement = Pick<ListedElement, 'key' | 'value'> & {

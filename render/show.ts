@@ -19,7 +19,7 @@ import { renderIpAddr, renderIpLink } from './ip-addr.ts'
 import { configuredNeighbors, neighborsOf, renderIpNeigh } from './ip-neigh.ts'
 import { renderIpRoute } from './ip-route.ts'
 import { renderIpRule } from './ip-rule.ts'
-import { renderIpset } from './ipset-save.ts'
+import { renderIpsetOps } from './ipset-save.ts'
 import { renderIptablesSave } from './iptables-save.ts'
 import { renderIpvs, renderIpvsConnections, renderIpvsStats } from './ipvsadm.ts'
 import { type Lens, type LensOptions, lensOf } from './lens.ts'
@@ -92,7 +92,7 @@ export const SHOWN = {
   },
   hosts: { about: '/etc/hosts', show: (shown) => file(shown, '/etc/hosts') },
   ip6tables: { about: 'ip6tables-save', show: (shown) => rules({ ...shown, family: 6 }) },
-  ipset: { about: 'ipset save', show: ({ netns }) => text(renderIpset(netns.netfilter.sets)) },
+  ipset: { about: 'ipset save', show: ({ ops, netns, lens }) => text(renderIpsetOps(ops, netns.name, lens)) },
   iptables: { about: 'iptables-save', show: rules },
   ipvs: { about: 'ipvsadm -Ln', show: virtualServers },
   link: { about: 'ip -d link', show: (shown) => text(renderIpLink(shown, 'details')) },
@@ -130,6 +130,8 @@ export type ShownNoun = keyof typeof SHOWN | ClusterNoun
 export const SHOWN_NOUNS: readonly string[] = [...Object.keys(SHOWN), ...Object.keys(SHOWN_OF_CLUSTER)].sort()
 
 export const isShownNoun = (noun: string): noun is ShownNoun => SHOWN_NOUNS.includes(noun)
+/** It is empty before anybody has asked anything. */
+export const isOfTraffic = (noun: string): boolean => noun === 'conntrack' || noun === 'recent'
 const isOfCluster = (noun: ShownNoun): noun is ClusterNoun => Object.hasOwn(SHOWN_OF_CLUSTER, noun)
 
 /** What a machine or a pod holds, in the very text of its own tools. */
