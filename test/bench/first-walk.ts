@@ -40,7 +40,7 @@ export function benchFirstWalk(proxyMode: ProxyModeName, services = 10_000, endp
   }
 }
 
-export function textbook(proxyMode: ProxyModeName, more: readonly object[]): Built {
+function textbook(proxyMode: ProxyModeName, more: readonly object[]): Built {
   const name = join('topologies', 'textbook-flannel-vxlan', 'lab.yaml')
   const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: more }, undefined, 1)
   // Pods have addresses for the endpoints of all the Services: one that is outside is a machine of its own.
@@ -52,7 +52,7 @@ export function textbook(proxyMode: ProxyModeName, more: readonly object[]): Bui
   return build(cluster, { proxyMode })
 }
 
-export function walk(built: Built, seed: number): number {
+function walk(built: Built, seed: number): number {
   const probe = must(readQuestion(built, { from: 'pod/client', to: 'http://my-nginx' }))
   return cpuMilliseconds(() => ask(built, probe, { seed }))
 }
