@@ -512,6 +512,7 @@ describe('as a real scheduler and real controllers did', () => {
   it.each([
     ['b, a', replicas('b', 3, '') + replicas('a', 3, ''), 'b'],
     ['a, b', replicas('a', 3, '') + replicas('b', 3, ''), 'a'],
+    ['a, a pod', replicas('a', 3, '') + podOf('pod', { labels: '{app: pod}' }), 'a'],
   ])('who stands first in the input takes the places that all want: %s', (_, text, first) => {
     const { cluster } = loadText(nodes({}, none) + text)
     const placed = cluster.pods.filter(({ spec }) => spec.nodeName !== '')

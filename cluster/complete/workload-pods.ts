@@ -88,11 +88,10 @@ export const ownerKey = (meta: Meta): string | undefined =>
   meta.owner && `${meta.owner.kind} ${meta.namespace}/${meta.owner.name}`
 
 /** As they stand in the input, as kubectl would apply them: who comes first takes a place that all want. */
-const byWorkload = (x: Workload, y: Workload): number =>
-  byText(x.at?.file ?? '', y.at?.file ?? '') ||
-  (x.at?.offset ?? 0) - (y.at?.offset ?? 0) ||
-  byName(x, y) ||
-  byText(x.kind, y.kind)
+const byWorkload = (x: Workload, y: Workload): number => byPlace(x.at, y.at) || byName(x, y) || byText(x.kind, y.kind)
+
+const byPlace = (x: SourceSpan | undefined, y: SourceSpan | undefined): number =>
+  byText(x?.file ?? '', y?.file ?? '') || (x?.offset ?? 0) - (y?.offset ?? 0)
 
 /** The ReplicaSet of each Deployment that has none in the input; one that is paused makes none. */
 export function replicaSetsOf(workloads: readonly Workload[]): Workload[] {
@@ -246,18 +245,14 @@ function place(sources: WorkloadSources, plans: readonly Plan[], filling: Fillin
     } else waiting.push(found)
   }
   const put = (request: Request) => placed.push(runningPod(request, { topology, filling }))
-  // A pod that is told its node stands there before others look for theirs.
-  const inOrder = [...waiting].sort(
-    (x, y) => Number(y.draft.spec.nodeName !== '') - Number(x.draft.spec.nodeName !== ''),
-  )
-  for (const { draft, at } of inOrder) {
+  const putWaiting = ({ draft, at }: Found<PodDraft>): void => {
     const node = schedule.place(candidateOf(draft))
     put({ meta: draft.meta, spec: draft.spec, node, at, ips: draft.ips })
   }
   const blocked = new Set<string>()
-  for (const plan of plans) {
+  const make = (plan: Plan): void => {
     const key = keyOfWorkload(plan.owner)
-    if (blocked.has(key)) continue
+    if (blocked.has(key)) return
     if (plan.perNode) {
       let left = plan.ongoing?.missing ?? Number.POSITIVE_INFINITY
       for (const node of sources.nodes) {
@@ -267,13 +262,22 @@ function place(sources: WorkloadSources, plans: readonly Plan[], filling: Fillin
         const pod = podOf(plan, node)
         put({ ...pod, node: schedule.place(candidateOf(pod)), at: plan.owner.at, ips: [] })
       }
-      continue
+      return
     }
     const node = schedule.place(candidateOf(podOf(plan, undefined)))
     // The next pod of an ordered StatefulSet is made when this one runs.
     if (node === undefined && plan.owner.podManagementPolicy === 'OrderedReady') blocked.add(key)
     put({ ...podOf(plan, node), node, at: plan.owner.at, ips: [] })
   }
+  // A pod that is told its node stands there before others look for theirs; these come as they stand in the input.
+  for (const pod of waiting) if (pod.draft.spec.nodeName !== '') putWaiting(pod)
+  const inOrder = [
+    ...waiting
+      .filter(({ draft }) => draft.spec.nodeName === '')
+      .map((pod) => ({ at: pod.at as SourceSpan | undefined, place: () => putWaiting(pod) })),
+    ...plans.map((plan) => ({ at: plan.owner.at, place: () => make(plan) })),
+  ]
+  for (const { place } of inOrder.sort((x, y) => byPlace(x.at, y.at))) place()
   return placed
 }
 
