@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { changeByWords } from '../../cluster/change/change-cluster.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { load } from '../../cluster/load.ts'
-import { type AcrossOptions, type Phase, traceAcross } from '../../engine/ask-across.ts'
+import { type AcrossOptions, askAcross, type Phase, traceAcross } from '../../engine/ask-across.ts'
 import { type Built, build } from '../../engine/build.ts'
 import type { Conversation } from '../../engine/conversation.ts'
 import { type Question, readQuestion } from '../../engine/question.ts'
@@ -233,6 +233,20 @@ describe('TCP, one connection', () => {
     const [, anew] = across(WEB, words, { mode, anew: true })
     expect(anew?.disposition.kind).toBe('delivered')
     expect(anew?.server?.netns).not.toBe(`default/${pod}`)
+  })
+
+  test.each<[string, number, readonly number[]]>([
+    ['until its last connection has ended a real server stays, with weight 0', 1, [0, 1, 1]],
+    ['then it is deleted, within a minute', 300, [1, 1]],
+  ])('ipvs: %s', (_, seconds, weights) => {
+    const pod = first({ mode: 'ipvs' })
+    const built = states([`label pod/${pod} run-`], { mode: 'ipvs' })
+    const probe = must(readQuestion(built[0] as Built, WEB))
+    const stages = built.map((one) => ({ built: one, probe }))
+    const { network } = askAcross(stages, { times: 1, every: seconds * 1e9 })
+    const { services } = network.hosts.get('xianchaonode1')?.netns.get('root')?.netfilterState.ipvs ?? {}
+    const web = [...(services?.values() ?? [])].find(({ config }) => config.port === 80)
+    expect(web?.destinations.map(({ weight }) => weight).sort()).toEqual(weights)
   })
 
   test('userspace: the relay goes on copying, and dials others for those who come', () => {
