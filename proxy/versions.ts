@@ -64,6 +64,8 @@ export interface ProxyFeatures {
   readonly numbersLocalRules: boolean
   /** iptables mode: comments of the rules in KUBE-FORWARD that accept what follows; two of them until 1.22. */
   readonly iptablesForwardComments: readonly string[]
+  /** iptables mode: where no address of the node serves nodePorts, they have no rules either (until 1.26). */
+  readonly nodePortsNeedAddress: boolean
   /** iptables mode: setting localhostNodePorts (1.26); before, nodePorts always answered on 127.0.0.0/8. */
   readonly localhostNodePortsSetting: boolean
   /** iptables mode: nodePorts are not served on ::1 (1.26). */
@@ -139,6 +141,7 @@ export function proxyFeatures(version: string): ProxyFeatures {
     externalIPsByWayIn: minor < 21,
     numbersLocalRules: minor < 23,
     iptablesForwardComments: minor < 23 ? TWO_FORWARD_COMMENTS : ONE_FORWARD_COMMENT,
+    nodePortsNeedAddress: minor < 27,
     localhostNodePortsSetting: minor >= 26,
     sparesLoopback6: minor >= 26,
     writesLocalnetGuard: minor >= 27,

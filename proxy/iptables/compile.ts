@@ -32,8 +32,7 @@ function laterSync(before: ProxySite, after: ProxySite, family: Family): SyncInp
   const changes = changesBetween(old, now)
   const isSame = changes.staleChains.length === 0 && now.sync.services.every(({ port }) => changes.isUnchanged(port))
   if (isSame && now.sync.services.length === old.sync.services.length) return { tool, text: '' }
-  const given = now.sync.setup.features.iptablesPartialSync ? changes : { ...changes, isUnchanged: () => false }
-  return { tool, text: renderRestore(now.sync, given) }
+  return { tool, text: renderRestore(now.sync, changes) }
 }
 
 const synced = ({ cluster, node, config, facts }: ProxySite, family: Family): Synced => ({

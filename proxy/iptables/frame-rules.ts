@@ -92,7 +92,8 @@ function nodePortJumps(setup: SyncSetup): readonly RuleLine[] {
 /** kube-proxy takes the addresses in random order; here they are in the order of their texts. */
 function nodePortDestinations(setup: SyncSetup): readonly string[] {
   if (setup.nodePortAddresses.kind === 'cidrs') {
-    const served = (ip: Ip) => ip.family === setup.family && (!isLoopback(ip) || setup.localhostNodePorts)
+    const served = (ip: Ip) =>
+      ip.family === setup.family && (!isLoopback(ip) || setup.localhostNodePorts || !setup.features.sparesLoopback6)
     const addresses = matchingAddresses(setup.nodePortAddresses.cidrs, setup.facts)
     return addresses
       .filter(served)

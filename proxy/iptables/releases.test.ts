@@ -312,6 +312,20 @@ describe('from release to release', () => {
     expect(since(says('! -d 127.0.0.0/8'), given)).toEqual(from(26))
   })
 
+  it('nodePorts have no rules until 1.26 where no address serves them', () => {
+    const services = [svc('np', { type: 'NodePort', ports: [{ nodePort: 30080 }] })]
+    const rules = (version: string, cidr: string) =>
+      written(version, { services, endpoints: { np: ['10.180.0.1'] }, config: { nodePortAddresses: [prefix(cidr)] } })[
+        'nat KUBE-NODEPORTS'
+      ]?.length
+    expect(['v1.22.17', 'v1.26.15', 'v1.27.0'].map((version) => rules(version, '203.0.113.0/24') === 0)).toEqual([
+      true,
+      true,
+      false,
+    ])
+    for (const version of ['v1.22.17', 'v1.26.15']) expect(rules(version, '192.168.0.0/24')).toBeGreaterThan(0)
+  })
+
   it('invalid packets pass since 1.29 where conntrack is liberal', () => {
     const conntrack = { ...DEFAULT_CONFIG.conntrack, tcpBeLiberal: true }
     expect(since(says('--ctstate INVALID'), { services: [], config: { conntrack } })).toEqual(until(28))

@@ -9,14 +9,15 @@ import type { IptablesSync } from './sync.ts'
  * the chains of services that did not change are left out, and chains that nobody uses any more are deleted.
  */
 export function renderRestore(sync: IptablesSync, changes?: SyncChanges): string {
-  const { frame, services } = sync
+  const { frame, services, setup } = sync
+  const leavesOut = setup.features.iptablesPartialSync
   const natChains = [chainLines(frame.chains.nat)]
   const filter = [ruleLines(frame.head, 'filter')]
   const nat = [ruleLines(frame.head, 'nat')]
   for (const service of services) {
     filter.push(ruleLines(service.dispatch, 'filter'))
     nat.push(ruleLines(service.dispatch, 'nat'))
-    if (changes?.isUnchanged(service.port) === true) continue
+    if (leavesOut && changes?.isUnchanged(service.port) === true) continue
     const own = service.own()
     natChains.push(chainLines(own.chains))
     nat.push(ruleLines(own.rules, 'nat'))

@@ -65,8 +65,8 @@ export function serviceRules(
 }
 
 /** Without the release's features: they are in what is chosen from already. */
-const flavourKey = ({ masqueradeAll, local, countsLocalhost, terse }: ServiceFlavour): string =>
-  `${masqueradeAll} ${local?.is ?? ''} ${countsLocalhost} ${terse}`
+const flavourKey = ({ masqueradeAll, local, servesNodePorts, countsLocalhost, terse }: ServiceFlavour): string =>
+  `${masqueradeAll} ${local?.is ?? ''} ${servesNodePorts} ${countsLocalhost} ${terse}`
 
 function traffic(port: ServicePort, choice: EndpointChoice, features: ProxyFeatures): Traffic {
   const names = serviceChainNames(port)
@@ -185,7 +185,7 @@ const LOCALHOST_COUNTER = '-m nfacct --nfacct-name localhost_nps_accepted_pkts'
 /** loadBalancerSourceRanges do not hold here: a nodePort leads straight to KUBE-EXT. */
 function nodePortRules(service: Service): readonly RuleLine[] {
   const { port, protocol, names } = service
-  if (port.nodePort === 0) return []
+  if (port.nodePort === 0 || !service.servesNodePorts) return []
   const dport = `--dport ${port.nodePort}`
   const named = `${comment(port.name)} ${protocol}`
   const counted = `${named} -d 127.0.0.0/8 ${dport} ${LOCALHOST_COUNTER} -j ${names.external}`

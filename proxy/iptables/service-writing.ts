@@ -23,6 +23,7 @@ export interface OwnRules {
 export interface ServiceFlavour {
   readonly masqueradeAll: boolean
   readonly local: SyncSetup['local']
+  readonly servesNodePorts: boolean
   /** nodePorts on 127.0.0.0/8 are counted. */
   readonly countsLocalhost: boolean
   /** Large-cluster mode: rules of endpoints have no comments. */

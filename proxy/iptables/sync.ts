@@ -4,6 +4,7 @@ import type { HostFacts } from '../../linux/host-facts.ts'
 import type { Family } from '../../packet/ip.ts'
 import type { KubeProxyConfig } from '../config.ts'
 import { chooseEndpoints, type Viewpoint } from '../endpoint-choice.ts'
+import { matchingAddresses } from '../node-port-addresses.ts'
 import { serviceMap } from '../service-map.ts'
 import { proxyFeatures } from '../versions.ts'
 import { type FrameRules, frameRules } from './frame-rules.ts'
@@ -47,11 +48,16 @@ export function iptablesSync(
   }
 }
 
+function servesNodePorts({ nodePortAddresses, facts }: SyncSetup): boolean {
+  return nodePortAddresses.kind === 'all' || matchingAddresses(nodePortAddresses.cidrs, facts).length > 0
+}
+
 const ZONE_LABEL = 'topology.kubernetes.io/zone'
 
 const flavourOf = (setup: SyncSetup, terse: boolean): ServiceFlavour => ({
   masqueradeAll: setup.masqueradeAll,
   local: setup.local,
+  servesNodePorts: !setup.features.nodePortsNeedAddress || servesNodePorts(setup),
   countsLocalhost: setup.localhostNodePorts && setup.counters,
   terse,
   features: setup.features,

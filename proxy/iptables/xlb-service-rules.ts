@@ -127,13 +127,13 @@ const nodePortMatch = ({ port, protocol }: Service): string =>
   `${comment(port.name)} ${protocol} --dport ${port.nodePort}`
 
 function nodePortMarkings(service: Service): readonly Marking[] {
-  if (service.port.nodePort === 0 || isOnlyLocal(service)) return []
+  if (service.port.nodePort === 0 || !service.servesNodePorts || isOnlyLocal(service)) return []
   return [{ args: nodePortMatch(service), before: NODEPORTS }]
 }
 
 function nodePortRules(service: Service): readonly RuleLine[] {
   const { port, protocol } = service
-  if (port.nodePort === 0) return []
+  if (port.nodePort === 0 || !service.servesNodePorts) return []
   if (!hasEndpoints(service))
     return [refusal(service, `-m addrtype --dst-type LOCAL ${protocol} --dport ${port.nodePort}`)]
   const match = nodePortMatch(service)
