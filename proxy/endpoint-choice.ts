@@ -109,12 +109,13 @@ function hintMode(port: ServicePort, topology: PortTopology, from: Viewpoint): H
   const { features } = from
   if (!usesClusterEndpoints(port)) return 'none'
   if (features.nodeHints && topology.hintNodes?.has(from.node)) return 'node'
-  if (!features.zoneHints || (features.hintsNeedAnnotation && !asksForHints(port))) return 'none'
+  if (!features.zoneHints || (features.hintsNeedAnnotation && !asksForHints(port, features))) return 'none'
   return topology.hintZones?.has(from.zone) ? 'zone' : 'none'
 }
 
 /** The Service once had to ask for it, with any value that is not "disabled". */
-function asksForHints({ hintsAnnotation }: ServicePort): boolean {
+function asksForHints({ hintsAnnotation }: ServicePort, { readsTopologyMode }: ProxyFeatures): boolean {
+  if (!readsTopologyMode) return hintsAnnotation === 'Auto' || hintsAnnotation === 'auto'
   return hintsAnnotation !== '' && hintsAnnotation !== 'disabled' && hintsAnnotation !== 'Disabled'
 }
 

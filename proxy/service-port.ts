@@ -72,7 +72,7 @@ export function servicePort(
     healthCheckNodePort: service.type === 'LoadBalancer' && externalPolicyLocal ? service.healthCheckNodePort : 0,
     externalPolicyLocal,
     internalPolicyLocal: features.internalPolicy && service.internalTrafficPolicy === 'Local',
-    hintsAnnotation: features.readsHintsAnnotation ? hintsAnnotationOf(service) : '',
+    hintsAnnotation: features.readsHintsAnnotation ? hintsAnnotationOf(service, features) : '',
     endpoints,
   }
 }
@@ -80,8 +80,9 @@ export function servicePort(
 const TOPOLOGY_ANNOTATIONS = ['service.kubernetes.io/topology-aware-hints', 'service.kubernetes.io/topology-mode']
 
 /** The older annotation wins over the newer. */
-function hintsAnnotationOf({ meta }: Service): string {
-  return TOPOLOGY_ANNOTATIONS.map((name) => meta.annotations[name]).find((text) => text !== undefined) ?? ''
+function hintsAnnotationOf({ meta }: Service, { readsTopologyMode }: ProxyFeatures): string {
+  const names = readsTopologyMode ? TOPOLOGY_ANNOTATIONS : TOPOLOGY_ANNOTATIONS.slice(0, 1)
+  return names.map((name) => meta.annotations[name]).find((text) => text !== undefined) ?? ''
 }
 
 /** Go's ServicePortName.String(). */

@@ -7,6 +7,8 @@ export interface ProxyFeatures {
   readonly anySourceRangeDisablesFirewall: boolean
   /** EndpointSlice node hints are honoured (gate PreferSameTrafficDistribution: on since 1.34). */
   readonly nodeHints: boolean
+  /** Annotation topology-mode asks for hints too, and by any word (1.27); before, only "Auto" in the older one did. */
+  readonly readsTopologyMode: boolean
   /** What a Service says about hints is read (until 1.32), even where it no longer counts: a change has it written again. */
   readonly readsHintsAnnotation: boolean
   /** Of two endpoints with one address and port the last that does not end wins (1.36); before, one on this node. */
@@ -114,6 +116,7 @@ export function proxyFeatures(version: string): ProxyFeatures {
   return {
     anySourceRangeDisablesFirewall: minor >= 34,
     nodeHints: minor >= 34,
+    readsTopologyMode: minor >= 27,
     readsHintsAnnotation: minor < 33,
     prefersLastingTwin: minor >= 36,
     sortsSliceEndpoints: minor < 31,
