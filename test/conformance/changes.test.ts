@@ -235,6 +235,19 @@ describe('TCP, one connection', () => {
     expect(anew?.server?.netns).not.toBe(`default/${pod}`)
   })
 
+  test.each(['iptables', 'nftables'])('%s: affinity to an endpoint ends with it, also where it comes back', (mode) => {
+    const question: Question = { from: 'pod/client', to: 'svc/sticky:80' }
+    // The endpoint whose rule stands first: a list that lived on would be asked first.
+    const pod = podsOf(states([], {})[0], 'my-nginx-').find((name) => name.endsWith('z8fvl'))
+    const serverOf = (seed: number) => across(question, [], { mode, seed })[0].server?.netns
+    const seed = [1, 2, 3, 4, 5, 6, 7, 8].find((each) => serverOf(each) === `default/${pod}`) ?? 0
+    const words = [`label pod/${pod} run-`, `label pod/${pod} run=my-nginx`]
+    const [before, away, back] = across(question, words, { mode, anew: true, every: 20e9, seed })
+    expect(before.server?.netns).toBe(`default/${pod}`)
+    expect(away?.server?.netns).not.toBe(`default/${pod}`)
+    expect(back?.server?.netns).toBe(away?.server?.netns)
+  })
+
   test.each<[string, number, readonly number[]]>([
     ['until its last connection has ended a real server stays, with weight 0', 1, [0, 1, 1]],
     ['then it is deleted, within a minute', 300, [1, 1]],
