@@ -238,7 +238,7 @@ describe('TCP, one connection', () => {
   test.each(['iptables', 'nftables'])('%s: affinity to an endpoint ends with it, also where it comes back', (mode) => {
     const question: Question = { from: 'pod/client', to: 'svc/sticky:80' }
     // The endpoint whose rule stands first: a list that lived on would be asked first.
-    const pod = podsOf(states([], {})[0], 'my-nginx-').find((name) => name.endsWith('z8fvl'))
+    const pod = podsOf(states([], {})[0], 'my-nginx-').find((name) => name.endsWith('bnptm'))
     const serverOf = (seed: number) => across(question, [], { mode, seed })[0].server?.netns
     const seed = [1, 2, 3, 4, 5, 6, 7, 8].find((each) => serverOf(each) === `default/${pod}`) ?? 0
     const words = [`label pod/${pod} run-`, `label pod/${pod} run=my-nginx`]
