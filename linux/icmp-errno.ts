@@ -49,5 +49,6 @@ export function icmpErrno(icmp: Icmp, family: 4 | 6): IcmpErrno | undefined {
   }
   if (icmp.type === ICMP6.timeExceeded) return soft('EHOSTUNREACH')
   if (icmp.type === ICMP6.tooBig) return soft('EMSGSIZE')
+  if (icmp.type === ICMP6.parameterProblem) return fatal('EPROTO')
   return icmp.type === ICMP6.unreachable ? (UNREACHABLE6[icmp.code] ?? soft('EPROTO')) : undefined
 }

@@ -125,7 +125,12 @@ export function icmpError(skb: IpSkb, error: IcmpError): void {
   const body: IcmpBody =
     error.kind === 'redirect'
       ? { kind: 'redirect', gateway: error.gateway, quote: quoted }
-      : { kind: 'error', quote: quoted, mtu: error.kind === 'tooBig' ? error.mtu : 0 }
+      : {
+          kind: 'error',
+          quote: quoted,
+          mtu: error.kind === 'tooBig' ? error.mtu : 0,
+          ...(error.kind === 'protocolUnreachable' && family === 6 ? { pointer: NEXT_HEADER_AT } : {}),
+        }
   sendIcmp(ns, {
     to: packet.src,
     source: own ? packet.dst : meaningfulSource(skb),
@@ -164,10 +169,12 @@ const FIRST_INFORMATIONAL6 = 128
 const UNREACHABLE: Readonly<Record<string, readonly [v4: number, v6: number]>> = {
   netUnreachable: [0, 0],
   hostUnreachable: [1, 3],
-  protocolUnreachable: [2, 4],
   portUnreachable: [3, 4],
   prohibited: [13, 1],
 }
+
+/** Where an IPv6 header has what nobody takes (icmpv6_param_prob). */
+const NEXT_HEADER_AT = 6
 
 function typeAndCode(error: IcmpError, family: 4 | 6): readonly [type: number, code: number] {
   switch (error.kind) {
@@ -179,6 +186,8 @@ function typeAndCode(error: IcmpError, family: 4 | 6): readonly [type: number, c
       return family === 4 ? [ICMP4.unreachable, 4] : [ICMP6.tooBig, 0]
     case 'redirect':
       return family === 4 ? [ICMP4.redirect, 1] : [ICMP6.redirect, 0]
+    case 'protocolUnreachable':
+      return family === 4 ? [ICMP4.unreachable, 2] : [ICMP6.parameterProblem, 1]
     default: {
       const codes = UNREACHABLE[error.kind] ?? [0, 0]
       return family === 4 ? [ICMP4.unreachable, codes[0]] : [ICMP6.unreachable, codes[1]]

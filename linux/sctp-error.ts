@@ -43,17 +43,17 @@ export function sctpError(
   const socket = quotedAssociation(ns, quoted, sctp)
   if (socket === undefined) return
   const association = socket.sctp
-  if (icmp.body.kind === 'error' && icmp.body.mtu > 0) {
-    if (icmp.body.mtu >= association.pathMtu) return
-    association.pathMtu = icmp.body.mtu
-    if (socket.backlog === undefined) retransmitAll(ns, socket, association, 'path MTU')
-    return
-  }
   const from = { ip: skb.packet.src, cause: skb.id }
   if (isProtocolUnreachable(icmp, quoted.src.family)) {
     if (association.state !== 'cookieWait') return
     if (socket.backlog === undefined) return failAssociation(ns, socket, { errno: 'ENOPROTOOPT', from })
     return startTimer(ns, socket, 'unreachable', UNREACHABLE_DELAY)
+  }
+  if (icmp.body.kind === 'error' && icmp.body.mtu > 0) {
+    if (icmp.body.mtu >= association.pathMtu) return
+    association.pathMtu = icmp.body.mtu
+    if (socket.backlog === undefined) retransmitAll(ns, socket, association, 'path MTU')
+    return
   }
   const errno = icmpErrno(icmp, quoted.src.family)?.errno
   if (errno !== undefined && socket.recvErr && socket.backlog === undefined) fail(ns, socket, errno, from)
@@ -64,7 +64,5 @@ const UNREACHABLE_DELAY = 50_000_000
 
 /** ICMP_PROT_UNREACH; ICMPV6_PARAMPROB with ICMPV6_UNK_NEXTHDR. */
 function isProtocolUnreachable({ type, code }: Icmp, family: 4 | 6): boolean {
-  return family === 4 ? type === ICMP4.unreachable && code === 2 : type === PARAMETER_PROBLEM6 && code === 1
+  return family === 4 ? type === ICMP4.unreachable && code === 2 : type === ICMP6.parameterProblem && code === 1
 }
-
-const PARAMETER_PROBLEM6 = ICMP6.timeExceeded + 1

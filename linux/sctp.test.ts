@@ -650,6 +650,7 @@ describe('ICMP errors', () => {
 
   it('protocol unreachable ends the attempt', () => {
     expect(told(answeredWith([3, 2]))).toEqual(['0 x error ENOPROTOOPT'])
+    expect(told(answeredWith([4, 1], undefined, ip('fd00::2')))).toEqual(['0 x error ENOPROTOOPT'])
   })
 
   it('but not where it quotes the INIT of another', () => {

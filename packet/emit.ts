@@ -5,9 +5,9 @@ import {
   ICMP_CHECKSUM_AT,
   ICMP_HEADER,
   ICMP_LONG_HEADER,
-  isTooBig,
   REDIRECT6_FIXED,
   REDIRECTED_HEADER,
+  secondWordOf,
 } from './icmp.ts'
 import { writeIp } from './ip.ts'
 import { writeIpv4Header } from './ipv4.ts'
@@ -135,7 +135,7 @@ function writeIcmpBody(out: Uint8Array, at: number, icmp: Icmp): void {
       out.set(body.data, at + ICMP_LONG_HEADER)
       break
     case 'error':
-      if (isTooBig(body.quote.packet.src.family, icmp.type, icmp.code)) put32(out, at + 4, body.mtu)
+      put32(out, at + 4, secondWordOf(body, icmp.type, icmp.code))
       writeQuote(out, at + ICMP_LONG_HEADER, body.quote)
       break
     case 'redirect':

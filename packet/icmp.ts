@@ -55,6 +55,7 @@ function bodyKind6(type: number): IcmpBody['kind'] {
     case ICMP6.unreachable:
     case ICMP6.tooBig:
     case ICMP6.timeExceeded:
+    case ICMP6.parameterProblem:
       return 'error'
     case ICMP6.neighborSolicitation:
       return 'neighborSolicitation'
@@ -68,17 +69,30 @@ function bodyKind6(type: number): IcmpBody['kind'] {
 }
 
 /** The messages whose second word carries an MTU: RFC 1191 §4 and RFC 4443 §3.2. */
-export const isTooBig = (family: Family, type: number, code: number): boolean =>
+const isTooBig = (family: Family, type: number, code: number): boolean =>
   family === 4 ? type === ICMP4.unreachable && code === FRAGMENTATION_NEEDED : type === ICMP6.tooBig
 
-/**
- * The MTU in the second word of an error, 0 for errors that have none; undefined where bits are set that the typed
- * form has no place for (RFC 4884 lengths).
- */
-export function readErrorMtu(bytes: Uint8Array, at: number, family: Family): number | undefined {
-  const word = get32(bytes, at + 4)
-  if (!isTooBig(family, get8(bytes, at), get8(bytes, at + 1))) return word === 0 ? 0 : undefined
-  return family === 6 || word <= 0xffff ? word : undefined
+const hasPointer = (family: Family, type: number): boolean => family === 6 && type === ICMP6.parameterProblem
+
+type ErrorBody = Extract<IcmpBody, { kind: 'error' }>
+
+/** What stands in the second word of an error: an MTU, a pointer, or 0. */
+export function secondWordOf({ quote, mtu, pointer }: ErrorBody, type: number, code: number): number {
+  const { family } = quote.packet.src
+  if (hasPointer(family, type)) return pointer ?? 0
+  return isTooBig(family, type, code) ? mtu : 0
+}
+
+/** The second word of an error; undefined where bits are set that the typed form has no place for (RFC 4884 lengths). */
+export function readSecondWord(
+  bytes: Uint8Array,
+  at: number,
+  family: Family,
+): Pick<ErrorBody, 'mtu' | 'pointer'> | undefined {
+  const [word, type] = [get32(bytes, at + 4), get8(bytes, at)]
+  if (hasPointer(family, type)) return { mtu: 0, pointer: word }
+  if (!isTooBig(family, type, get8(bytes, at + 1))) return word === 0 ? { mtu: 0 } : undefined
+  return family === 6 || word <= 0xffff ? { mtu: word } : undefined
 }
 
 export function readEcho(bytes: Uint8Array, at: number, end: number): IcmpBody {

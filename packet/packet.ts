@@ -149,7 +149,14 @@ export interface Icmp {
 
 export type IcmpBody =
   | { readonly kind: 'echo'; readonly id: number; readonly seq: number; readonly data: Uint8Array }
-  | { readonly kind: 'error'; readonly quote: Quote /** Next-hop MTU of "too big", else 0. */; readonly mtu: number }
+  | {
+      readonly kind: 'error'
+      readonly quote: Quote
+      /** Next-hop MTU of "too big", else 0. */
+      readonly mtu: number
+      /** Where the octet is that an ICMPv6 parameter problem is about (RFC 4443 §3.4). */
+      readonly pointer?: number
+    }
   /** `targetMac` is ICMPv6's link-layer option: the address of the gateway. */
   | { readonly kind: 'redirect'; readonly gateway: Ip; readonly targetMac?: Mac; readonly quote: Quote }
   | {
@@ -181,6 +188,7 @@ export const ICMP6 = {
   unreachable: 1,
   tooBig: 2,
   timeExceeded: 3,
+  parameterProblem: 4,
   echoRequest: 128,
   echoReply: 129,
   routerSolicitation: 133,

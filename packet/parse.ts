@@ -7,7 +7,7 @@ import {
   REDIRECT6_FIXED,
   REDIRECTED_HEADER,
   readEcho,
-  readErrorMtu,
+  readSecondWord,
 } from './icmp.ts'
 import { type Family, readIp, sameIp } from './ip.ts'
 import { type IpHeader, isPart } from './ip-header.ts'
@@ -194,9 +194,9 @@ function readIcmpBody(span: Span, family: Family): IcmpBody | undefined {
 }
 
 function readError(span: Span, family: Family): IcmpBody | undefined {
-  const mtu = readErrorMtu(span.bytes, span.at, family)
+  const second = readSecondWord(span.bytes, span.at, family)
   const quote = readQuote({ ...span, at: span.at + ICMP_LONG_HEADER }, family)
-  return mtu === undefined || quote === undefined ? undefined : { kind: 'error', quote, mtu }
+  return second === undefined || quote === undefined ? undefined : { kind: 'error', quote, ...second }
 }
 
 function readRedirect4(span: Span): IcmpBody | undefined {
