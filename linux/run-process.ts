@@ -78,6 +78,8 @@ const KILLED = 137
 export function wakeProcess(ns: Netns, name: string, event: ProcessEvent, cause: number | undefined): void {
   const running = ns.state.processes.get(name)
   if (running === undefined || running.exitCode !== undefined) return
+  // A connection that has been reset before its process had a turn was never one to it (inet_wait_for_connect).
+  if (event.kind === 'connected' && findSocket(ns, name, event.fd) === undefined) return
   const told = event.kind === 'error' ? findSocket(ns, name, event.fd) : undefined
   if (told !== undefined) told.failing = false
   const seen = event.kind === 'data' ? { ...event, bytes: read(ns, name, event) } : event
