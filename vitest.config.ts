@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     exclude: ['node_modules/**', 'dist/**'],
     globalSetup: ['test/build-command-line.ts'],
-    testTimeout: 20_000,
+    // A busy machine is slow; a test that hangs is told of all the same.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 })

@@ -75,11 +75,11 @@ export function killProcess(ns: Netns, name: string): void {
 const KILLED = 137
 
 /** Hands an event to a process. `cause` is the packet that brought it. */
-export function wakeProcess(ns: Netns, name: string, event: ProcessEvent, cause: number | undefined): void {
+export function wakeProcess(ns: Netns, name: string, sent: ProcessEvent, cause: number | undefined): void {
   const running = ns.state.processes.get(name)
   if (running === undefined || running.exitCode !== undefined) return
-  // A connection that has been reset before its process had a turn was never one to it (inet_wait_for_connect).
-  if (event.kind === 'connected' && findSocket(ns, name, event.fd) === undefined) return
+  const event = sent.kind === 'connected' ? connectionNow(ns, name, sent) : sent
+  if (event === undefined) return
   const told = event.kind === 'error' ? findSocket(ns, name, event.fd) : undefined
   if (told !== undefined) told.failing = false
   const seen = event.kind === 'data' ? { ...event, bytes: read(ns, name, event) } : event
@@ -87,6 +87,22 @@ export function wakeProcess(ns: Netns, name: string, event: ProcessEvent, cause:
   const connection = event.kind === 'accepted' ? findSocket(ns, name, event.connection) : undefined
   if (connection?.type === 'sctp' && connection.remote !== undefined) drawIdent(ns, connection, connection.remote.ip)
   if (connection !== undefined) releaseAccepted(ns, connection)
+}
+
+/**
+ * What a process that waits for a connection finds at its turn: nothing where it has been reset by then, of which it is
+ * told next; at SO_ERROR what was only noted (sk_err_soft), once.
+ */
+function connectionNow(
+  ns: Netns,
+  process: string,
+  event: Extract<ProcessEvent, { kind: 'connected' }>,
+): ProcessEvent | undefined {
+  const socket = findSocket(ns, process, event.fd)
+  const errno = socket?.tcp?.softError
+  if (socket?.tcp === undefined || errno === undefined) return socket === undefined ? undefined : event
+  socket.tcp.softError = undefined
+  return { kind: 'error', fd: event.fd, errno }
 }
 
 /** A stream is read as far as it has come; a datagram is what it was. */

@@ -65,6 +65,8 @@ function acknowledge(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpControl):
     else challenge(skb, segment, socket, tcp)
     return false
   }
+  // Something works: what ICMP told before is forgotten.
+  tcp.softError = undefined
   noteSacked(tcp, segment)
   updateWindow(segment, tcp)
   const acked = seqDiff(segment.ack, tcp.sndUna)

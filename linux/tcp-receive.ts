@@ -89,6 +89,7 @@ function receiveInSynSent(skb: IpSkb, segment: Tcp, socket: Socket, tcp: TcpCont
   if ((segment.flags & SYN) === 0 || !hasAck) return
   tcp.rcvNxt = seqAdd(segment.seq, 1)
   tcp.sndUna = segment.ack
+  tcp.softError = undefined
   negotiate(ns, tcp, segment, '')
   tcp.sndWnd = segment.window
   tcp.state = 'established'

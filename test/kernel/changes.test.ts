@@ -13,6 +13,7 @@ import { must } from '../../packet/parsed.ts'
 import { opCommands } from '../../render/commands.ts'
 import { renderIptablesSave } from '../../render/iptables-save.ts'
 import { nftLines } from '../../render/nft-command.ts'
+import { LIVE_RETRIES } from '../live-retries.ts'
 
 /**
  * The running kernel with kube-proxy's rules of before, one flow through them, then what our kube-proxy writes and
@@ -145,7 +146,7 @@ describe.skipIf(!usable)('the same socket asks again', () => {
     ['v1.36.3', 'iptables', 'tcp', MOVED, ['a', 'a']],
     ['v1.36.3', 'nftables', 'tcp', MOVED, ['a', 'a']],
     ['v1.36.3', 'nftables', 'tcp', 'delete svc/echo', ['a', 'a']],
-  ])('%s %s %s, %s', (version, mode, protocol, words, expected) => {
+  ])('%s %s %s, %s', { retry: LIVE_RETRIES }, (version, mode, protocol, words, expected) => {
     const bytes = new TextEncoder().encode(CLUSTER)
     const before = load([{ name: 'cluster.yaml', bytes }], { lab: { versions: { kubernetes: version } } }).cluster
     const after = must(changeByWords(before, words)).cluster

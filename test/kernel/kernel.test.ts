@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { LIVE_RETRIES } from '../live-retries.ts'
 import { type Hello, type KernelAgent, startAgent } from './agent.ts'
 import { missingNeeds, unexpectedlyMissing } from './capability.ts'
 import { judge } from './judge.ts'
@@ -36,7 +37,7 @@ describe.skipIf(!isRoot && process.env.CI === undefined)('the running kernel', (
     if (process.env.CI !== undefined) expect(unexpectedlyMissing(hello.capabilities)).toEqual([])
   })
 
-  it.each(LIVE)('does what our model does: %s', async (name) => {
+  it.each(LIVE)('does what our model does: %s', { retry: LIVE_RETRIES }, async (name) => {
     if (missingNeeds(hello.capabilities).length > 0) return
     const scenario = SCENARIOS.find((one) => one.name === name)!
     const judged = judge(scenario, truthOf(await runInKernel(agent, scenario)))

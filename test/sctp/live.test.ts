@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { LIVE_RETRIES } from '../live-retries.ts'
 import { caseFile } from './case-file.ts'
 import { recordedRouter, replayRouter } from './judge.ts'
 import { record } from './record.ts'
@@ -18,7 +19,7 @@ if (reason !== '') console.warn(`SCTP against the real stack is skipped: ${reaso
 describe.skipIf(reason !== '' && process.env.CI === undefined)(
   'a real stack understands us, and the kernel what passes it',
   () => {
-    test.each(PLANS)('$name', { timeout: 60_000 }, async (plan) => {
+    test.each(PLANS)('$name', { retry: LIVE_RETRIES }, async (plan) => {
       const { recorded, told } = await record(plan)
       expect(told).toEqual(plan.told)
       expect(replayRouter(plan, recorded)).toEqual(recordedRouter(recorded))

@@ -282,10 +282,10 @@ class TcpClient(Client):
 
     def ready(self, _events):
         try:
-            number = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if number:
-                raise OSError(number, 'connect')
             if not self.connected:
+                number = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if number:
+                    raise OSError(number, 'connect')
                 self.connected = True
                 self.note('connected', local=address(self.socket.getsockname()), peer=address(self.socket.getpeername()))
                 self.actors.poll.modify(self.socket.fileno(), select.EPOLLIN)
