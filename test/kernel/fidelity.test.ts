@@ -14,4 +14,9 @@ describe('docs/fidelity.md', () => {
     const features: Readonly<Record<string, number>> = report.features
     expect(MODES.filter((mode) => (features[`mode ${mode}`] ?? 0) === 0)).toEqual([])
   })
+
+  it('and of no difference in ten thousand probes', () => {
+    expect(report.differences).toBe(0)
+    expect(report.probes).toBeGreaterThan(10_000)
+  })
 })
