@@ -17,7 +17,13 @@ import type { Scenario, ScenarioFlow, Standing } from '../scenario.ts'
  * go by a name are left out: CoreDNS runs in our walk alone.
  */
 
-export const TOPOLOGIES = join(fileURLToPath(new URL('../../..', import.meta.url)), 'topologies')
+const TOPOLOGIES = join(fileURLToPath(new URL('../../..', import.meta.url)), 'topologies')
+
+/** A lab's document, by its name within the project wherever that lies. */
+export const topologySource = (name: string): { readonly name: string; readonly bytes: Uint8Array } => ({
+  name: `topologies/${name}/lab.yaml`,
+  bytes: new Uint8Array(readFileSync(join(TOPOLOGIES, name, 'lab.yaml'))),
+})
 
 export function topologyScenarios(): readonly Scenario[] {
   const labs = readdirSync(TOPOLOGIES).filter((name) => existsSync(join(TOPOLOGIES, name, 'lab.yaml')))
@@ -42,16 +48,14 @@ interface LabProbe extends Question {
 }
 
 function labScenarios(name: string, proxyMode?: string): Scenario[] {
-  const file = join(TOPOLOGIES, name, 'lab.yaml')
-  const bytes = new Uint8Array(readFileSync(file))
   const { probes } = parseYaml(readFileSync(join(TOPOLOGIES, name, 'probes.yaml'), 'utf8')) as {
     probes: readonly LabProbe[]
   }
   const mode = proxyMode === undefined ? {} : { proxyMode }
-  const plain = build(load([{ name: file, bytes }]).cluster, mode)
+  const plain = build(load([topologySource(name)]).cluster, mode)
   return probes.flatMap((probe) => {
     const built =
-      probe.lab === undefined ? plain : build(load([{ name: file, bytes }], { lab: probe.lab }).cluster, mode)
+      probe.lab === undefined ? plain : build(load([topologySource(name)], { lab: probe.lab }).cluster, mode)
     const read = readQuestion(built, probe)
     const flow = read.ok ? flowOf(read.value) : undefined
     if (flow === undefined) return []

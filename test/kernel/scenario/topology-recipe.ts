@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Lab } from '../../../cluster/lab.ts'
 import { load } from '../../../cluster/load.ts'
 import { type Built, build } from '../../../engine/build.ts'
 import type { Scenario } from '../scenario.ts'
 import type { RecipeBase } from './recipe.ts'
-import { clusterScenario, TOPOLOGIES } from './topologies.ts'
+import { clusterScenario, topologySource } from './topologies.ts'
 
 /** A lab of topologies/ with other settings: the ops are those of our compilers. */
 export interface TopologyRecipe extends RecipeBase {
@@ -26,8 +24,7 @@ export function builtTopology({ topology, lab }: Pick<TopologyRecipe, 'topology'
 }
 
 function buildOne(topology: string, lab: Lab): Built {
-  const file = join(TOPOLOGIES, topology, 'lab.yaml')
-  return build(load([{ name: file, bytes: new Uint8Array(readFileSync(file)) }], { lab }).cluster)
+  return build(load([topologySource(topology)], { lab }).cluster)
 }
 
 export const buildTopology = (recipe: TopologyRecipe): Pick<Scenario, 'lab' | 'standing'> =>
