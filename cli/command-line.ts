@@ -213,8 +213,8 @@ function program(done: (code: number) => void): Command {
 
   root
     .command('schema')
-    .description('JSON Schema of what trace, check or dns prints with -o json')
-    .addArgument(new Argument('[what]', 'which of them').choices(['trace', 'check', 'dns']).default('trace'))
+    .description('JSON Schema of what trace, trace --then (changes), check or dns prints with -o json')
+    .addArgument(new Argument('[what]', 'which of them').choices(['trace', 'changes', 'check', 'dns']).default('trace'))
     .action((what) => done(schema(what)))
   root
     .command('version')

@@ -1,5 +1,6 @@
 import { Check, Errors } from 'typebox/schema'
 import { describe, expect, test } from 'vitest'
+import { changesSchema } from '../../render/changes-schema.ts'
 import { renderConversationJson } from '../../render/conversation-json.ts'
 import { traceSchema } from '../../render/trace-schema.ts'
 import { LAB_NAMES, labWalks } from '../labs.ts'
@@ -32,6 +33,22 @@ test('the schema sees what is wrong', () => {
     { ...right, probability: 2 },
   ])
     expect(complaints(JSON.parse(JSON.stringify(wrong)))).not.toEqual([])
+})
+
+test('questions across a change are as their schema says, which sees what is wrong', () => {
+  const ask = ['--lab', 'textbook-flannel-vxlan', '-f', 'docs/stale-flows.yaml', '--from', 'pod/client']
+  const ran = podwalk('trace', ...ask, '--to', 'svc/dns', '--then', 'scale deploy/dns --replicas=0', '-o', 'json')
+  const right = JSON.parse(ran.out)
+  expect(Check(changesSchema, right) ? [] : [...Errors(changesSchema, right)]).toEqual([])
+  const [first, then] = right.phases
+  expect(then.change.machines.flatMap(({ kept }: { kept: readonly object[] }) => kept)).not.toEqual([])
+  for (const wrong of [
+    { ...right, kind: 'Change' },
+    { ...right, phases: [] },
+    { ...right, phases: [{ ...first, walks: [{ kind: 'Trace' }] }] },
+    { ...right, phases: [first, { ...then, change: { ...then.change, machines: [{}] } }] },
+  ])
+    expect(Check(changesSchema, wrong)).toBe(false)
 })
 
 test('the schema is printed, and it is JSON Schema', () => {
