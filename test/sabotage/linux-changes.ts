@@ -672,7 +672,7 @@ export const LINUX_CHANGES: readonly Change[] = [
     'vxlan.ts',
     'tunnel-into-itself',
     'if (xmit.recursion > MAX_XMIT_RECURSION.tunnel)',
-    'if (xmit.recursion > 6)',
+    'if (xmit.recursion > 7)',
     'a tunnel that leads into itself goes on for another turn',
   ),
   change(
