@@ -11,7 +11,11 @@ export function isNoise(frame: KernelFrame): boolean {
   return (etherType === '0800' || etherType === '86dd') && isNoisePacket(frame.bytes.slice(28))
 }
 
-export const isNoiseHit = (hit: KernelRuleHit): boolean => isNoisePacket(hit.packet)
+/** Of what nf_tables tells of one walk through a chain only the first event has the packet. */
+export function withoutNoise(hits: readonly KernelRuleHit[]): readonly KernelRuleHit[] {
+  const walks = new Set(hits.filter(({ packet }) => isNoisePacket(packet)).map(({ walk }) => walk))
+  return hits.filter(({ packet, walk }) => !isNoisePacket(packet) && (packet !== '' || !walks.has(walk)))
+}
 
 export const isNoiseEntry = (entry: KernelConntrack): boolean =>
   entry.original.protocol === IGMP ||

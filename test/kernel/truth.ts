@@ -8,7 +8,7 @@ import type { KernelTruth, RulePass, SeenFrame } from './case-file.ts'
 import { frameText } from './frame-text.ts'
 import type { KernelLab, Place } from './lab.ts'
 import { nftChains } from './nft-chains.ts'
-import { isNoise, isNoiseEntry, isNoiseHit } from './noise.ts'
+import { isNoise, isNoiseEntry, withoutNoise } from './noise.ts'
 import type { KernelRun } from './record.ts'
 
 /** What a run showed, by the lab's own names and with noise taken out. */
@@ -35,14 +35,7 @@ export function truthOf(run: KernelRun): KernelTruth {
     rules: Object.fromEntries(
       Object.entries(answer.rules).map(([netns, hits]) => {
         const place = materialised.places.get(netns) ?? { host: netns, netns: ROOT_NETNS }
-        return [
-          placeOf(netns),
-          rulePasses(
-            hits.filter((hit) => !isNoiseHit(hit)),
-            place,
-            chains,
-          ),
-        ]
+        return [placeOf(netns), rulePasses(withoutNoise(hits), place, chains)]
       }),
     ),
     conntrack: byPlace(mapValues(answer.conntrack, (entries) => entries.filter((entry) => !isNoiseEntry(entry)))),
