@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { appended, framed, unframed } from './stream.ts'
+import { appended } from '../packet/octets.ts'
+import { framed, unframed } from './stream.ts'
 
 it('messages come off a stream whatever the pieces', () => {
   const messages = [Uint8Array.of(1, 2, 3), Uint8Array.of(4), new Uint8Array(300).fill(7)]

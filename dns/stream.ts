@@ -19,12 +19,3 @@ export function unframed(stream: Uint8Array): { readonly messages: readonly Uint
   }
   return { messages, rest: stream.subarray(at) }
 }
-
-/** Two pieces of a stream as one. */
-export function appended(head: Uint8Array, tail: Uint8Array): Uint8Array {
-  if (head.length === 0) return tail
-  const out = new Uint8Array(head.length + tail.length)
-  out.set(head)
-  out.set(tail, head.length)
-  return out
-}

@@ -1,7 +1,8 @@
 import type { ProcessContext, ProcessEvent, Program, SocketAddress, Syscall } from '../linux/process.ts'
+import { appended } from '../packet/octets.ts'
 import { decodeMessage } from './message-decode.ts'
 import type { DnsStep } from './step.ts'
-import { appended, framed, unframed } from './stream.ts'
+import { framed, unframed } from './stream.ts'
 import { answerUpstream, type UpstreamZone, upstreamZone } from './upstream-zone.ts'
 
 /** The record lines a resolver outside the cluster answers from, and how it behaves: lines `NAME BEHAVIOUR`. */

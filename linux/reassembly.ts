@@ -1,8 +1,7 @@
 import { reassemble } from '../packet/fragment.ts'
 import { ipKey } from '../packet/ip.ts'
 import { lengthOfIp } from '../packet/length.ts'
-import type { IpPacket } from '../packet/packet.ts'
-import { protocolOf } from '../packet/packet.ts'
+import { ICMP4, ICMP6, type IpPacket, protocolOf } from '../packet/packet.ts'
 import { type Netns, sysctl } from './netns.ts'
 import { routeInput } from './route.ts'
 import type { IpSkb } from './skb.ts'
@@ -15,9 +14,9 @@ const SECOND = 1e9
 export type FragmentQueues = Map<string, FragmentQueue>
 
 interface FragmentQueue {
-  readonly parts: IpPacket[]
+  readonly parts: readonly IpPacket[]
   /** The part that came with the transport header, or the last that came without. */
-  skb: IpSkb
+  readonly skb: IpSkb
   readonly began: number
 }
 
@@ -97,5 +96,5 @@ export function fragmentTimer(ns: Netns, { user, key, began }: Waiting): void {
     if (found.kind !== 'ok' || (looksInto && found.route.type !== 'local')) return
     skb.dst = found.route
   }
-  ns.host.stack.icmpError(skb, { kind: 'code', type: family === 4 ? 11 : 3, code: 1 })
+  ns.host.stack.icmpError(skb, { kind: 'code', type: family === 4 ? ICMP4.timeExceeded : ICMP6.timeExceeded, code: 1 })
 }

@@ -1,3 +1,4 @@
+import { appended } from '../packet/octets.ts'
 import { TCP_FLAG, type Tcp } from '../packet/packet.ts'
 import type { Netns } from './netns.ts'
 import type { ProcessEvent } from './process.ts'
@@ -55,7 +56,7 @@ function take(
     tcp.lastReceived = ns.host.kernel.now()
     // A process that has not yet read is not woken again: it will read all there is.
     const woken = tcp.unread.length > 0
-    tcp.unread = joined(tcp.unread, data)
+    tcp.unread = appended(tcp.unread, data)
     if (!woken && socket.remote !== undefined)
       wakes.push({ kind: 'data', fd: socket.fd, bytes: NO_DATA, from: socket.remote, ttl: packet.ttl })
   }
@@ -70,14 +71,6 @@ function take(
 }
 
 export const NO_DATA = new Uint8Array(0)
-
-export function joined(head: Uint8Array, tail: Uint8Array): Uint8Array {
-  if (head.length === 0) return tail
-  const whole = new Uint8Array(head.length + tail.length)
-  whole.set(head)
-  whole.set(tail, head.length)
-  return whole
-}
 
 /** tcp_ofo_queue: what came early and is in order now. */
 function takeEarly(skb: IpSkb, socket: Socket, tcp: TcpControl): readonly ProcessEvent[] {

@@ -1,11 +1,12 @@
 import { formatIp } from '../packet/ip.ts'
+import { appended } from '../packet/octets.ts'
 import { TCP_FLAG } from '../packet/packet.ts'
 import type { Netns } from './netns.ts'
 import type { SocketAddress } from './process.ts'
 import { routeOutput } from './route.ts'
 import { ephemeralPort, failCall, removeSocket, type Socket } from './socket.ts'
 import { initialWindow, newControl, seqAdd } from './tcp-control.ts'
-import { joined, NO_DATA } from './tcp-data.ts'
+import { NO_DATA } from './tcp-data.ts'
 import { pushQueue, startRetransmitTimer } from './tcp-output.ts'
 import { advertisedMss, drawIsn, drawTimestamp, scaleOf, sendSyn } from './tcp-syn.ts'
 
@@ -41,7 +42,7 @@ export function tcpConnect(ns: Netns, socket: Socket, to: SocketAddress, cause?:
 export function tcpSend(ns: Netns, socket: Socket, bytes: Uint8Array, cause?: number): void {
   const { tcp } = socket
   if (tcp === undefined || tcp.finQueued) return
-  tcp.sendQueue = joined(tcp.sendQueue, bytes)
+  tcp.sendQueue = appended(tcp.sendQueue, bytes)
   pushQueue(ns, socket, cause)
 }
 

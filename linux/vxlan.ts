@@ -6,6 +6,7 @@ import { defaultTtl, ipLocalOut, selectIdent } from './ip-output.ts'
 import { type FdbEntry, type Link, MAX_XMIT_RECURSION, type Netns } from './netns.ts'
 import { recordOutput, routeOutput } from './route.ts'
 import { type IpSkb, isIp, newSkb, type Skb } from './skb.ts'
+import type { DropReason } from './step.ts'
 
 /** VXLAN devices (RFC 7348), after Linux drivers/net/vxlan/vxlan_core.c. */
 
@@ -18,11 +19,11 @@ export function vxlanXmit(skb: Skb): void {
   if (mac === undefined || dev.type.kind !== 'vxlan') return
   const entry = remotesOf(dev, mac.dst) ?? dev.fdb.permanent.get(ZERO_MAC)
   if (entry === undefined || entry.remotes.length === 0)
-    return skb.ns.host.kernel.record(skb, {
-      kind: 'drop',
-      reason: 'VXLAN_NO_REMOTE',
-      detail: `${dev.name} has no fdb entry for ${formatMac(mac.dst)} and no default; TX dropped counts up, nobody is told`,
-    })
+    return drop(
+      skb,
+      'VXLAN_NO_REMOTE',
+      `${dev.name} has no fdb entry for ${formatMac(mac.dst)} and no default; TX dropped counts up, nobody is told`,
+    )
   for (const remote of entry.remotes) xmitOne({ ...skb }, remote, entry)
 }
 
@@ -49,15 +50,10 @@ function xmitOne(skb: Skb, remote: Ip, entry: FdbEntry): void {
   // An entry that names no device (`via`) is looked up among all routes: rdst->remote_ifindex is 0.
   const route = routeOutput(ns, { dst: remote, src: local, mark: skb.mark })
   if (isLocalAddress(ns, remote)) return bypass(skb, dev, inner)
-  if (route.kind !== 'ok')
-    return kernel.record(skb, { kind: 'drop', reason: 'IP_OUTNOROUTES', detail: `outer packet: ${route.detail}` })
+  if (route.kind !== 'ok') return drop(skb, 'IP_OUTNOROUTES', `outer packet: ${route.detail}`)
   // udp_tunnel_dst_lookup.
   if (route.route.dev === dev)
-    return kernel.record(skb, {
-      kind: 'drop',
-      reason: 'RECURSION_LIMIT',
-      detail: `circular route: the way to ${formatIp(remote)} is by ${dev.name} itself`,
-    })
+    return drop(skb, 'RECURSION_LIMIT', `circular route: the way to ${formatIp(remote)} is by ${dev.name} itself`)
   const key = skb.tunnelHash ?? flowKey(inner, skb.flowHash)
   const outer: Udp = {
     kind: 'udp',
@@ -68,11 +64,7 @@ function xmitOne(skb: Skb, remote: Ip, entry: FdbEntry): void {
   }
   const { xmit } = ns.host
   if (xmit.recursion > MAX_XMIT_RECURSION.tunnel)
-    return kernel.record(skb, {
-      kind: 'drop',
-      reason: 'RECURSION_LIMIT',
-      detail: `dead loop on ${dev.name}: its own packets lead into it`,
-    })
+    return drop(skb, 'RECURSION_LIMIT', `dead loop on ${dev.name}: its own packets lead into it`)
   const packet: IpPacket = {
     kind: 'ip',
     src: route.source,
@@ -174,6 +166,6 @@ function devicesOn(ns: Netns, port: number, family: Family): readonly Link[] {
   return found
 }
 
-function drop(skb: Skb, reason: 'VXLAN_VNI_NOT_FOUND' | 'LOCAL_MAC', detail: string): void {
+function drop(skb: Skb, reason: DropReason, detail: string): void {
   skb.ns.host.kernel.record(skb, { kind: 'drop', reason, detail })
 }

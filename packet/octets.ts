@@ -22,3 +22,12 @@ export function put32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 2] = value >>> 8
   bytes[at + 3] = value
 }
+
+/** Two pieces of a stream as one. */
+export function appended(head: Uint8Array, tail: Uint8Array): Uint8Array {
+  if (head.length === 0) return tail
+  const out = new Uint8Array(head.length + tail.length)
+  out.set(head)
+  out.set(tail, head.length)
+  return out
+}

@@ -20,21 +20,9 @@ export const objectKey = (
  */
 export function recordedObjects(cluster: Cluster): Map<string, Found> {
   const objects = new Map<string, Found>()
-  const lists = [
-    cluster.nodes,
-    cluster.namespaces,
-    cluster.pods,
-    cluster.services,
-    cluster.endpointSlices,
-    cluster.endpoints,
-    cluster.configMaps,
-    cluster.networkPolicies,
-    cluster.workloads.filter(({ kind, assumed }) => kind !== 'ReplicaSet' || !assumed),
-    cluster.serviceCIDRs,
-    cluster.others,
-  ]
-  for (const list of lists)
+  for (const list of listsOf(cluster))
     for (const object of list) {
+      if (object.kind === 'ReplicaSet' && object.assumed) continue
       const { at = NOWHERE, assumed: _, ...rest } = object
       const draft =
         object.kind === 'Pod' ? podDraft(object) : object.kind === 'Service' ? serviceDraft(object) : { ...rest }

@@ -7,9 +7,10 @@ import type {
   Syscall,
 } from '../../linux/process.ts'
 import { type Ip, parseIp } from '../../packet/ip.ts'
+import { appended } from '../../packet/octets.ts'
 import { type Parsed, refused } from '../../packet/parsed.ts'
 import type { DnsStep, DnsStepBody } from '../step.ts'
-import { appended, framed, unframed } from '../stream.ts'
+import { framed, unframed } from '../stream.ts'
 import type { DnsApiView } from './api-view.ts'
 import type { CorefileSource } from './corefile/parser.ts'
 import { type ReadCorefile, readCorefile, setUpCorefile } from './load.ts'

@@ -1,12 +1,13 @@
 import type { Errno, ProcessEvent } from '../../linux/process.ts'
 import type { Ip } from '../../packet/ip.ts'
+import { appended } from '../../packet/octets.ts'
 import type { Message, Question } from '../message.ts'
 import { decodeMessage } from '../message-decode.ts'
 import { encodeMessage } from '../message-encode.ts'
 import { lowerName } from '../name.ts'
 import { rcodeName } from '../record.ts'
 import { recordText } from '../record-text.ts'
-import { appended, framed, unframed } from '../stream.ts'
+import { framed, unframed } from '../stream.ts'
 import type { LookupIo, Waiting } from './lookup.ts'
 
 /** What every resolver does with messages and sockets: telling of them in the trace, matching, one question over UDP or TCP. */

@@ -1,5 +1,6 @@
 import { get8, get16 } from '../../packet/octets.ts'
 import type { Sctp, SctpChunk } from '../../packet/packet.ts'
+import { CHUNK_TYPE } from '../../packet/sctp-chunk.ts'
 import type { IpSkb } from '../skb.ts'
 import {
   type ConntrackEntry,
@@ -16,22 +17,6 @@ import { type TimeoutName, timeoutOf } from './conntrack-timeout.ts'
 
 /** The SCTP tracker, after Linux net/netfilter/nf_conntrack_proto_sctp.c (6.18). */
 
-/** Chunk types of RFC 9260 §3.2 that the tracker knows. */
-const CHUNK = {
-  data: 0,
-  init: 1,
-  initAck: 2,
-  heartbeat: 4,
-  heartbeatAck: 5,
-  abort: 6,
-  shutdown: 7,
-  shutdownAck: 8,
-  error: 9,
-  cookieEcho: 10,
-  cookieAck: 11,
-  shutdownComplete: 14,
-} as const
-
 const STATES: readonly SctpState[] = [
   'NONE',
   'CLOSED',
@@ -47,30 +32,30 @@ const STATES: readonly SctpState[] = [
 /** By chunk type: the next state for each of STATES; `IV` invalid. Chunks that are not here change nothing. */
 const TRANSITIONS: Readonly<Record<Direction, ReadonlyMap<number, string>>> = {
   original: new Map([
-    [CHUNK.init, 'CL CL CW CE ES CL CL SA CW'],
-    [CHUNK.initAck, 'CL CL CW CE ES SS SR SA CL'],
-    [CHUNK.abort, 'CL CL CL CL CL CL CL CL CL'],
-    [CHUNK.shutdown, 'CL CL CW CE SS SS SR SA CL'],
-    [CHUNK.shutdownAck, 'SA CL CW CE ES SA SA SA SA'],
-    [CHUNK.error, 'CL CL CW CE ES SS SR SA CL'],
-    [CHUNK.cookieEcho, 'CL CL CE CE ES SS SR SA CL'],
-    [CHUNK.cookieAck, 'CL CL CW CE ES SS SR SA CL'],
-    [CHUNK.shutdownComplete, 'CL CL CW CE ES SS SR CL CL'],
-    [CHUNK.heartbeat, 'HS CL CW CE ES SS SR SA HS'],
-    [CHUNK.heartbeatAck, 'CL CL CW CE ES SS SR SA HS'],
+    [CHUNK_TYPE.init, 'CL CL CW CE ES CL CL SA CW'],
+    [CHUNK_TYPE.initAck, 'CL CL CW CE ES SS SR SA CL'],
+    [CHUNK_TYPE.abort, 'CL CL CL CL CL CL CL CL CL'],
+    [CHUNK_TYPE.shutdown, 'CL CL CW CE SS SS SR SA CL'],
+    [CHUNK_TYPE.shutdownAck, 'SA CL CW CE ES SA SA SA SA'],
+    [CHUNK_TYPE.error, 'CL CL CW CE ES SS SR SA CL'],
+    [CHUNK_TYPE.cookieEcho, 'CL CL CE CE ES SS SR SA CL'],
+    [CHUNK_TYPE.cookieAck, 'CL CL CW CE ES SS SR SA CL'],
+    [CHUNK_TYPE.shutdownComplete, 'CL CL CW CE ES SS SR CL CL'],
+    [CHUNK_TYPE.heartbeat, 'HS CL CW CE ES SS SR SA HS'],
+    [CHUNK_TYPE.heartbeatAck, 'CL CL CW CE ES SS SR SA HS'],
   ]),
   reply: new Map([
-    [CHUNK.init, 'IV CL CW CE ES SS SR SA IV'],
-    [CHUNK.initAck, 'IV CW CW CE ES SS SR SA IV'],
-    [CHUNK.abort, 'IV CL CL CL CL CL CL CL IV'],
-    [CHUNK.shutdown, 'IV CL CW CE SR SS SR SA IV'],
-    [CHUNK.shutdownAck, 'IV CL CW CE ES SA SA SA IV'],
-    [CHUNK.error, 'IV CL CW CL ES SS SR SA IV'],
-    [CHUNK.cookieEcho, 'IV CL CW CE ES SS SR SA IV'],
-    [CHUNK.cookieAck, 'IV CL CW ES ES SS SR SA IV'],
-    [CHUNK.shutdownComplete, 'IV CL CW CE ES SS SR CL IV'],
-    [CHUNK.heartbeat, 'IV CL CW CE ES SS SR SA HS'],
-    [CHUNK.heartbeatAck, 'IV CL CW CE ES SS SR SA ES'],
+    [CHUNK_TYPE.init, 'IV CL CW CE ES SS SR SA IV'],
+    [CHUNK_TYPE.initAck, 'IV CW CW CE ES SS SR SA IV'],
+    [CHUNK_TYPE.abort, 'IV CL CL CL CL CL CL CL IV'],
+    [CHUNK_TYPE.shutdown, 'IV CL CW CE SR SS SR SA IV'],
+    [CHUNK_TYPE.shutdownAck, 'IV CL CW CE ES SA SA SA IV'],
+    [CHUNK_TYPE.error, 'IV CL CW CL ES SS SR SA IV'],
+    [CHUNK_TYPE.cookieEcho, 'IV CL CW CE ES SS SR SA IV'],
+    [CHUNK_TYPE.cookieAck, 'IV CL CW ES ES SS SR SA IV'],
+    [CHUNK_TYPE.shutdownComplete, 'IV CL CW CE ES SS SR CL IV'],
+    [CHUNK_TYPE.heartbeat, 'IV CL CW CE ES SS SR SA HS'],
+    [CHUNK_TYPE.heartbeatAck, 'IV CL CW CE ES SS SR SA ES'],
   ]),
 }
 
@@ -121,8 +106,8 @@ function chunksOf(sctp: Sctp): readonly Chunk[] | undefined {
     chunks.push({ type: get8(more, at), flags: get8(more, at + 1), initiateTag: undefined })
     at += (length + 3) & ~3
   }
-  const alone = [CHUNK.init, CHUNK.initAck, CHUNK.shutdownComplete] as readonly number[]
-  const first = [CHUNK.cookieAck, CHUNK.cookieEcho] as readonly number[]
+  const alone = [CHUNK_TYPE.init, CHUNK_TYPE.initAck, CHUNK_TYPE.shutdownComplete] as readonly number[]
+  const first = [CHUNK_TYPE.cookieAck, CHUNK_TYPE.cookieEcho] as readonly number[]
   if (chunks.length > 1 && chunks.some(({ type }) => alone.includes(type))) return undefined
   return chunks.slice(1).some(({ type }) => first.includes(type)) ? undefined : chunks
 }
@@ -130,11 +115,11 @@ function chunksOf(sctp: Sctp): readonly Chunk[] | undefined {
 function firstChunk(chunk: SctpChunk): Chunk {
   switch (chunk.kind) {
     case 'init':
-      return { type: CHUNK.init, flags: 0, initiateTag: chunk.initiateTag }
+      return { type: CHUNK_TYPE.init, flags: 0, initiateTag: chunk.initiateTag }
     case 'initAck':
-      return { type: CHUNK.initAck, flags: 0, initiateTag: chunk.initiateTag }
+      return { type: CHUNK_TYPE.initAck, flags: 0, initiateTag: chunk.initiateTag }
     case 'abort':
-      return { type: CHUNK.abort, flags: chunk.flags, initiateTag: undefined }
+      return { type: CHUNK_TYPE.abort, flags: chunk.flags, initiateTag: undefined }
     case 'other':
       return { type: chunk.type, flags: chunk.flags, initiateTag: undefined }
   }
@@ -142,13 +127,13 @@ function firstChunk(chunk: SctpChunk): Chunk {
 
 /** Chunks that may come with another verification tag than the flow's; they are looked at one by one. */
 const OWN_TAG_RULE: ReadonlySet<number> = new Set([
-  CHUNK.init,
-  CHUNK.shutdownComplete,
-  CHUNK.cookieEcho,
-  CHUNK.abort,
-  CHUNK.shutdownAck,
-  CHUNK.heartbeat,
-  CHUNK.heartbeatAck,
+  CHUNK_TYPE.init,
+  CHUNK_TYPE.shutdownComplete,
+  CHUNK_TYPE.cookieEcho,
+  CHUNK_TYPE.abort,
+  CHUNK_TYPE.shutdownAck,
+  CHUNK_TYPE.heartbeat,
+  CHUNK_TYPE.heartbeatAck,
 ])
 
 /** nf_conntrack_sctp_packet. A heartbeat on a second path with another tag is not modelled: it is invalid. */
@@ -181,14 +166,14 @@ export function trackSctp(entry: ConntrackEntry, skb: IpSkb, direction: Directio
 
 /** sctp_new; RFC 9260 §8.4: what answers nothing opens nothing. */
 function openFlow(chunks: readonly Chunk[], tag: number): SctpFlow | undefined {
-  const out = [CHUNK.abort, CHUNK.shutdownComplete, CHUNK.cookieAck] as readonly number[]
+  const out = [CHUNK_TYPE.abort, CHUNK_TYPE.shutdownComplete, CHUNK_TYPE.cookieAck] as readonly number[]
   if (chunks.some(({ type }) => out.includes(type))) return undefined
   const tags = { original: 0, reply: 0 }
   for (const { type, initiateTag } of chunks) {
     const next = nextState('original', type, 'NONE')
     if (next === undefined || next === 'NONE') return undefined
-    if (type === CHUNK.init && tag !== 0) return undefined
-    if (type === CHUNK.heartbeat) tags.original = tag
+    if (type === CHUNK_TYPE.init && tag !== 0) return undefined
+    if (type === CHUNK_TYPE.heartbeat) tags.original = tag
     else tags.reply = initiateTag ?? tag
   }
   return { kind: 'sctp', state: 'NONE', tags }
@@ -203,15 +188,15 @@ function tagFits(
   { tag, direction }: { readonly tag: number; readonly direction: Direction },
 ): boolean {
   switch (type) {
-    case CHUNK.init:
+    case CHUNK_TYPE.init:
       return tag === 0
-    case CHUNK.abort:
-    case CHUNK.shutdownComplete:
+    case CHUNK_TYPE.abort:
+    case CHUNK_TYPE.shutdownComplete:
       return tag === flow.tags[(flags & TAG_REFLECTED) === 0 ? direction : opposite(direction)]
-    case CHUNK.cookieEcho:
+    case CHUNK_TYPE.cookieEcho:
       return tag === flow.tags[direction]
-    case CHUNK.heartbeat:
-    case CHUNK.heartbeatAck:
+    case CHUNK_TYPE.heartbeat:
+    case CHUNK_TYPE.heartbeatAck:
       if (flow.tags[direction] === 0) flow.tags[direction] = tag
       return tag === flow.tags[direction]
     default:

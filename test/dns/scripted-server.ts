@@ -3,8 +3,9 @@ import { decodeMessage } from '../../dns/message-decode.ts'
 import { encodeMessage } from '../../dns/message-encode.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { parseRecord } from '../../dns/record-text.ts'
-import { appended, framed, unframed } from '../../dns/stream.ts'
+import { framed, unframed } from '../../dns/stream.ts'
 import type { ProcessContext, Program, SocketAddress, Syscall } from '../../linux/process.ts'
+import { appended } from '../../packet/octets.ts'
 
 /** What a server says to a query; undefined: nothing. */
 export type Answerer = (query: Message, transport: 'udp' | 'tcp') => Message | undefined

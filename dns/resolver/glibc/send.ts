@@ -1,9 +1,10 @@
 import type { Errno } from '../../../linux/process.ts'
 import type { Ip } from '../../../packet/ip.ts'
+import { appended } from '../../../packet/octets.ts'
 import type { Message } from '../../message.ts'
 import { decodeMessage } from '../../message-decode.ts'
 import { RCODE } from '../../record.ts'
-import { appended, framed, unframed } from '../../stream.ts'
+import { framed, unframed } from '../../stream.ts'
 import {
   bytesOf,
   DNS_PORT,
